@@ -1,1 +1,16 @@
-export {};
+/**
+ * The contract between controllers, routers and the console: subjects, message schemas, versions and errors, the connection
+ * to NATS, the API client and the router client. Everything that crosses the wire is defined here and validated on the way
+ * in; nothing here knows how a controller works.
+ */
+export * from './errors.js';
+export * from './identifiers.js';
+export * from './position.js';
+export * from './protocol.js';
+export * from './schemas/api.js';
+export * from './schemas/events.js';
+export * from './schemas/model.js';
+export * from './schemas/operations.js';
+export * from './schemas/router.js';
+export * from './schemas/status.js';
+export * from './subjects.js';

@@ -1,0 +1,127 @@
+/**
+ * The verbs of the API, as data: what each asks, what it answers, whom to ask. The controller's dispatcher, the client and
+ * docs/protocol.md are all made from this table.
+ */
+import { z } from 'zod';
+import { nodeIdSchema } from '../identifiers.js';
+import { wireErrorSchema } from '../errors.js';
+import { positionSchema } from '../position.js';
+import { entityDraftSchema, entityIdSchema, entityKindSchema, entityPatchSchema, entitySchema, modelChangeSchema } from './model.js';
+import { operationPlanSchema, operationSchema, workflowParametersSchema } from './operations.js';
+import { routerViewSchema } from './router.js';
+import { memberSchema, nodeStatusSchema } from './status.js';
+
+interface Verb {
+  /** One sentence. */
+  readonly summary: string;
+  /** `leader`: needs the leader. `any`: any member answers. `node`: about one controller, asked by its id. */
+  readonly to: 'leader' | 'any' | 'node';
+  /** Whether it changes something: then the request id makes a retry harmless. */
+  readonly changes: boolean;
+  readonly params: z.ZodType;
+  readonly result: z.ZodType;
+}
+
+const written = z.object({ entity: entitySchema, position: positionSchema });
+const none = z.object({});
+
+export const apiVerbs = {
+  'status.get': { summary: 'The status of the controller that is asked.', to: 'node', changes: false, params: none, result: nodeStatusSchema },
+  'members.list': {
+    summary: 'The committed configuration and its members.',
+    to: 'leader',
+    changes: false,
+    params: none,
+    result: z.object({ position: positionSchema, members: z.array(memberSchema.extend({ role: z.enum(['voter', 'learner']) })), removed: z.array(z.string()), leader: z.string() }),
+  },
+  'routers.list': {
+    summary: 'The routers that the controllers have heard of.',
+    to: 'leader',
+    changes: false,
+    params: none,
+    result: z.object({ routers: z.array(routerViewSchema) }),
+  },
+  'model.create': { summary: 'Creates an entity.', to: 'leader', changes: true, params: entityDraftSchema, result: written },
+  'model.update': {
+    summary: 'Changes an entity; with `version`, only if it still has that version.',
+    to: 'leader',
+    changes: true,
+    params: z.object({ kind: entityKindSchema, id: entityIdSchema, version: z.int().min(1).optional(), patch: entityPatchSchema }),
+    result: written,
+  },
+  'model.delete': {
+    summary: 'Deletes an entity; with `version`, only if it still has that version.',
+    to: 'leader',
+    changes: true,
+    params: z.object({ kind: entityKindSchema, id: entityIdSchema, version: z.int().min(1).optional() }),
+    result: written,
+  },
+  'model.get': {
+    summary: 'One entity by id or name. Linearizable unless `stale` is set.',
+    to: 'leader',
+    changes: false,
+    params: z.object({ kind: entityKindSchema, id: entityIdSchema.optional(), name: z.string().optional(), stale: z.boolean().default(false) }),
+    result: z.object({ entity: entitySchema, position: positionSchema }),
+  },
+  'model.list': {
+    summary: 'Entities of a kind in the order of their ids, in pages. Linearizable unless `stale` is set.',
+    to: 'leader',
+    changes: false,
+    params: z.object({
+      kind: entityKindSchema,
+      /** Only entities whose name or id holds this text. */
+      filter: z.string().max(256).optional(),
+      /** Ids greater than this one. */
+      after: z.string().max(128).optional(),
+      limit: z.int().min(1).max(1000).default(200),
+      stale: z.boolean().default(false),
+    }),
+    result: z.object({ entities: z.array(entitySchema), position: positionSchema, more: z.boolean() }),
+  },
+  'model.changes': {
+    summary: 'Changes of the model after an index, oldest first; refused with `snapshot-required` where the journal no longer reaches back.',
+    to: 'any',
+    changes: false,
+    params: z.object({ after: positionSchema.nullable(), limit: z.int().min(1).max(1000).default(200) }),
+    result: z.object({ changes: z.array(modelChangeSchema), position: positionSchema, more: z.boolean() }),
+  },
+  'snapshot.create': {
+    summary: 'Writes a snapshot of the model to a file on the controller that is asked.',
+    to: 'node',
+    changes: true,
+    params: z.object({ path: z.string().max(4096).optional() }),
+    result: z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), position: positionSchema }),
+  },
+  'operation.plan': { summary: 'Runs the checks of a workflow and says what it would change.', to: 'leader', changes: false, params: workflowParametersSchema, result: operationPlanSchema },
+  'operation.start': {
+    summary: 'Starts a workflow; refused with `check-failed` where a check fails.',
+    to: 'leader',
+    changes: true,
+    params: workflowParametersSchema,
+    result: operationSchema,
+  },
+  'operation.get': { summary: 'The record of one operation.', to: 'leader', changes: false, params: z.object({ id: z.string() }), result: operationSchema },
+  'operation.list': {
+    summary: 'Operations, newest first.',
+    to: 'leader',
+    changes: false,
+    params: z.object({ limit: z.int().min(1).max(100).default(20) }),
+    result: z.object({ operations: z.array(operationSchema) }),
+  },
+} as const satisfies Record<string, Verb>;
+
+export type ApiVerb = keyof typeof apiVerbs;
+export type ApiParams<V extends ApiVerb> = z.input<(typeof apiVerbs)[V]['params']>;
+export type ApiParsedParams<V extends ApiVerb> = z.output<(typeof apiVerbs)[V]['params']>;
+export type ApiResult<V extends ApiVerb> = z.output<(typeof apiVerbs)[V]['result']>;
+
+export const requestIdSchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, 'must be 8 to 64 of the characters A-Z a-z 0-9 _ -');
+
+export const apiRequestSchema = z.object({ v: z.int(), requestId: requestIdSchema, params: z.unknown() });
+export type ApiRequest = z.infer<typeof apiRequestSchema>;
+
+export const apiResponseSchema = z.discriminatedUnion('ok', [
+  z.object({ v: z.int(), ok: z.literal(true), node: nodeIdSchema, result: z.unknown() }),
+  z.object({ v: z.int(), ok: z.literal(false), node: nodeIdSchema, error: wireErrorSchema }),
+]);
+export type ApiResponse = z.infer<typeof apiResponseSchema>;

@@ -1,0 +1,78 @@
+/** An operation: a workflow that was started, as it is kept in the model, published and shown. */
+import { z } from 'zod';
+import { identifierSchema, nodeIdSchema } from '../identifiers.js';
+import { wireErrorSchema } from '../errors.js';
+
+export const workflowParametersSchema = z.discriminatedUnion('workflow', [
+  z.object({ workflow: z.literal('join'), node: nodeIdSchema, role: z.enum(['voter', 'learner']).default('voter') }),
+  z.object({ workflow: z.literal('remove'), node: nodeIdSchema }),
+  /** Without a target the leader chooses the voter that has caught up furthest. */
+  z.object({ workflow: z.literal('transfer'), to: nodeIdSchema.nullable().default(null) }),
+]);
+export type WorkflowParameters = z.infer<typeof workflowParametersSchema>;
+export type WorkflowName = WorkflowParameters['workflow'];
+
+export const findingSchema = z.object({
+  /** Stable name of the check, e.g. `candidate-is-blank`. */
+  check: z.string(),
+  outcome: z.enum(['ok', 'warn', 'fail']),
+  sentence: z.string(),
+  /** What to do; empty where the outcome is ok. */
+  remedy: z.string(),
+});
+export type Finding = z.infer<typeof findingSchema>;
+
+/** What the cluster is, and would be: for `--dry-run` and for the confirmation. */
+export const impactSchema = z.object({
+  voters: z.int(),
+  healthyVoters: z.int(),
+  quorum: z.int(),
+  /** How many more voters may fail before writes stop. */
+  failuresSurvived: z.int(),
+});
+export type Impact = z.infer<typeof impactSchema>;
+
+export const stepRecordSchema = z.object({
+  step: z.string(),
+  /** One sentence for people. */
+  title: z.string(),
+  state: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+  detail: z.string(),
+  startedAt: z.number().nullable(),
+  finishedAt: z.number().nullable(),
+});
+export type StepRecord = z.infer<typeof stepRecordSchema>;
+
+export const operationSchema = z.object({
+  id: identifierSchema,
+  parameters: workflowParametersSchema,
+  /** Name of the operator, and where the request came from. */
+  requestedBy: z.string(),
+  state: z.enum(['running', 'rolling-back', 'done', 'failed', 'cancelled']),
+  startedAt: z.number(),
+  updatedAt: z.number(),
+  finishedAt: z.number().nullable(),
+  /** The controller that runs it now. */
+  runner: z.string(),
+  findings: z.array(findingSchema),
+  before: impactSchema,
+  after: impactSchema,
+  steps: z.array(stepRecordSchema),
+  verifications: z.array(stepRecordSchema),
+  error: wireErrorSchema.nullable(),
+});
+export type Operation = z.infer<typeof operationSchema>;
+
+/** What a dry run answers. */
+export const operationPlanSchema = z.object({
+  parameters: workflowParametersSchema,
+  findings: z.array(findingSchema),
+  before: impactSchema,
+  after: impactSchema,
+  steps: z.array(z.object({ step: z.string(), title: z.string() })),
+  /** False where a check failed. */
+  mayRun: z.boolean(),
+  /** What must be typed to confirm, e.g. the controller's id. */
+  confirmation: z.string(),
+});
+export type OperationPlan = z.infer<typeof operationPlanSchema>;

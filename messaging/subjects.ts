@@ -1,0 +1,80 @@
+/**
+ * Every subject that Quorate uses, and the only place where one is put together. All live under `quorate.<cluster>.`; the
+ * sender's name is a token wherever it matters who speaks, so that NATS permissions alone keep anyone from speaking in
+ * another's name.
+ */
+import { identifierPattern } from './identifiers.js';
+
+export type Lane = 'control' | 'bulk';
+
+export interface Subjects {
+  readonly cluster: string;
+  /** Raft messages `to` a controller `from` another. Control: votes, heartbeats, reads; bulk: entries, snapshots. */
+  raft(to: string, from: string, lane: Lane): string;
+  /** All Raft messages to one controller on one lane. */
+  raftTo(to: string, lane: Lane): string;
+  /** Requests between controllers: snapshot chunks, probes of a candidate. */
+  peer(to: string, from: string, verb: string): string;
+  peerTo(to: string): string;
+  /** A request of an operator or client; `to` is a controller's id, `any` or `leader`. */
+  api(to: string, from: string, verb: string): string;
+  apiTo(to: string): string;
+  /** A controller's status, published on change and once a second. */
+  status(node: string): string;
+  /** Events: `type` may hold dots, e.g. `cluster.leadership.gained`, `entityChange.router`. */
+  event(type: string): string;
+  /** The record of one operation, published at each change. */
+  operation(id: string): string;
+  /** What a router asks of any controller. */
+  routerRequest(router: string, verb: RouterVerb): string;
+  /** One verb of all routers. */
+  routerRequests(verb: RouterVerb): string;
+  /** The list of controllers, for all routers. */
+  endpoints(): string;
+  /** For one router alone: "say hello again", changes of its own. */
+  routerDirect(router: string): string;
+}
+
+export type RouterVerb = 'hello' | 'heartbeat' | 'sync' | 'alert';
+
+/** The queue group in which all controllers answer what is for any of them. */
+export const anyControllerQueue = 'controllers';
+
+export function subjectsOf(cluster: string): Subjects {
+  const root = `quorate.${token(cluster)}`;
+  return {
+    cluster,
+    raft: (to, from, lane) => `${root}.raft.${token(to)}.${token(from)}.${lane}`,
+    raftTo: (to, lane) => `${root}.raft.${token(to)}.*.${lane}`,
+    peer: (to, from, verb) => `${root}.peer.${token(to)}.${token(from)}.${verb}`,
+    peerTo: (to) => `${root}.peer.${token(to)}.*.>`,
+    api: (to, from, verb) => `${root}.api.${token(to)}.${token(from)}.${verb}`,
+    apiTo: (to) => `${root}.api.${token(to)}.*.>`,
+    status: (node) => `${root}.status.${wildcardOr(node)}`,
+    event: (type) => `${root}.events.${type}`,
+    operation: (id) => `${root}.operations.${wildcardOr(id)}`,
+    routerRequest: (router, verb) => `${root}.router.${token(router)}.${verb}`,
+    routerRequests: (verb) => `${root}.router.*.${verb}`,
+    endpoints: () => `${root}.endpoints`,
+    routerDirect: (router) => `${root}.to-router.${token(router)}`,
+  };
+}
+
+/** The token at `position` of a subject, counted from the cluster's root (0 is the first after `quorate.<cluster>.`). */
+export function subjectToken(subject: string, position: number): string {
+  return subject.split('.')[position + 2] ?? '';
+}
+
+/** What is left of a subject from `position` on, counted as in {@link subjectToken}. */
+export function subjectRest(subject: string, position: number): string {
+  return subject.split('.').slice(position + 2).join('.');
+}
+
+function token(text: string): string {
+  if (!identifierPattern.test(text)) throw new RangeError(`not a subject token: ${JSON.stringify(text)}`);
+  return text;
+}
+
+function wildcardOr(text: string): string {
+  return text === '*' ? text : token(text);
+}
