@@ -3,6 +3,8 @@
  * to NATS, the API client and the router client. Everything that crosses the wire is defined here and validated on the way
  * in; nothing here knows how a controller works.
  */
+export * from './api-client.js';
+export * from './connection.js';
 export * from './errors.js';
 export * from './identifiers.js';
 export * from './position.js';

@@ -1,0 +1,149 @@
+/** The API as a typed client: finds the leader by subject, retries what may be retried, with one request id. */
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { asRequestError, type Msg, type NatsConnection } from './connection.js';
+import { isRetryable, QuorateError, validate } from './errors.js';
+import { protocolVersion } from './protocol.js';
+import { apiResponseSchema, apiVerbs, type ApiParams, type ApiResult, type ApiVerb } from './schemas/api.js';
+import { eventSchema, type QuorateEvent } from './schemas/events.js';
+import { operationSchema, type Operation } from './schemas/operations.js';
+import { nodeStatusSchema, type NodeStatus } from './schemas/status.js';
+import { subjectsOf } from './subjects.js';
+
+export interface ApiClientOptions {
+  readonly connection: NatsConnection;
+  readonly cluster: string;
+  /** The operator's or client's name, a token of the subject that its permissions bind. */
+  readonly from: string;
+  /** How long a request is retried in all. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface RequestOptions {
+  /** The controller to ask, for verbs that are about one. */
+  readonly node?: string;
+  readonly timeoutMs?: number;
+  /** Given again for a retry of ours by the caller; made where none is given. */
+  readonly requestId?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ApiClient {
+  /** @throws QuorateError the controller's refusal, or `timeout` / `no-responders` / `nats-unreachable`. */
+  request<V extends ApiVerb>(verb: V, params: ApiParams<V>, options?: RequestOptions): Promise<ApiResult<V>>;
+  /** Every controller's status as it is published. Returns how to stop. */
+  watchStatus(handler: (status: NodeStatus) => void): () => void;
+  /** Events; `filter` is the subject's part after `events.`, e.g. `cluster.>`. */
+  watchEvents(handler: (event: QuorateEvent) => void, filter?: string): () => void;
+  watchOperations(handler: (operation: Operation) => void): () => void;
+  /** Asks every controller for its status and gathers the answers for `waitMs`. */
+  collectStatus(waitMs: number): Promise<NodeStatus[]>;
+  /** Messages that did not satisfy their schema, counted since the client was made. */
+  readonly undecodable: () => number;
+}
+
+const defaultTimeoutMs = 10_000;
+/** One attempt: shorter than the whole, because an attempt may wait for a leader that has just died. */
+const attemptTimeoutMs = 2_500;
+const retryWaitMinMs = 20;
+const retryWaitMaxMs = 250;
+const explainWaitMs = 400;
+
+export function createApiClient(options: ApiClientOptions): ApiClient {
+  const { connection, cluster, from } = options;
+  const subjects = subjectsOf(cluster);
+  let undecodable = 0;
+
+  async function request<V extends ApiVerb>(verb: V, params: ApiParams<V>, given: RequestOptions = {}): Promise<ApiResult<V>> {
+    const deadline = performance.now() + (given.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
+    const body = JSON.stringify({ v: protocolVersion, requestId: given.requestId ?? randomUUID(), params });
+    const subject = subjects.api(given.node ?? targetOf(verb), from, verb);
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await attemptOnce(verb, subject, body, Math.min(attemptTimeoutMs, deadline - performance.now()));
+      } catch (error) {
+        const wait = Math.min(retryWaitMaxMs, retryWaitMinMs * 2 ** attempt) * (0.5 + Math.random() / 2);
+        if (given.signal?.aborted === true || !isRetryable(error)) throw error;
+        if (performance.now() + wait >= deadline) throw await explain(error, verb);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  /** Nobody listens on the leader's subject: is there no controller, or only no leader? */
+  async function explain(error: unknown, verb: ApiVerb): Promise<unknown> {
+    if (!(error instanceof QuorateError) || error.code !== 'no-responders' || apiVerbs[verb].to !== 'leader') return error;
+    const heard = await collectStatus(explainWaitMs).catch(() => []);
+    if (heard.length === 0) return error;
+    const names = heard.map((status) => `${status.node} (${status.state})`).join(', ');
+    return new QuorateError('no-leader', `no leader answered; controllers heard: ${names}`, { cause: error });
+  }
+
+  async function attemptOnce<V extends ApiVerb>(verb: V, subject: string, body: string, timeoutMs: number): Promise<ApiResult<V>> {
+    let message: Msg;
+    try {
+      message = await connection.request(subject, body, { timeout: Math.max(1, timeoutMs) });
+    } catch (error) {
+      throw asRequestError(error, `the request ${verb}`);
+    }
+    const response = validate(apiResponseSchema, message.json(), 'internal', 'the answer is not understood');
+    if (!response.ok) throw QuorateError.fromWire(response.error);
+    // The answer of a controller is trusted to have the form that its schema promises, apart from fields of newer versions;
+    // parsing it again would cost more than all else that a client does.
+    return response.result as ApiResult<V>;
+  }
+
+  function watch<Schema extends z.ZodType>(subject: string, schema: Schema, handler: (value: z.output<Schema>) => void): () => void {
+    const subscription = connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const parsed = schema.safeParse(parseJson(message));
+        if (parsed.success) handler(parsed.data);
+        else undecodable += 1;
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  async function collectStatus(waitMs: number): Promise<NodeStatus[]> {
+    const found = new Map<string, NodeStatus>();
+    const body = JSON.stringify({ v: protocolVersion, requestId: randomUUID(), params: {} });
+    try {
+      const answers = await connection.requestMany(subjects.api('all', from, 'status.get'), body, { maxWait: waitMs });
+      for await (const message of answers) {
+        const response = apiResponseSchema.safeParse(parseJson(message));
+        const status = response.success && response.data.ok ? nodeStatusSchema.safeParse(response.data.result) : undefined;
+        if (status?.success === true) found.set(status.data.node, status.data);
+        else undecodable += 1;
+      }
+    } catch (error) {
+      const failure = asRequestError(error, 'the request status.get');
+      if (failure.code !== 'no-responders') throw failure;
+    }
+    return [...found.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  return {
+    request,
+    watchStatus: (handler) => watch(subjects.status('*'), nodeStatusSchema, handler),
+    watchEvents: (handler, filter = '>') => watch(subjects.event(filter), eventSchema, handler),
+    watchOperations: (handler) => watch(subjects.operation('*'), operationSchema, handler),
+    collectStatus,
+    undecodable: () => undecodable,
+  };
+}
+
+function targetOf(verb: ApiVerb): string {
+  const { to } = apiVerbs[verb];
+  if (to === 'node') throw new RangeError(`${verb} is about one controller: name it in options.node`);
+  return to;
+}
+
+/** Undecodable input becomes undefined, which no schema accepts. */
+export function parseJson(message: Msg): unknown {
+  try {
+    return message.json();
+  } catch {
+    return undefined;
+  }
+}
