@@ -1,0 +1,160 @@
+/**
+ * What storage offers. Two implementations satisfy it: SQLite files (`openStorage`), and memory (`memory.ts`), on which the
+ * simulator builds a disk that forgets, tears and lies. Both pass the same contract tests.
+ *
+ * Everything on the hot path is synchronous: when `persist` returns, what it was given is on disk. What may take long
+ * (snapshots, verification, the copying of files) is asynchronous and happens in a worker thread.
+ */
+import type { Timeline } from '../../messaging/position.js';
+import type { ModelMeta, ModelStore } from '../model/store.js';
+import type { Entry, HardState, Index, LogStore, NodeId, SnapshotMeta } from '../raft/types.js';
+
+/** Whose directory it is. Written when the controller first becomes part of a cluster, and never changed after that. */
+export interface Identity {
+  readonly clusterName: string;
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+}
+
+export interface RemovedMark {
+  /** A member that said so, or this one when it applied its own removal. */
+  readonly by: NodeId;
+  /** Where in the log the removal stands, as far as is known. */
+  readonly index: Index;
+}
+
+/** All that one turn of the loop wants durable. An absent part leaves what is stored as it is. */
+export interface PersistBatch {
+  /** Whatever the log holds at or after the first of these is deleted; it must follow on without a gap. */
+  readonly entries?: readonly Entry[];
+  readonly hardState?: HardState;
+}
+
+/** The log, the hard state, and what this member knows of itself. */
+export interface RaftStore extends LogStore {
+  /** The compaction point: the log begins after it. Index 0, term 0 and nobody as members in a blank one. */
+  snapshotMeta(): SnapshotMeta;
+  hardState(): HardState;
+  identity(): Identity | null;
+  /** Raised by one each time the directory is opened to serve. */
+  incarnation(): number;
+  removedMark(): RemovedMark | null;
+  /**
+   * Stores the batch in one transaction and one sync; durable when it returns. A batch in which nothing but the commit index
+   * is new is remembered and goes with the next one, without a write of its own.
+   * Throws `storage-full` with nothing stored, and `internal` for any other failure of the disk: the member must then stop,
+   * because what the disk holds is not known.
+   */
+  persist(batch: PersistBatch): void;
+  /** Durable when it returns. Refused with `wrong-cluster` or `wrong-node` where another identity is there already. */
+  setIdentity(identity: Identity): void;
+  /** Durable when it returns. */
+  markRemoved(mark: RemovedMark): void;
+  /** Reads every entry that is there and checks its checksum; the indexes that fail. */
+  damagedEntries(): readonly Index[];
+  /** Bytes of the files on disk. */
+  sizeBytes(): number;
+}
+
+/** The state machine's data with the position that it stands at. */
+export interface DurableModelStore extends ModelStore {
+  /** Syncs all that was committed so far; returns where that stands. Only what it covers may be compacted from the log. */
+  makeDurable(): ModelMeta;
+  sizeBytes(): number;
+}
+
+/** A snapshot as it lies on disk, and as a follower is told of it. */
+export interface SnapshotFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Of the whole file, in hexadecimal: for the transport. What the file says of itself is in the manifest. */
+  readonly sha256: string;
+  readonly manifest: SnapshotManifest;
+}
+
+/** What a snapshot says of itself, in its table `manifest`. */
+export interface SnapshotManifest {
+  /** Of the format. */
+  readonly formatVersion: number;
+  readonly schemaVersion: number;
+  /** Version of Quorate that wrote it. */
+  readonly softwareVersion: string;
+  readonly clusterName: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly createdBy: NodeId;
+  /** Position, term, cluster id and configuration: the model's own words, from inside the same transaction. */
+  readonly meta: ModelMeta;
+  readonly countByKind: Readonly<Record<string, number>>;
+  /** SHA-256 over the contents in canonical form (see `content-hash.ts`), in hexadecimal. */
+  readonly contentSha256: string;
+}
+
+/** What a follower must know before it asks for the first chunk. */
+export interface StagingMeta {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/** A snapshot on its way in. There is at most one; beginning another one throws the bytes of the last away. */
+export interface Staging {
+  readonly meta: StagingMeta;
+  /** Chunks are written in order; what follows on next. Survives a restart. */
+  readonly receivedBytes: number;
+  /** Returns whether it was taken: false when `offset` is not `receivedBytes`, or it reaches beyond the size. */
+  writeChunk(offset: number, bytes: Uint8Array): boolean;
+  /** Syncs and verifies it: size, checksum, structure, manifest, contents. Throws `snapshot-invalid`, having thrown the bytes away. */
+  finish(): Promise<StagedSnapshot>;
+  /** Throws the bytes away. */
+  discard(): void;
+}
+
+/** Whole, verified, and on disk: ready for `install`. */
+export interface StagedSnapshot {
+  readonly manifest: SnapshotManifest;
+  readonly sizeBytes: number;
+}
+
+export interface InstallRequest extends PersistBatch {
+  readonly staged: StagedSnapshot;
+  /** Written with it on a directory that has none yet. */
+  readonly identity?: Identity;
+}
+
+/** The first contents of a model: of a new cluster, or of a file that is restored. */
+export interface InitialState {
+  readonly identity: Identity;
+  readonly timeline: Timeline;
+  /** The log begins after this point; index and term are at least 1, so that whoever joins takes a snapshot first. */
+  readonly snapshot: SnapshotMeta;
+  readonly hardState: HardState;
+}
+
+/** One data directory, open to serve, and locked against every other process. */
+export interface Storage {
+  readonly raft: RaftStore;
+  /** Also after `install`: the object stays, its contents are exchanged. */
+  readonly model: DurableModelStore;
+  /**
+   * Writes a snapshot of the model to a new file, in a worker thread, while writes go on. Without a path: into the
+   * directory's own folder, where at most one is kept for followers (`latestSnapshot`).
+   */
+  createSnapshot(path?: string): Promise<SnapshotFile>;
+  /** Reads a piece of a snapshot for a follower. */
+  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array;
+  /** Goes on with the staging of the same file where there is one, else begins anew. */
+  beginStaging(meta: StagingMeta): Staging;
+  /**
+   * Puts the staged snapshot in place of model and log. The commit is one transaction of `raft.db`; a crash before it leaves
+   * everything as it was, a crash after it is finished by the next opening. Durable when it returns.
+   */
+  install(request: InstallRequest): void;
+  /** Begins a history on a blank directory: identity, timeline, first configuration. As atomic as `install`. */
+  initialise(state: InitialState): void;
+  /**
+   * Makes the model durable, then drops log entries up to `throughIndex` (never beyond what is durable), in slices of at most
+   * a few milliseconds each with turns of the event loop between them. Resolves to the first index that is left.
+   */
+  compactLog(throughIndex: Index): Promise<Index>;
+  close(): void;
+}
