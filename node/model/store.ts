@@ -1,81 +1,125 @@
 /**
- * Where the state machine keeps what it knows. The interface belongs to the model; storage implements it, on SQLite and in
- * memory. All calls are synchronous; everything that changes something runs inside `transaction`, together with the position
- * that it leads to, so that a copy of the data always says where it stands.
+ * What the state machine needs of its storage. It is defined here, by its consumer; `node/storage` implements it on SQLite
+ * and `memory-store.ts` in memory, and both pass the same contract tests.
+ *
+ * Everything is synchronous. All that is applied from one batch of log entries happens inside one `transaction`: either all
+ * of it is there after a crash, with the position that it leads to, or none. Values that were handed in or out are never
+ * changed afterwards by either side, so an implementation in memory need not copy.
+ *
+ * Ids, kinds and keys are ASCII, so that ordering by code unit (JavaScript) and by byte (SQLite `BINARY`) is the same order.
  */
-import type { Position } from '../../messaging/position.js';
-import type { Entity, ModelChange } from '../../messaging/schemas/model.js';
-import type { Configuration, Index, Term } from '../raft/types.js';
+import type { Entity, Member, Operation, Position } from '../../messaging/index.js';
+import type { Configuration } from '../raft/index.js';
 
-/** Where the model stands, and what goes with that. A blank model has nulls, term 0 and no members. */
+/** Where the model stands and what belongs to no entity. Written once for each batch. */
 export interface ModelMeta {
-  readonly clusterId: string | null;
-  readonly position: Position | null;
-  /** Term of the entry at `position.index`. */
-  readonly term: Term;
+  /** Made when the cluster was first initialised; never changes. */
+  readonly clusterId: string;
+  /** The last entry that is applied. */
+  readonly position: Position;
+  /** Term of that entry; 0 where the index type is `legacy`. */
+  readonly term: number;
   readonly configuration: Configuration;
+  /** Index of the last change of an entity in this timeline; 0 where there is none yet. */
+  readonly lastChangeIndex: number;
+  /** The journal holds every change and every outcome with an index greater than this one. */
+  readonly journalStart: number;
 }
 
-/** What one applied command left behind: for the answer to a retried request, and for routers that missed the event. */
-export interface JournalRow {
-  readonly index: Index;
-  /** Null where the command came without one. */
-  readonly requestId: string | null;
-  /** Null where nothing changed (a command that was refused keeps its answer here too). */
-  readonly change: Pick<ModelChange, 'previousIndex' | 'type' | 'entity'> | null;
-  /** What the request was answered: anything that JSON can hold. */
-  readonly result: unknown;
+export interface EntityReference {
+  readonly kind: string;
+  readonly id: string;
 }
 
-export type ChangeRow = JournalRow & { readonly change: NonNullable<JournalRow['change']> };
-
-/** Small replicated records that are not entities, such as `members`, `operations`, `facts`: any JSON value by bucket and key. */
-export interface KeyedRecord {
-  readonly key: string;
-  readonly value: unknown;
+/** One change of an entity, remembered with the request that asked for it. */
+export interface ChangeRow {
+  readonly index: number;
+  readonly requestId: string;
+  readonly type: 'created' | 'updated' | 'deleted';
+  /** Index of the change before it in the same timeline; 0 where there is none. */
+  readonly previousIndex: number;
+  /** After the change; for a deletion, what it was. */
+  readonly entity: Entity;
+  /** Who asked. */
+  readonly by: string;
 }
 
-export interface ListEntitiesOptions {
-  /** Ids greater than this one, in the order of their bytes. */
+/** A request that was refused when its turn came. It changed nothing, but its outcome is as final as a change. */
+export interface RefusalRow {
+  readonly index: number;
+  readonly requestId: string;
+  readonly type: 'refused';
+  readonly code: string;
+  readonly message: string;
+}
+
+export type JournalRow = ChangeRow | RefusalRow;
+
+/** `revision` counts the writes of the record, from 1: the runner of an operation writes by compare-and-set. */
+export interface OperationRecord {
+  readonly revision: number;
+  readonly operation: Operation;
+}
+
+/** What is kept beside the entities, by bucket. */
+export interface RecordTypes {
+  /** Keyed by the controller's id. */
+  readonly member: Member;
+  /** Keyed by the operation's id. */
+  readonly operation: OperationRecord;
+}
+export type RecordBucket = keyof RecordTypes;
+export const recordBuckets = ['member', 'operation'] as const satisfies readonly RecordBucket[];
+
+export interface ListOptions {
+  /** Ids greater than this one; absent: from the first. */
   readonly after?: string;
   readonly limit: number;
-  /** Only entities whose id or name holds this text; upper and lower case of A to Z are the same. */
+  /** Only entities whose id or name holds this text; letters A-Z and a-z count as equal. */
   readonly filter?: string;
 }
 
-export interface ModelReader {
-  meta(): ModelMeta;
-  getEntity(kind: string, id: string): Entity | undefined;
-  getEntityByName(kind: string, name: string): Entity | undefined;
-  /** In the order of the ids' bytes. */
-  listEntities(kind: string, options: ListEntitiesOptions): readonly Entity[];
-  /** Kinds without entities are absent. Kept in memory: cheap. */
-  countByKind(): Readonly<Record<string, number>>;
-  journalByRequestId(requestId: string): JournalRow | undefined;
-  /** Rows with a change, after `index`, oldest first. */
-  changesAfter(index: Index, limit: number): readonly ChangeRow[];
-  /** The lowest and highest index in the journal, and that of the last change (0: none); null while it is empty. */
-  journalRange(): { readonly first: Index; readonly last: Index } | null;
-  getRecord(bucket: string, key: string): unknown;
-  /** In the order of the keys' bytes. */
-  listRecords(bucket: string): readonly KeyedRecord[];
+export interface ModelStore {
+  /** Undefined on a blank controller. */
+  meta(): ModelMeta | undefined;
+  putMeta(meta: ModelMeta): void;
+
+  get(kind: string, id: string): Entity | undefined;
+  /** Names are unique in their kind. */
+  idOfName(kind: string, name: string): string | undefined;
+  /** The caller has seen that neither id nor name is there; an implementation may throw otherwise. */
+  insert(entity: Entity, references: readonly EntityReference[]): void;
+  /** Replaces the entity with this kind and id, and what it refers to. */
+  replace(entity: Entity, references: readonly EntityReference[]): void;
+  /** Also removes what it refers to. */
+  delete(kind: string, id: string): void;
+  /** In the order of their ids. */
+  list(kind: string, options: ListOptions): readonly Entity[];
+  /** Only kinds of which there is at least one. */
+  countsByKind(): Readonly<Record<string, number>>;
+  /** Who refers to this entity, ordered by kind and id; at most `limit`. */
+  referrers(kind: string, id: string, limit: number): readonly EntityReference[];
+
+  appendJournal(row: JournalRow): void;
+  outcomeOf(requestId: string): JournalRow | undefined;
+  /** Changes (not refusals) with an index greater than this one, oldest first. */
+  changesAfter(index: number, limit: number): readonly ChangeRow[];
+  /** All rows with an index greater than this one, oldest first. */
+  journalAfter(index: number, limit: number): readonly JournalRow[];
+  /** Deletes the rows with an index up to and including this one. */
+  pruneJournal(throughIndex: number): void;
+
+  record<Bucket extends RecordBucket>(bucket: Bucket, key: string): RecordTypes[Bucket] | undefined;
+  putRecord<Bucket extends RecordBucket>(bucket: Bucket, key: string, value: RecordTypes[Bucket]): void;
+  deleteRecord(bucket: RecordBucket, key: string): void;
+  /** In the order of their keys. The number of records in a bucket is bounded by those who write them. */
+  records<Bucket extends RecordBucket>(bucket: Bucket): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[];
+
+  /** Everything that `work` writes, or, when it throws, nothing. Not nested. */
+  transaction<Result>(work: () => Result): Result;
 }
 
-export interface ModelStore extends ModelReader {
-  /** Runs `work` as one unit: all of it is there afterwards, or, where it throws, nothing. Not nested. */
-  transaction<Result>(work: () => Result): Result;
-  /** Changes what is named. Inside a transaction: call it once at its end, not once for each entry. */
-  setMeta(changed: Partial<ModelMeta>): void;
-  /** Throws where the id or the name is taken in its kind: the caller has checked. */
-  insertEntity(entity: Entity): void;
-  /** Throws where there is none with its kind and id, or the name is taken. */
-  updateEntity(entity: Entity): void;
-  /** Throws where there is none. */
-  deleteEntity(kind: string, id: string): void;
-  /** Indexes rise; a request id occurs once. */
-  appendJournal(row: JournalRow): void;
-  /** Deletes all rows up to and including `index`. */
-  pruneJournal(index: Index): void;
-  putRecord(bucket: string, key: string, value: unknown): void;
-  deleteRecord(bucket: string, key: string): void;
+/** Lower case for A-Z only, as SQLite's `lower`: what `filter` compares by. */
+export function asciiLowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
