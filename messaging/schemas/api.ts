@@ -35,11 +35,15 @@ export const apiVerbs = {
     result: z.object({ position: positionSchema, members: z.array(memberSchema.extend({ role: z.enum(['voter', 'learner']) })), removed: z.array(z.string()), leader: z.string() }),
   },
   'routers.list': {
-    summary: 'The routers that the controllers have heard of.',
+    summary: 'The routers that the controllers have heard of, in the order of their ids, in pages.',
     to: 'leader',
     changes: false,
-    params: none,
-    result: z.object({ routers: z.array(routerViewSchema) }),
+    params: z.object({
+      /** Ids greater than this one. */
+      after: z.string().max(64).optional(),
+      limit: z.int().min(1).max(1000).default(500),
+    }),
+    result: z.object({ routers: z.array(routerViewSchema), more: z.boolean() }),
   },
   'model.create': { summary: 'Creates an entity.', to: 'leader', changes: true, params: entityDraftSchema, result: written },
   'model.update': {
