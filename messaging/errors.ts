@@ -63,6 +63,8 @@ export const errorTable = {
   // routers
   'hello-refused': entry('The controllers do not accept this router.', 'See the reason given with the refusal.'),
   'snapshot-required': entry('The log no longer reaches back to the position asked for.', 'Take the whole model again.'),
+  'behind': entry('The controller that was asked has not reached that position yet.', 'Ask again; another controller may be further.', true),
+  'timeline-conflict': entry('Two histories of the model claim the same epoch.', 'Find out which controllers belong to the cluster, and stop the others.'),
   'endpoints-refused': entry('A list of controllers was refused and the last good one kept.', 'See which rule it broke; check the versions of the controllers.'),
 } as const satisfies Record<string, ErrorEntry>;
 

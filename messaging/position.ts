@@ -47,6 +47,11 @@ export function relateTimelines(held: Timeline, incoming: Timeline): 'same' | 'n
   return incoming.id === held.id ? 'same' : 'conflict';
 }
 
+/** Whether the indexes of the two may be compared. */
+export function comparable(one: Position, other: Position): boolean {
+  return one.indexType === other.indexType && relateTimelines(one.timeline, other.timeline) === 'same';
+}
+
 /** `r42@3` for people: index type, index, epoch. */
 export function formatPosition(position: Position | null): string {
   if (position === null) return '-';

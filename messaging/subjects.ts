@@ -25,10 +25,10 @@ export interface Subjects {
   event(type: string): string;
   /** The record of one operation, published at each change. */
   operation(id: string): string;
-  /** What a router asks of any controller. */
-  routerRequest(router: string, verb: RouterVerb): string;
-  /** One verb of all routers. */
-  routerRequests(verb: RouterVerb): string;
+  /** What a router asks of any controller, or of one of them. */
+  routerRequest(router: string, verb: RouterVerb, node?: string): string;
+  /** One verb of all routers, asked of any controller, or of one of them. */
+  routerRequests(verb: RouterVerb, node?: string): string;
   /** The list of controllers, for all routers. */
   endpoints(): string;
   /** For one router alone: "say hello again", changes of its own. */
@@ -53,8 +53,8 @@ export function subjectsOf(cluster: string): Subjects {
     status: (node) => `${root}.status.${wildcardOr(node)}`,
     event: (type) => `${root}.events.${type}`,
     operation: (id) => `${root}.operations.${wildcardOr(id)}`,
-    routerRequest: (router, verb) => `${root}.router.${token(router)}.${verb}`,
-    routerRequests: (verb) => `${root}.router.*.${verb}`,
+    routerRequest: (router, verb, node) => `${root}.router.${token(router)}.${verb}${node === undefined ? '' : `.${token(node)}`}`,
+    routerRequests: (verb, node) => `${root}.router.*.${verb}${node === undefined ? '' : `.${token(node)}`}`,
     endpoints: () => `${root}.endpoints`,
     routerDirect: (router) => `${root}.to-router.${token(router)}`,
   };

@@ -6,11 +6,14 @@ import { wireErrorSchema } from '../errors.js';
 import { versionRangeSchema } from '../protocol.js';
 import { entitySchema, modelChangeSchema } from './model.js';
 
+export const controllersMax = 128;
+export const addressesMax = 16;
+
 export const endpointSchema = z.object({
   id: identifierSchema,
-  name: z.string(),
+  name: z.string().max(256),
   /** NATS addresses where this controller can be reached. */
-  addresses: z.array(z.string().min(1)).min(1),
+  addresses: z.array(z.string().min(1).max(512)).min(1).max(addressesMax),
   role: z.enum(['voter', 'learner']),
   protocol: versionRangeSchema,
 });
@@ -25,6 +28,7 @@ export const endpointListSchema = z.object({
   controllers: z
     .array(endpointSchema)
     .min(1, 'is empty')
+    .max(controllersMax)
     .refine((list) => new Set(list.map((each) => each.id)).size === list.length, { error: 'names a controller twice' }),
 });
 export type EndpointList = z.infer<typeof endpointListSchema> & { readonly controllers: readonly [Endpoint, ...Endpoint[]] };
@@ -57,19 +61,31 @@ export const helloReplySchema = z.discriminatedUnion('ok', [
 ]);
 export type HelloReply = z.infer<typeof helloReplySchema>;
 
+/**
+ * Says everything that the controllers show of a router: only one of them heard its hello, and all of them track it.
+ */
 export const heartbeatSchema = z.object({
   v: z.int(),
   router: identifierSchema,
   incarnation: z.int(),
+  /** Where its model stands; null: it holds none yet. */
   position: positionSchema.nullable(),
-  endpointsIndex: z.int(),
+  /** Position of the list of controllers that it holds. */
+  endpoints: positionSchema.nullable(),
+  /** The controller that answered its hello. */
+  controller: z.string(),
+  protocolVersion: z.int(),
   version: z.string().max(64),
   /** Counted by the router since its start, e.g. `events`, `gaps`, `duplicates`, `resyncs`. */
   counters: z.record(z.string(), z.number()),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
-/** Asks for what is missing: changes after `position`, or the model in pages. */
+/**
+ * Asks for what is missing: changes after `position`, or the model in pages. The first page may come from any controller;
+ * the others are asked of the one that gave the first (`routerRequest(router, 'sync', controller)`), because all must stand
+ * at one position.
+ */
 export const syncRequestSchema = z.object({
   v: z.int(),
   router: identifierSchema,
@@ -77,7 +93,7 @@ export const syncRequestSchema = z.object({
     z.object({ what: z.literal('changes'), after: positionSchema }),
     z.object({
       what: z.literal('model'),
-      /** Where the page before ended, with the position of the first page: all pages must stand at one position. */
+      /** As given with the page before; null for the first page. */
       cursor: z.string().max(512).nullable(),
     }),
   ]),
@@ -88,27 +104,33 @@ export const syncReplySchema = z.discriminatedUnion('what', [
   z.object({
     v: z.int(),
     what: z.literal('changes'),
+    controller: identifierSchema,
+    /** Oldest first, without a gap. */
     changes: z.array(modelChangeSchema),
-    /** Where the controller stands; the router is up to date when it has reached it. */
+    /** Where the controller stands: there is no change between the last one here and this, unless `more` is set. */
     position: positionSchema,
     more: z.boolean(),
   }),
   z.object({
     v: z.int(),
     what: z.literal('model'),
+    controller: identifierSchema,
+    /** The same on every page of one model. */
     position: positionSchema,
     entities: z.array(entitySchema),
     /** Null on the last page. */
     cursor: z.string().nullable(),
   }),
-  /** `snapshot-required`, `not-a-member`, `overloaded`, ... */
+  /** `snapshot-required`, `behind`, `overloaded` (with `details.retryAfterMs`), `timeline-conflict`, ... */
   z.object({ v: z.int(), what: z.literal('refused'), error: wireErrorSchema }),
 ]);
 export type SyncReply = z.infer<typeof syncReplySchema>;
 
-/** A router's alarm or refusal, for the operator. */
+/** A router's alarm or refusal, for the operator. A request: the leader answers `{ v, ok: true }`, else it is sent again. */
 export const routerAlertSchema = z.object({
   v: z.int(),
+  /** Becomes the id of the event, so that one that is sent again can be told from a new one. */
+  id: z.string().min(8).max(64),
   router: identifierSchema,
   /** `router.endpoints.refused`, `router.timeline.conflict`, ... */
   code: z.string().max(64),
@@ -118,7 +140,12 @@ export const routerAlertSchema = z.object({
 });
 export type RouterAlert = z.infer<typeof routerAlertSchema>;
 
-/** On `to-router.<id>`: the controllers want something of one router. */
+export const routerAlertReplySchema = z.object({ v: z.int(), ok: z.literal(true) });
+
+/**
+ * On `to-router.<id>`: the controllers want something of one router. `hello-again` is sent to one that fell behind without
+ * knowing it (the last event before a silence was lost): what the hello's answer says mends it.
+ */
 export const routerDirectSchema = z.discriminatedUnion('what', [
   z.object({ v: z.int(), what: z.literal('hello-again'), reason: z.string() }),
 ]);
