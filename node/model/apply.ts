@@ -1,0 +1,189 @@
+/**
+ * The state machine: a committed entry goes in, the model changes, an outcome comes out. It is a function of the model and
+ * the entry alone (no clock, no chance, no configuration), so every member comes to the same model and the same outcomes.
+ *
+ * Judged here is only what depends on the rest of the model: that ids and names are free, that versions fit, that what is
+ * referred to exists and what is deleted is not referred to, and how many tags add up. The form of what a command carries was
+ * judged before it was proposed (`prepare.ts`, `kinds/kind.ts` say why that is enough).
+ *
+ * Each request id has one outcome. A change and a refusal are both remembered in the journal, and a command with a known id
+ * gets the remembered outcome and changes nothing. A refusal must be remembered too: a late copy of a refused request, sent
+ * by a client that was already told "refused", could otherwise still be carried out once the reason for the refusal is gone.
+ * The journal reaches back {@link journalIndexesMax} entries; a copy that comes even later is judged anew, and then the id
+ * (`already-exists`) or the version still guards whatever named one.
+ */
+import type { Timeline } from '../../messaging/index.js';
+import type { ConfChange, Configuration, Entry } from '../raft/index.js';
+import { decodeCommand, decodeMembershipContext, type Command, type EntityCommand } from './commands.js';
+import { applyEntityCommand } from './entities.js';
+import { invariant } from './invariant.js';
+import { putOperation } from './operations.js';
+import type { ChangeRow, JournalRow, ModelMeta, ModelStore } from './store.js';
+import { beginTimeline } from './timeline.js';
+
+/** How far back outcomes and changes are remembered, in log entries; there is at most one row for each. */
+export const journalIndexesMax = 100_000;
+/** The journal is cut in slices of this many entries, so that no single entry pays for many. */
+export const journalSlice = 1_000;
+
+export interface ApplyContext {
+  /** What a change of membership leads to: the Raft core's own rule, so that model and core hold the same configuration. */
+  readonly applyConfChange: (configuration: Configuration, change: ConfChange) => Configuration;
+}
+
+/** What became of one entry. Whoever proposed it finds its own by the index (and term) of the entry. */
+export type Outcome =
+  /** `repeated`: a retry; `change` is what the first one did, at its own index. */
+  | { readonly type: 'changed'; readonly index: number; readonly change: ChangeRow; readonly repeated: boolean }
+  | { readonly type: 'refused'; readonly index: number; readonly code: string; readonly message: string }
+  | { readonly type: 'configured'; readonly index: number; readonly before: Configuration; readonly after: Configuration }
+  | { readonly type: 'operation'; readonly index: number; readonly revision: number }
+  | { readonly type: 'timeline'; readonly index: number; readonly timeline: Timeline }
+  | { readonly type: 'nothing'; readonly index: number };
+
+/**
+ * Applies entries in one transaction; the position is written with them. Entries at or before the position were applied
+ * already and are skipped, so replaying is harmless. Returns the outcomes of those that were applied, in order.
+ * @throws UnappliableEntry, ModelInvariantViolation: this member must stop; nothing of the batch was written.
+ */
+export function applyBatch(store: ModelStore, entries: readonly Entry[], context: ApplyContext): readonly Outcome[] {
+  const meta = store.meta();
+  invariant(meta !== undefined, 'a model without a timeline cannot apply entries');
+  const pending = entries.filter((entry) => entry.index > meta.position.index);
+  if (pending.length === 0) return [];
+  return store.transaction(() => {
+    const batch = new Batch(store, meta, context);
+    const outcomes = pending.map((entry) => batch.apply(entry));
+    store.putMeta(batch.meta());
+    return outcomes;
+  });
+}
+
+/** What changes from entry to entry, kept in plain fields: one meta is made for a whole batch. */
+class Batch {
+  private index: number;
+  private term: number;
+  private lastChangeIndex: number;
+  private journalStart: number;
+  private configuration: Configuration;
+  /** Everything of the meta that only the beginning of a timeline changes. */
+  private base: ModelMeta;
+
+  constructor(
+    private readonly store: ModelStore,
+    meta: ModelMeta,
+    private readonly context: ApplyContext,
+  ) {
+    this.base = meta;
+    this.index = meta.position.index;
+    this.term = meta.term;
+    this.lastChangeIndex = meta.lastChangeIndex;
+    this.journalStart = meta.journalStart;
+    this.configuration = meta.configuration;
+  }
+
+  meta(): ModelMeta {
+    const { index, term, lastChangeIndex, journalStart, configuration } = this;
+    return { ...this.base, position: { ...this.base.position, index }, term, lastChangeIndex, journalStart, configuration };
+  }
+
+  apply(entry: Entry): Outcome {
+    invariant(entry.index === this.index + 1, () => `entry ${entry.index} does not follow the position ${this.index}`);
+    invariant(entry.term >= this.term, () => `entry ${entry.index} has the term ${entry.term}, before it was ${this.term}`);
+    this.index = entry.index;
+    this.term = entry.term;
+    const outcome = this.applyByType(entry);
+    this.pruneJournal();
+    return outcome;
+  }
+
+  private applyByType(entry: Entry): Outcome {
+    switch (entry.type) {
+      case 'empty':
+        return { type: 'nothing', index: entry.index };
+      case 'configuration':
+        return this.applyConfiguration(entry.change);
+      case 'normal':
+        return this.applyCommand(decodeCommand(entry.data));
+    }
+  }
+
+  private applyCommand(command: Command): Outcome {
+    switch (command.type) {
+      case 'create':
+      case 'update':
+      case 'delete':
+        return this.applyEntityCommand(command);
+      case 'operation.put': {
+        const put = putOperation(this.store, command);
+        return put.ok ? { type: 'operation', index: this.index, revision: put.revision } : { type: 'refused', index: this.index, code: put.code, message: put.message };
+      }
+      case 'member.describe':
+        if (isMember(this.configuration, command.member.id)) this.store.putRecord('member', command.member.id, command.member);
+        return { type: 'nothing', index: this.index };
+      case 'timeline.begin':
+        return this.beginTimeline(command.timeline);
+      case 'noop':
+        return { type: 'nothing', index: this.index };
+    }
+  }
+
+  private applyEntityCommand(command: EntityCommand): Outcome {
+    const { index } = this;
+    const known = this.store.outcomeOf(command.requestId);
+    if (known !== undefined) return repeat(known, index);
+    const result = applyEntityCommand(this.store, command);
+    if (!result.ok) {
+      const { code, message } = result;
+      this.store.appendJournal({ index, requestId: command.requestId, type: 'refused', code, message });
+      return { type: 'refused', index, code, message };
+    }
+    const { type, entity } = result;
+    const change: ChangeRow = { index, requestId: command.requestId, type, previousIndex: this.lastChangeIndex, entity, by: command.by };
+    this.store.appendJournal(change);
+    this.lastChangeIndex = index;
+    return { type: 'changed', index, change, repeated: false };
+  }
+
+  private applyConfiguration(change: ConfChange): Outcome {
+    const before = this.configuration;
+    const after = this.context.applyConfChange(before, change);
+    this.configuration = after;
+    for (const member of decodeMembershipContext(change.context).members) {
+      if (isMember(after, member.id)) this.store.putRecord('member', member.id, member);
+    }
+    for (const { key } of this.store.records('member')) if (!isMember(after, key)) this.store.deleteRecord('member', key);
+    return { type: 'configured', index: this.index, before, after };
+  }
+
+  private beginTimeline(timeline: Timeline): Outcome {
+    const before = this.meta();
+    if (timeline.epoch <= before.position.timeline.epoch) {
+      const message = `a timeline of epoch ${timeline.epoch} cannot follow one of epoch ${before.position.timeline.epoch}`;
+      return { type: 'refused', index: this.index, code: 'invalid-request', message };
+    }
+    const { clusterId, configuration, term, position } = before;
+    this.base = beginTimeline(before, { clusterId, timeline, indexType: position.indexType, index: this.index, term, configuration });
+    this.store.pruneJournal(this.index);
+    this.journalStart = this.index;
+    this.lastChangeIndex = 0;
+    return { type: 'timeline', index: this.index, timeline };
+  }
+
+  /** Decided for each entry and never for each batch: members cut their batches differently, and must remember the same. */
+  private pruneJournal(): void {
+    if (this.index - this.journalStart < journalIndexesMax + journalSlice) return;
+    this.journalStart = this.index - journalIndexesMax;
+    this.store.pruneJournal(this.journalStart);
+  }
+}
+
+function repeat(known: JournalRow, index: number): Outcome {
+  if (known.type === 'refused') return { type: 'refused', index, code: known.code, message: known.message };
+  return { type: 'changed', index, change: known, repeated: true };
+}
+
+export function isMember(configuration: Configuration, id: string): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration;
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id) || learnersNext.includes(id);
+}

@@ -1,0 +1,53 @@
+/**
+ * One hash of everything that members must agree on, for comparing members that stand at the same position: the meta, the
+ * entities, the records and the journal. Each value goes in as JSON with its keys sorted, each preceded by where it belongs,
+ * in the order of kinds and ids; so the hash depends on what is stored, not on how or in which order it was written. It reads
+ * page by page and holds one page at a time.
+ *
+ * The store must not change meanwhile: a running member calls it between two batches, or on a second connection that reads
+ * inside one transaction.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { everyEntity } from './resolve.js';
+import { recordBuckets, type ModelStore } from './store.js';
+
+const pageSize = 500;
+
+/** SHA-256, in hexadecimal. */
+export function modelHash(store: ModelStore): string {
+  const hash = createHash('sha256');
+  add(hash, 'meta', store.meta() ?? null);
+  for (const kind of Object.keys(store.countsByKind()).sort()) addEntities(hash, store, kind);
+  for (const bucket of recordBuckets) for (const { key, value } of store.records(bucket)) add(hash, `${bucket}/${key}`, value);
+  addJournal(hash, store);
+  return hash.digest('hex');
+}
+
+function addEntities(hash: Hash, store: ModelStore, kind: string): void {
+  for (const entity of everyEntity(store, kind)) add(hash, `entity/${kind}/${entity.id}`, entity);
+}
+
+function addJournal(hash: Hash, store: ModelStore): void {
+  for (let after = 0; ; ) {
+    const page = store.journalAfter(after, pageSize);
+    for (const row of page) add(hash, `journal/${row.index}`, row);
+    after = page.at(-1)?.index ?? after;
+    if (page.length < pageSize) return;
+  }
+}
+
+function add(hash: Hash, place: string, value: unknown): void {
+  hash.update(`${place}\n${canonicalJson(value)}\n`);
+}
+
+/** JSON with sorted keys and nothing that is undefined. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value)
+      .filter(([, each]) => each !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${fields.map(([key, each]) => `${JSON.stringify(key)}:${canonicalJson(each)}`).join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}

@@ -1,0 +1,28 @@
+/**
+ * The one place where a timeline begins. A timeline that begins anywhere else, or twice, would give two histories the same
+ * indexes, and routers would drop new changes as old ones.
+ */
+import type { IndexType, Timeline } from '../../messaging/index.js';
+import type { Configuration } from '../raft/index.js';
+import { invariant } from './invariant.js';
+import type { ModelMeta } from './store.js';
+
+export interface TimelineBeginning {
+  readonly clusterId: string;
+  readonly timeline: Timeline;
+  readonly indexType: IndexType;
+  /** Nothing of the new timeline stands at or before this index. */
+  readonly index: number;
+  readonly term: number;
+  readonly configuration: Configuration;
+}
+
+/**
+ * Meta of a model whose history begins now. `previous` is what the model stood at before (restore, recovery, migration),
+ * or undefined for the first timeline of a cluster. The journal before it must be dropped by the caller.
+ */
+export function beginTimeline(previous: ModelMeta | undefined, beginning: TimelineBeginning): ModelMeta {
+  const { clusterId, timeline, indexType, index, term, configuration } = beginning;
+  invariant(previous === undefined || timeline.epoch > previous.position.timeline.epoch, () => `timeline ${timeline.id} has no higher epoch than the one before it`);
+  return { clusterId, position: { timeline, indexType, index }, term, configuration, lastChangeIndex: 0, journalStart: index };
+}
