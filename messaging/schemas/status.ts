@@ -44,6 +44,8 @@ export const memberSchema = z.object({
   name: z.string(),
   version: z.string(),
   protocol: versionRangeSchema,
+  /** NATS servers through which routers reach it. */
+  addresses: z.array(z.string()),
   addedAt: z.number(),
 });
 export type Member = z.infer<typeof memberSchema>;
@@ -62,6 +64,8 @@ export const nodeStatusSchema = z.object({
   incarnation: z.int(),
   version: z.string(),
   protocol: versionRangeSchema,
+  /** NATS servers through which routers reach it. */
+  addresses: z.array(z.string()),
   state: nodeStateSchema,
   /** Milliseconds since 1970. */
   at: z.number(),
