@@ -14,7 +14,7 @@
  */
 import type { Timeline } from '../../messaging/index.js';
 import type { ConfChange, Configuration, Entry } from '../raft/index.js';
-import { decodeCommand, decodeMembershipContext, type Command, type EntityCommand } from './commands.js';
+import { type Command, decodeCommand, decodeMembershipContext, type EntityCommand } from './commands.js';
 import { applyEntityCommand } from './entities.js';
 import { invariant } from './invariant.js';
 import { putOperation } from './operations.js';
@@ -28,7 +28,10 @@ export const journalSlice = 1_000;
 
 export interface ApplyContext {
   /** What a change of membership leads to: the Raft core's own rule, so that model and core hold the same configuration. */
-  readonly applyConfChange: (configuration: Configuration, change: ConfChange) => Configuration;
+  readonly applyConfChange: (
+    configuration: Configuration,
+    change: ConfChange,
+  ) => { readonly ok: true; readonly configuration: Configuration } | { readonly ok: false };
 }
 
 /** What became of one entry. Whoever proposed it finds its own by the index (and term) of the entry. */
@@ -36,7 +39,12 @@ export type Outcome =
   /** `repeated`: a retry; `change` is what the first one did, at its own index. */
   | { readonly type: 'changed'; readonly index: number; readonly change: ChangeRow; readonly repeated: boolean }
   | { readonly type: 'refused'; readonly index: number; readonly code: string; readonly message: string }
-  | { readonly type: 'configured'; readonly index: number; readonly before: Configuration; readonly after: Configuration }
+  | {
+      readonly type: 'configured';
+      readonly index: number;
+      readonly before: Configuration;
+      readonly after: Configuration;
+    }
   | { readonly type: 'operation'; readonly index: number; readonly revision: number }
   | { readonly type: 'timeline'; readonly index: number; readonly timeline: Timeline }
   | { readonly type: 'nothing'; readonly index: number };
@@ -84,12 +92,22 @@ class Batch {
 
   meta(): ModelMeta {
     const { index, term, lastChangeIndex, journalStart, configuration } = this;
-    return { ...this.base, position: { ...this.base.position, index }, term, lastChangeIndex, journalStart, configuration };
+    return {
+      ...this.base,
+      position: { ...this.base.position, index },
+      term,
+      lastChangeIndex,
+      journalStart,
+      configuration,
+    };
   }
 
   apply(entry: Entry): Outcome {
     invariant(entry.index === this.index + 1, () => `entry ${entry.index} does not follow the position ${this.index}`);
-    invariant(entry.term >= this.term, () => `entry ${entry.index} has the term ${entry.term}, before it was ${this.term}`);
+    invariant(
+      entry.term >= this.term,
+      () => `entry ${entry.index} has the term ${entry.term}, before it was ${this.term}`,
+    );
     this.index = entry.index;
     this.term = entry.term;
     const outcome = this.applyByType(entry);
@@ -116,10 +134,13 @@ class Batch {
         return this.applyEntityCommand(command);
       case 'operation.put': {
         const put = putOperation(this.store, command);
-        return put.ok ? { type: 'operation', index: this.index, revision: put.revision } : { type: 'refused', index: this.index, code: put.code, message: put.message };
+        return put.ok
+          ? { type: 'operation', index: this.index, revision: put.revision }
+          : { type: 'refused', index: this.index, code: put.code, message: put.message };
       }
       case 'member.describe':
-        if (isMember(this.configuration, command.member.id)) this.store.putRecord('member', command.member.id, command.member);
+        if (isMember(this.configuration, command.member.id))
+          this.store.putRecord('member', command.member.id, command.member);
         return { type: 'nothing', index: this.index };
       case 'timeline.begin':
         return this.beginTimeline(command.timeline);
@@ -131,7 +152,7 @@ class Batch {
   private applyEntityCommand(command: EntityCommand): Outcome {
     const { index } = this;
     const known = this.store.outcomeOf(command.requestId);
-    if (known !== undefined) return repeat(known, index);
+    if (known !== undefined) return repeat(known, command, index);
     const result = applyEntityCommand(this.store, command);
     if (!result.ok) {
       const { code, message } = result;
@@ -139,7 +160,14 @@ class Batch {
       return { type: 'refused', index, code, message };
     }
     const { type, entity } = result;
-    const change: ChangeRow = { index, requestId: command.requestId, type, previousIndex: this.lastChangeIndex, entity, by: command.by };
+    const change: ChangeRow = {
+      index,
+      requestId: command.requestId,
+      type,
+      previousIndex: this.lastChangeIndex,
+      entity,
+      by: command.by,
+    };
     this.store.appendJournal(change);
     this.lastChangeIndex = index;
     return { type: 'changed', index, change, repeated: false };
@@ -147,12 +175,15 @@ class Batch {
 
   private applyConfiguration(change: ConfChange): Outcome {
     const before = this.configuration;
-    const after = this.context.applyConfChange(before, change);
+    // A change that is not possible leaves everything as it was, in the core and here alike.
+    const outcome = this.context.applyConfChange(before, change);
+    const after = outcome.ok ? outcome.configuration : before;
     this.configuration = after;
     for (const member of decodeMembershipContext(change.context).members) {
       if (isMember(after, member.id)) this.store.putRecord('member', member.id, member);
     }
-    for (const { key } of this.store.records('member')) if (!isMember(after, key)) this.store.deleteRecord('member', key);
+    for (const { key } of this.store.records('member'))
+      if (!isMember(after, key)) this.store.deleteRecord('member', key);
     return { type: 'configured', index: this.index, before, after };
   }
 
@@ -163,7 +194,14 @@ class Batch {
       return { type: 'refused', index: this.index, code: 'invalid-request', message };
     }
     const { clusterId, configuration, term, position } = before;
-    this.base = beginTimeline(before, { clusterId, timeline, indexType: position.indexType, index: this.index, term, configuration });
+    this.base = beginTimeline(before, {
+      clusterId,
+      timeline,
+      indexType: position.indexType,
+      index: this.index,
+      term,
+      configuration,
+    });
     this.store.pruneJournal(this.index);
     this.journalStart = this.index;
     this.lastChangeIndex = 0;
@@ -178,10 +216,23 @@ class Batch {
   }
 }
 
-function repeat(known: JournalRow, index: number): Outcome {
+function repeat(known: JournalRow, command: EntityCommand, index: number): Outcome {
   if (known.type === 'refused') return { type: 'refused', index, code: known.code, message: known.message };
+  if (!isSameRequest(known, command)) {
+    const message = `the request id ${command.requestId} was used before, for another change`;
+    return { type: 'refused', index, code: 'invalid-request', message };
+  }
   return { type: 'changed', index, change: known, repeated: true };
 }
+
+/** A client that gives one id to two requests must not take the outcome of the first for that of the second. */
+function isSameRequest(known: ChangeRow, command: EntityCommand): boolean {
+  return (
+    known.type === changeTypeOf[command.type] && known.entity.kind === command.kind && known.entity.id === command.id
+  );
+}
+
+const changeTypeOf = { create: 'created', update: 'updated', delete: 'deleted' } as const;
 
 export function isMember(configuration: Configuration, id: string): boolean {
   const { voters, votersOutgoing, learners, learnersNext } = configuration;

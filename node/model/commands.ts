@@ -98,9 +98,30 @@ export function encodeCommand(command: Command): Uint8Array {
 function layOut(command: Command): unknown[] {
   switch (command.type) {
     case 'create':
-      return [1, 'create', command.requestId, command.at, command.by, command.kind, command.id, command.name, command.tags, command.spec];
+      return [
+        1,
+        'create',
+        command.requestId,
+        command.at,
+        command.by,
+        command.kind,
+        command.id,
+        command.name,
+        command.tags,
+        command.spec,
+      ];
     case 'update':
-      return [1, 'update', command.requestId, command.at, command.by, command.kind, command.id, command.version, command.patch];
+      return [
+        1,
+        'update',
+        command.requestId,
+        command.at,
+        command.by,
+        command.kind,
+        command.id,
+        command.version,
+        command.patch,
+      ];
     case 'delete':
       return [1, 'delete', command.requestId, command.at, command.by, command.kind, command.id, command.version];
     case 'operation.put':
@@ -121,12 +142,17 @@ function layOut(command: Command): unknown[] {
  */
 export function decodeCommand(data: Uint8Array): Command {
   const [format, type, ...fields] = decodeArray(data);
-  if (typeof format !== 'number' || typeof type !== 'string') throw new UnappliableEntry('undecodable', 'the entry holds no command');
+  if (typeof format !== 'number' || typeof type !== 'string')
+    throw new UnappliableEntry('undecodable', 'the entry holds no command');
   if (format > commandFormat) {
-    throw new UnappliableEntry('newer', `the log holds a command (${type}) of format ${format}; this version knows formats up to ${commandFormat}`);
+    throw new UnappliableEntry(
+      'newer',
+      `the log holds a command (${type}) of format ${format}; this version knows formats up to ${commandFormat}`,
+    );
   }
   const command = takeUp(type, fields);
-  if (command === undefined) throw new UnappliableEntry('undecodable', `the log holds a command that does not exist: ${type}`);
+  if (command === undefined)
+    throw new UnappliableEntry('undecodable', `the log holds a command that does not exist: ${type}`);
   return command;
 }
 
@@ -146,7 +172,17 @@ function takeUp(type: string, fields: unknown[]): Command | undefined {
   const as = <Kind extends Command>(command: unknown): Kind => command as Kind;
   switch (type) {
     case 'create':
-      return as<CreateCommand>({ type, requestId: first, at, by, kind, id, name: rest[0], tags: rest[1], spec: rest[2] });
+      return as<CreateCommand>({
+        type,
+        requestId: first,
+        at,
+        by,
+        kind,
+        id,
+        name: rest[0],
+        tags: rest[1],
+        spec: rest[2],
+      });
     case 'update':
       return as<UpdateCommand>({ type, requestId: first, at, by, kind, id, version: rest[0], patch: rest[1] });
     case 'delete':
@@ -180,6 +216,7 @@ export function decodeMembershipContext(data: Uint8Array | undefined): Membershi
   // A change that the core proposes by itself (leaving a joint configuration) carries nothing.
   if (data === undefined || data.length === 0) return { members: [] };
   const [format, members] = decodeArray(data);
-  if (typeof format === 'number' && format > commandFormat) throw new UnappliableEntry('newer', `the log holds a change of membership of format ${format}`);
+  if (typeof format === 'number' && format > commandFormat)
+    throw new UnappliableEntry('newer', `the log holds a change of membership of format ${format}`);
   return { members: members as readonly Member[] };
 }

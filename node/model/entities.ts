@@ -26,7 +26,8 @@ export function applyEntityCommand(store: ModelStore, command: EntityCommand): E
 function create(store: ModelStore, command: CreateCommand): EntityChange {
   const { kind, id, name, tags, spec, at } = command;
   const definition = definitionOf(kind);
-  if (store.get(kind, id) !== undefined) return refuse('already-exists', `there is already a ${kind} with the id ${id}`);
+  if (store.get(kind, id) !== undefined)
+    return refuse('already-exists', `there is already a ${kind} with the id ${id}`);
   const holder = store.idOfName(kind, name);
   if (holder !== undefined) return nameTaken(kind, name, holder);
   const references = definition.references(spec);
@@ -49,14 +50,24 @@ function update(store: ModelStore, command: UpdateCommand): EntityChange {
     if (holder !== undefined) return nameTaken(kind, name, holder);
   }
   const tags = patch.tags === undefined ? before.tags : merge(before.tags, patch.tags);
-  if (Object.keys(tags).length > tagsMax) return refuse('invalid-entity', `${kind}: tags: has more than ${tagsMax} tags`);
+  if (Object.keys(tags).length > tagsMax)
+    return refuse('invalid-entity', `${kind}: tags: has more than ${tagsMax} tags`);
   const spec = patch.spec === undefined ? before.spec : merge(before.spec, patch.spec);
   const references = definition.references(spec);
   const missing = firstMissing(store, references);
   if (missing !== undefined) return referenceMissing(kind, name, missing);
   // Leaders' clocks differ; an entity's own times never run backwards.
   const updatedAt = Math.max(command.at, before.updatedAt);
-  const entity: Entity = { kind, id, name, version: before.version + 1, createdAt: before.createdAt, updatedAt, tags, spec };
+  const entity: Entity = {
+    kind,
+    id,
+    name,
+    version: before.version + 1,
+    createdAt: before.createdAt,
+    updatedAt,
+    tags,
+    spec,
+  };
   store.replace(entity, references);
   return { ok: true, type: 'updated', entity };
 }
@@ -68,13 +79,19 @@ function remove(store: ModelStore, command: DeleteCommand): EntityChange {
   const referrers = store.referrers(kind, id, referrersNamedMax);
   if (referrers.length > 0) {
     const names = referrers.map((each) => `${each.kind} ${store.get(each.kind, each.id)?.name ?? each.id}`).join(', ');
-    return refuse('still-referenced', `the ${kind} ${found.entity.name} is referred to by ${names}${referrers.length === referrersNamedMax ? ' and perhaps others' : ''}`);
+    return refuse(
+      'still-referenced',
+      `the ${kind} ${found.entity.name} is referred to by ${names}${referrers.length === referrersNamedMax ? ' and perhaps others' : ''}`,
+    );
   }
   store.delete(kind, id);
   return { ok: true, type: 'deleted', entity: found.entity };
 }
 
-function findForChange(store: ModelStore, command: UpdateCommand | DeleteCommand): { readonly ok: true; readonly entity: Entity } | (EntityChange & { readonly ok: false }) {
+function findForChange(
+  store: ModelStore,
+  command: UpdateCommand | DeleteCommand,
+): { readonly ok: true; readonly entity: Entity } | (EntityChange & { readonly ok: false }) {
   const { kind, id, version } = command;
   const entity = store.get(kind, id);
   if (entity === undefined) return refuse('not-found', `there is no ${kind} with the id ${id}`);
@@ -85,7 +102,10 @@ function findForChange(store: ModelStore, command: UpdateCommand | DeleteCommand
 }
 
 /** By key; null deletes. */
-function merge<Value>(base: Readonly<Record<string, Value>>, patch: Readonly<Record<string, Value | null>>): Record<string, Value> {
+function merge<Value>(
+  base: Readonly<Record<string, Value>>,
+  patch: Readonly<Record<string, Value | null>>,
+): Record<string, Value> {
   const merged = { ...base };
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete merged[key];
@@ -97,7 +117,10 @@ function merge<Value>(base: Readonly<Record<string, Value>>, patch: Readonly<Rec
 /** A kind that this version does not know cannot have been proposed in a format that it understands. */
 function definitionOf(kind: string): KindDefinition {
   const definition = findKind(kind);
-  invariant(definition !== undefined, () => `the log holds an entity of the kind ${kind}, which this version does not know`);
+  invariant(
+    definition !== undefined,
+    () => `the log holds an entity of the kind ${kind}, which this version does not know`,
+  );
   return definition;
 }
 
@@ -114,5 +137,8 @@ function nameTaken(kind: string, name: string, holder: string): EntityChange {
 }
 
 function referenceMissing(kind: string, name: string, missing: EntityReference): EntityChange {
-  return refuse('reference-missing', `the ${kind} ${name} names the ${missing.kind} ${missing.id}, which does not exist`);
+  return refuse(
+    'reference-missing',
+    `the ${kind} ${name} names the ${missing.kind} ${missing.id}, which does not exist`,
+  );
 }

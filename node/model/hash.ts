@@ -9,7 +9,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { everyEntity } from './resolve.js';
-import { recordBuckets, type ModelStore } from './store.js';
+import { type ModelStore, recordBuckets } from './store.js';
 
 const pageSize = 500;
 
@@ -17,8 +17,9 @@ const pageSize = 500;
 export function modelHash(store: ModelStore): string {
   const hash = createHash('sha256');
   add(hash, 'meta', store.meta() ?? null);
-  for (const kind of Object.keys(store.countsByKind()).sort()) addEntities(hash, store, kind);
-  for (const bucket of recordBuckets) for (const { key, value } of store.records(bucket)) add(hash, `${bucket}/${key}`, value);
+  for (const kind of Object.keys(store.countsByKind()).sort(byCodeUnit)) addEntities(hash, store, kind);
+  for (const bucket of recordBuckets)
+    for (const { key, value } of store.records(bucket)) add(hash, `${bucket}/${key}`, value);
   addJournal(hash, store);
   return hash.digest('hex');
 }
@@ -46,7 +47,7 @@ export function canonicalJson(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value)
       .filter(([, each]) => each !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
+      .sort(([a], [b]) => byCodeUnit(a, b));
     return `{${fields.map(([key, each]) => `${JSON.stringify(key)}:${canonicalJson(each)}`).join(',')}}`;
   }
   return JSON.stringify(value) ?? 'null';

@@ -2,6 +2,7 @@
 import type { Entity } from '../../messaging/index.js';
 import {
   asciiLowerCase,
+  byCodeUnit,
   type ChangeRow,
   type EntityReference,
   type JournalRow,
@@ -26,7 +27,10 @@ export class MemoryModelStore implements ModelStore {
   private readonly incoming = new Map<string, Set<string>>();
   private journal: JournalRow[] = [];
   private readonly rowByRequest = new Map<string, JournalRow>();
-  private readonly buckets: { readonly [Bucket in RecordBucket]: Map<string, RecordTypes[Bucket]> } = { member: new Map(), operation: new Map() };
+  private readonly buckets: { readonly [Bucket in RecordBucket]: Map<string, RecordTypes[Bucket]> } = {
+    member: new Map(),
+    operation: new Map(),
+  };
   /** How to take back what the transaction has written so far, oldest first; undefined outside of one. */
   private undo: (() => void)[] | undefined;
 
@@ -52,7 +56,8 @@ export class MemoryModelStore implements ModelStore {
 
   insert(entity: Entity, references: readonly EntityReference[]): void {
     if (this.get(entity.kind, entity.id) !== undefined) throw new Error(`${entity.kind} ${entity.id} is there already`);
-    if (this.idOfName(entity.kind, entity.name) !== undefined) throw new Error(`${entity.kind} ${entity.name} is there already`);
+    if (this.idOfName(entity.kind, entity.name) !== undefined)
+      throw new Error(`${entity.kind} ${entity.name} is there already`);
     this.write(entity.kind, entity.id, entity, references);
   }
 
@@ -68,10 +73,14 @@ export class MemoryModelStore implements ModelStore {
   list(kind: string, options: ListOptions): readonly Entity[] {
     const table = this.tables.get(kind);
     if (table === undefined) return [];
-    table.order ??= [...table.byId.keys()].sort();
+    table.order ??= [...table.byId.keys()].sort(byCodeUnit);
     const text = options.filter === undefined ? undefined : asciiLowerCase(options.filter);
     const found: Entity[] = [];
-    for (let at = options.after === undefined ? 0 : upperBound(table.order, options.after); at < table.order.length && found.length < options.limit; at += 1) {
+    for (
+      let at = options.after === undefined ? 0 : upperBound(table.order, options.after);
+      at < table.order.length && found.length < options.limit;
+      at += 1
+    ) {
       const entity = table.byId.get(table.order[at] ?? '');
       if (entity !== undefined && (text === undefined || holds(entity, text))) found.push(entity);
     }
@@ -79,12 +88,14 @@ export class MemoryModelStore implements ModelStore {
   }
 
   countsByKind(): Readonly<Record<string, number>> {
-    const counted = [...this.tables].filter(([, table]) => table.byId.size > 0).map(([kind, table]) => [kind, table.byId.size] as const);
+    const counted = [...this.tables]
+      .filter(([, table]) => table.byId.size > 0)
+      .map(([kind, table]) => [kind, table.byId.size] as const);
     return Object.fromEntries(counted);
   }
 
   referrers(kind: string, id: string, limit: number): readonly EntityReference[] {
-    const keys = [...(this.incoming.get(keyOf(kind, id)) ?? [])].sort();
+    const keys = [...(this.incoming.get(keyOf(kind, id)) ?? [])].sort(byCodeUnit);
     return keys.slice(0, limit).map(referenceOf);
   }
 
@@ -139,8 +150,10 @@ export class MemoryModelStore implements ModelStore {
     this.writeRecord(records, key, undefined);
   }
 
-  records<Bucket extends RecordBucket>(bucket: Bucket): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
-    return [...this.buckets[bucket]].map(([key, value]) => ({ key, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
+  records<Bucket extends RecordBucket>(
+    bucket: Bucket,
+  ): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
+    return [...this.buckets[bucket]].map(([key, value]) => ({ key, value })).sort((a, b) => byCodeUnit(a.key, b.key));
   }
 
   transaction<Result>(work: () => Result): Result {

@@ -1,12 +1,14 @@
 /** The records of operations: written by compare-and-set, one running at a time, a bounded number kept. */
 import type { Operation } from '../../messaging/index.js';
 import type { OperationPutCommand } from './commands.js';
-import type { ModelStore } from './store.js';
+import { byCodeUnit, type ModelStore } from './store.js';
 
 /** Finished operations beyond this many are forgotten, the oldest first. */
 export const operationsKeptMax = 200;
 
-export type OperationPut = { readonly ok: true; readonly revision: number } | { readonly ok: false; readonly code: string; readonly message: string };
+export type OperationPut =
+  | { readonly ok: true; readonly revision: number }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 export function isUnderWay(operation: Operation): boolean {
   return operation.state === 'running' || operation.state === 'rolling-back';
@@ -22,16 +24,28 @@ export function putOperation(store: ModelStore, command: OperationPutCommand): O
   const stored = store.record('operation', operation.id);
   const storedRevision = stored?.revision ?? 0;
   if (storedRevision !== revision) {
-    return { ok: false, code: 'version-mismatch', message: `the record of the operation ${operation.id} has revision ${storedRevision}, not ${revision}` };
+    return {
+      ok: false,
+      code: 'version-mismatch',
+      message: `the record of the operation ${operation.id} has revision ${storedRevision}, not ${revision}`,
+    };
   }
   if (stored === undefined) {
     const all = store.records('operation');
     const running = all.find(({ value }) => isUnderWay(value.operation));
     if (running !== undefined && isUnderWay(operation)) {
       const { id, parameters } = running.value.operation;
-      return { ok: false, code: 'operation-running', message: `the operation ${id} (${parameters.workflow}) is running` };
+      return {
+        ok: false,
+        code: 'operation-running',
+        message: `the operation ${id} (${parameters.workflow}) is running`,
+      };
     }
-    forgetOldest(store, all.map(({ value }) => value.operation), operationsKeptMax - 1);
+    forgetOldest(
+      store,
+      all.map(({ value }) => value.operation),
+      operationsKeptMax - 1,
+    );
   }
   store.putRecord('operation', operation.id, { revision: revision + 1, operation });
   return { ok: true, revision: revision + 1 };
@@ -40,6 +54,8 @@ export function putOperation(store: ModelStore, command: OperationPutCommand): O
 function forgetOldest(store: ModelStore, operations: readonly Operation[], kept: number): void {
   const excess = operations.length - kept;
   if (excess <= 0) return;
-  const finished = operations.filter((each) => !isUnderWay(each)).sort((a, b) => a.startedAt - b.startedAt || (a.id < b.id ? -1 : 1));
+  const finished = operations
+    .filter((each) => !isUnderWay(each))
+    .sort((a, b) => a.startedAt - b.startedAt || byCodeUnit(a.id, b.id));
   for (const each of finished.slice(0, excess)) store.deleteRecord('operation', each.id);
 }

@@ -22,7 +22,15 @@ export function prepareCreate(draft: ApiParsedParams<'model.create'>, stamp: Sta
   const kind = kindNamed(draft.kind);
   checkName(draft.kind, draft.name);
   checkTags(draft.kind, draft.tags);
-  return { type: 'create', ...stamp, kind: draft.kind, id: draft.id ?? stamp.requestId, name: draft.name, tags: draft.tags, spec: kind.parseSpec(draft.spec) };
+  return {
+    type: 'create',
+    ...stamp,
+    kind: draft.kind,
+    id: draft.id ?? stamp.requestId,
+    name: draft.name,
+    tags: draft.tags,
+    spec: kind.parseSpec(draft.spec),
+  };
 }
 
 /** @throws QuorateError `unknown-kind` | `invalid-entity` */
@@ -51,9 +59,14 @@ function checkTags(kind: string, tags: Readonly<Record<string, string | null>>):
   if (entries.length > tagsMax) throw invalid(kind, 'tags', `has more than ${tagsMax} tags`);
   for (const [key, value] of entries) {
     // `__proto__` as a key means something else than a key to too many decoders.
-    if (!tagKeyPattern.test(key) || key === '__proto__') throw invalid(kind, `tags.${key}`, 'the key must be 1 to 128 of the characters A-Z a-z 0-9 _ . : / -');
+    if (!tagKeyPattern.test(key) || key === '__proto__')
+      throw invalid(kind, `tags.${key}`, 'the key must be 1 to 128 of the characters A-Z a-z 0-9 _ . : / -');
     if (value !== null && (value.length > tagValueLengthMax || !isCleanText(value))) {
-      throw invalid(kind, `tags.${key}`, `is longer than ${tagValueLengthMax} characters, or holds a control character or a broken one`);
+      throw invalid(
+        kind,
+        `tags.${key}`,
+        `is longer than ${tagValueLengthMax} characters, or holds a control character or a broken one`,
+      );
     }
   }
 }

@@ -4,8 +4,8 @@
  * nobody: a policy that was not finished must not open anything.
  */
 import type { Entity } from '../../messaging/index.js';
-import { policySides, type PolicySide } from './kinds/policy.js';
-import type { ModelStore } from './store.js';
+import { type PolicySide, policySides } from './kinds/policy.js';
+import { byCodeUnit, type ModelStore } from './store.js';
 
 export type Semantic = 'AnyOf' | 'AllOf';
 
@@ -45,7 +45,7 @@ export function* selectedBy(store: ModelStore, policy: Entity, side: PolicySide)
   const kind = policySides[side];
   if (!selection.all && selection.attributes.length === 0) {
     // Named ids only: no need to look at everybody.
-    for (const id of [...selection.ids].sort()) {
+    for (const id of [...selection.ids].sort(byCodeUnit)) {
       const entity = store.get(kind, id);
       if (entity !== undefined) yield entity;
     }
@@ -63,14 +63,20 @@ export interface RouterView {
 
 /** The policies that select a router, with the services and identities that they join there. */
 export function viewForRouter(store: ModelStore, router: Entity): RouterView {
-  const policies = [...everyEntity(store, 'policy')].filter((policy) => selects(selectionOf(policy, 'routerRoles'), router));
-  return { policies, services: joined(store, policies, 'serviceRoles'), identities: joined(store, policies, 'identityRoles') };
+  const policies = [...everyEntity(store, 'policy')].filter((policy) =>
+    selects(selectionOf(policy, 'routerRoles'), router),
+  );
+  return {
+    policies,
+    services: joined(store, policies, 'serviceRoles'),
+    identities: joined(store, policies, 'identityRoles'),
+  };
 }
 
 function joined(store: ModelStore, policies: readonly Entity[], side: PolicySide): readonly Entity[] {
   const found = new Map<string, Entity>();
   for (const policy of policies) for (const entity of selectedBy(store, policy, side)) found.set(entity.id, entity);
-  return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...found.values()].sort((a, b) => byCodeUnit(a.id, b.id));
 }
 
 /** All entities of a kind, page by page, in the order of their ids. */

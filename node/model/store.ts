@@ -113,7 +113,9 @@ export interface ModelStore {
   putRecord<Bucket extends RecordBucket>(bucket: Bucket, key: string, value: RecordTypes[Bucket]): void;
   deleteRecord(bucket: RecordBucket, key: string): void;
   /** In the order of their keys. The number of records in a bucket is bounded by those who write them. */
-  records<Bucket extends RecordBucket>(bucket: Bucket): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[];
+  records<Bucket extends RecordBucket>(
+    bucket: Bucket,
+  ): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[];
 
   /** Everything that `work` writes, or, when it throws, nothing. Not nested. */
   transaction<Result>(work: () => Result): Result;
@@ -122,4 +124,10 @@ export interface ModelStore {
 /** Lower case for A-Z only, as SQLite's `lower`: what `filter` compares by. */
 export function asciiLowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** The order of ids, kinds and keys. */
+export function byCodeUnit(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

@@ -23,6 +23,16 @@ export interface TimelineBeginning {
  */
 export function beginTimeline(previous: ModelMeta | undefined, beginning: TimelineBeginning): ModelMeta {
   const { clusterId, timeline, indexType, index, term, configuration } = beginning;
-  invariant(previous === undefined || timeline.epoch > previous.position.timeline.epoch, () => `timeline ${timeline.id} has no higher epoch than the one before it`);
-  return { clusterId, position: { timeline, indexType, index }, term, configuration, lastChangeIndex: 0, journalStart: index };
+  invariant(
+    previous === undefined || timeline.epoch > previous.position.timeline.epoch,
+    () => `timeline ${timeline.id} has no higher epoch than the one before it`,
+  );
+  return {
+    clusterId,
+    position: { timeline, indexType, index },
+    term,
+    configuration,
+    lastChangeIndex: 0,
+    journalStart: index,
+  };
 }

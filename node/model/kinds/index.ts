@@ -19,7 +19,9 @@ export function kindNamed(kind: string): KindDefinition {
   const definition = byName.get(kind);
   if (definition !== undefined) return definition;
   const names = kinds.map((each) => each.kind).join(', ');
-  throw new QuorateError('unknown-kind', `there is no kind of entity called ${kind}`, { remedy: `The kinds are ${names}.` });
+  throw new QuorateError('unknown-kind', `there is no kind of entity called ${kind}`, {
+    remedy: `The kinds are ${names}.`,
+  });
 }
 
 export type { KindDefinition, Spec } from './kind.js';

@@ -57,7 +57,12 @@ function parsePatch(kind: string, fields: Readonly<Record<string, z.ZodType>>, p
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (field === undefined) throw invalid(kind, name, 'there is no such field');
     const result = field.safeParse(value === null ? undefined : value);
-    if (!result.success) throw invalid(kind, name, value === null ? 'is required and has no default' : firstIssue(result.error, []).message);
+    if (!result.success)
+      throw invalid(
+        kind,
+        name,
+        value === null ? 'is required and has no default' : firstIssue(result.error, []).message,
+      );
     parsed.push([name, result.data ?? null]);
   }
   return Object.fromEntries(parsed);
@@ -72,7 +77,8 @@ function accept(kind: string, result: { success: true; data: Spec } | { success:
 function firstIssue(error: z.ZodError, prefix: readonly string[]): { readonly path: string; readonly message: string } {
   const issue = error.issues[0];
   if (issue === undefined) return { path: prefix.join('.'), message: 'is invalid' };
-  if (issue.code === 'unrecognized_keys') return { path: [...prefix, issue.keys[0] ?? ''].join('.'), message: 'there is no such field' };
+  if (issue.code === 'unrecognized_keys')
+    return { path: [...prefix, issue.keys[0] ?? ''].join('.'), message: 'there is no such field' };
   return { path: [...prefix, ...issue.path.map(String)].join('.'), message: issue.message };
 }
 
