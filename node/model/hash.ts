@@ -9,7 +9,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { everyEntity } from './resolve.js';
-import { type ModelStore, recordBuckets } from './store.js';
+import { byCodeUnit, type ModelStore, recordBuckets } from './store.js';
 
 const pageSize = 500;
 
