@@ -1,0 +1,42 @@
+import test from 'ava';
+import { findTool, startTerminal } from './tmux.js';
+
+// Where there is no tmux, AVA shows these tests as skipped.
+const withTmux = findTool('tmux') === undefined ? test.skip : test;
+
+const program = `
+  const draw = () => console.log('size', process.stdout.columns, process.stdout.rows);
+  process.stdin.setRawMode(true);
+  process.stdin.on('data', key => {
+    if (String(key) === 'q') process.exit(5);
+    console.log('key', JSON.stringify(String(key)));
+  });
+  process.stdout.on('resize', draw);
+  console.log('\\u001b[31mred\\u001b[0m “ünï”');
+  draw();
+`;
+
+withTmux('a program in a terminal: size, keys, colours, resize, end', async (t) => {
+  const terminal = await startTerminal([process.execPath, '-e', program], { columns: 80, rows: 24 });
+  t.teardown(() => terminal.kill());
+  await terminal.waitForText('size 80 24');
+  t.regex(await terminal.capture(), /^red “ünï”$/m);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for
+  t.regex(await terminal.captureWithEscapes(), /\u001b\[31mred/);
+  await terminal.sendKeys('Up');
+  await terminal.waitForText(/key ".*\[A"/);
+  await terminal.type('Enter');
+  await terminal.waitForText(/key ".*r"/);
+  await terminal.resize(100, 30);
+  await terminal.waitForText('size 100 30');
+  t.true(await terminal.isRunning());
+  await terminal.sendKeys('q');
+  t.is(await terminal.waitForExit(), 5);
+  t.regex(await terminal.capture(), /size 100 30/);
+});
+
+withTmux('text that does not come is reported with the screen', async (t) => {
+  const terminal = await startTerminal(['sh', '-c', 'echo this is here; cat']);
+  t.teardown(() => terminal.kill());
+  await t.throwsAsync(terminal.waitForText('never', 300), { message: /never on the screen[\s\S]*this is here/ });
+});
