@@ -6,14 +6,23 @@
  * (snapshots, verification, the copying of files) is asynchronous and happens in a worker thread.
  */
 import type { Timeline } from '../../messaging/position.js';
+import type { Member } from '../../messaging/schemas/status.js';
 import type { ModelMeta, ModelStore } from '../model/store.js';
-import type { Entry, HardState, Index, LogStore, NodeId, SnapshotMeta } from '../raft/types.js';
+import type { Entry, HardState, Index, LogStore, NodeId, SnapshotMeta, Term } from '../raft/types.js';
 
 /** Whose directory it is. Written when the controller first becomes part of a cluster, and never changed after that. */
 export interface Identity {
   readonly clusterName: string;
   readonly clusterId: string;
   readonly nodeId: NodeId;
+}
+
+/** The last entry that is in the model and no longer in the log. Who the members are there, only the model knows. */
+export interface CompactionPoint {
+  readonly index: Index;
+  readonly term: Term;
+  /** Of the model that stands for what was compacted: on another timeline the log does not follow on. */
+  readonly timeline: Timeline | null;
 }
 
 export interface RemovedMark {
@@ -32,8 +41,8 @@ export interface PersistBatch {
 
 /** The log, the hard state, and what this member knows of itself. */
 export interface RaftStore extends LogStore {
-  /** The compaction point: the log begins after it. Index 0, term 0 and nobody as members in a blank one. */
-  snapshotMeta(): SnapshotMeta;
+  /** The log begins after it; all zero, without a timeline, in a directory that has never had a snapshot. */
+  compactionPoint(): CompactionPoint;
   hardState(): HardState;
   identity(): Identity | null;
   /** Raised by one each time the directory is opened to serve. */
@@ -50,7 +59,7 @@ export interface RaftStore extends LogStore {
   setIdentity(identity: Identity): void;
   /** Durable when it returns. */
   markRemoved(mark: RemovedMark): void;
-  /** Reads every entry that is there and checks its checksum; the indexes that fail. */
+  /** Reads every entry that should be there and checks its checksum; at most the first 100 indexes that fail or are missing. */
   damagedEntries(): readonly Index[];
   /** Bytes of the files on disk. */
   sizeBytes(): number;
@@ -58,8 +67,8 @@ export interface RaftStore extends LogStore {
 
 /** The state machine's data with the position that it stands at. */
 export interface DurableModelStore extends ModelStore {
-  /** Syncs all that was committed so far; returns where that stands. Only what it covers may be compacted from the log. */
-  makeDurable(): ModelMeta;
+  /** Syncs all that was committed before the call; resolves to where that stands. Only what it covers may be compacted. */
+  makeDurable(): Promise<ModelMeta | undefined>;
   sizeBytes(): number;
 }
 
@@ -86,8 +95,8 @@ export interface SnapshotManifest {
   /** Position, term, cluster id and configuration: the model's own words, from inside the same transaction. */
   readonly meta: ModelMeta;
   readonly countByKind: Readonly<Record<string, number>>;
-  /** SHA-256 over the contents in canonical form (see `content-hash.ts`), in hexadecimal. */
-  readonly contentSha256: string;
+  /** SHA-256 over the contents in canonical form (`model-hash.ts`), in hexadecimal: equal on all members at one position. */
+  readonly modelSha256: string;
 }
 
 /** What a follower must know before it asks for the first chunk. */
@@ -111,8 +120,11 @@ export interface Staging {
 
 /** Whole, verified, and on disk: ready for `install`. */
 export interface StagedSnapshot {
-  readonly manifest: SnapshotManifest;
+  readonly path: string;
   readonly sizeBytes: number;
+  readonly manifest: SnapshotManifest;
+  /** What `Raft.installSnapshot` is to be told. */
+  readonly snapshot: SnapshotMeta;
 }
 
 export interface InstallRequest extends PersistBatch {
@@ -125,9 +137,11 @@ export interface InstallRequest extends PersistBatch {
 export interface InitialState {
   readonly identity: Identity;
   readonly timeline: Timeline;
-  /** The log begins after this point; index and term are at least 1, so that whoever joins takes a snapshot first. */
+  /** The log begins after this point; index and term are at least 1, so that whoever joins must take a snapshot first. */
   readonly snapshot: SnapshotMeta;
   readonly hardState: HardState;
+  /** The first members, as the model is to know them. */
+  readonly members?: readonly Member[];
 }
 
 /** One data directory, open to serve, and locked against every other process. */
@@ -136,21 +150,27 @@ export interface Storage {
   /** Also after `install`: the object stays, its contents are exchanged. */
   readonly model: DurableModelStore;
   /**
-   * Writes a snapshot of the model to a new file, in a worker thread, while writes go on. Without a path: into the
-   * directory's own folder, where at most one is kept for followers (`latestSnapshot`).
+   * Writes a snapshot of the model to a new file, in a worker thread, while writes go on. Without a path: into the folder
+   * `snapshots` of the directory, under a name that says what it is. One is written at a time; the others wait their turn.
    */
   createSnapshot(path?: string): Promise<SnapshotFile>;
-  /** Reads a piece of a snapshot for a follower. */
+  /**
+   * A snapshot for followers that stands at `indexMin` or later: the last one made for them, or a new one. Whoever asks
+   * meanwhile gets the same. The last two are kept, until the directory is opened again.
+   */
+  snapshotForFollowers(indexMin: Index): Promise<SnapshotFile>;
+  /** Reads a piece of a snapshot for a follower; empty at its end. Throws `snapshot-invalid` where the file is gone. */
   readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array;
   /** Goes on with the staging of the same file where there is one, else begins anew. */
   beginStaging(meta: StagingMeta): Staging;
   /**
    * Puts the staged snapshot in place of model and log. The commit is one transaction of `raft.db`; a crash before it leaves
-   * everything as it was, a crash after it is finished by the next opening. Durable when it returns.
+   * everything as it was, a crash after it is finished by the next opening. Durable when it resolves; it waits only where a
+   * snapshot is being written at the same time.
    */
-  install(request: InstallRequest): void;
+  install(request: InstallRequest): Promise<void>;
   /** Begins a history on a blank directory: identity, timeline, first configuration. As atomic as `install`. */
-  initialise(state: InitialState): void;
+  initialise(state: InitialState): Promise<void>;
   /**
    * Makes the model durable, then drops log entries up to `throughIndex` (never beyond what is durable), in slices of at most
    * a few milliseconds each with turns of the event loop between them. Resolves to the first index that is left.

@@ -1,0 +1,181 @@
+/**
+ * Storage: one data directory, open to serve.
+ *
+ * It promises that what `raft.persist` was given is on disk when it returns; that the model and the position it stands at are
+ * changed together or not at all; that a snapshot is installed whole or not at all; and that a damaged entry or snapshot is
+ * an error, never data. It needs a local disk that keeps what it has synced. It never decides whether a directory may be
+ * served (`node/cluster/decide-start.ts` does, from what `inspectDirectory` finds), and never begins a history by itself.
+ *
+ *     lock.db      the lock of the directory
+ *     raft.db      the log, the hard state, and whose directory it is
+ *     model.db     the model with its position
+ *     staging/     a snapshot on its way in
+ *     transfer/    snapshots for followers
+ *     snapshots/   snapshots that were asked for without a path
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { emptyFolder } from './files.js';
+import { checkInstalled, initialName, replaceModel, stagingFolderName, writeInitialModel } from './install.js';
+import { lockDirectory, type DirectoryLock } from './lock.js';
+import { SqliteModelStore } from './model-store.js';
+import { SqliteRaftStore } from './raft-store.js';
+import { SnapshotShelf } from './snapshot-shelf.js';
+import { openStaging } from './staging.js';
+import { StorageWorker } from './worker.js';
+import { QuorateError } from '../../messaging/errors.js';
+import type { Index } from '../raft/types.js';
+import type { CompactionPoint, DurableModelStore, Identity, InitialState, InstallRequest, PersistBatch, SnapshotFile, Staging, StagingMeta, Storage } from './types.js';
+
+export type * from './types.js';
+export { lockDirectory, type DirectoryLock } from './lock.js';
+
+export const raftFileName = 'raft.db';
+export const modelFileName = 'model.db';
+
+export interface StorageOptions {
+  readonly directory: string;
+  /** Taken where it is not given; released by `close`. */
+  readonly lock?: DirectoryLock;
+  /** What snapshots say of who made them. */
+  readonly clusterName: string;
+  readonly nodeId: string;
+  readonly softwareVersion: string;
+  /** Milliseconds since 1970: the time of day, for the manifests. */
+  readonly now: () => number;
+  /** Bytes of the newest log entries that are kept in memory. */
+  readonly cacheBytesMax?: number;
+}
+
+/** Rows deleted in one slice of a compaction: about a millisecond. */
+const compactRowsMax = 1_000;
+
+/** Opens to serve: makes what is missing, finishes an install that a crash interrupted, raises the incarnation. */
+export function openStorage(options: StorageOptions): Storage {
+  const lock = options.lock ?? lockDirectory(options.directory);
+  let raft: SqliteRaftStore | undefined;
+  try {
+    raft = new SqliteRaftStore(join(options.directory, raftFileName), options);
+    return new FileStorage(options, lock, raft, openModel(options.directory, raft));
+  } catch (error) {
+    raft?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+function openModel(directory: string, raft: SqliteRaftStore): SqliteModelStore {
+  const path = join(directory, modelFileName);
+  const pending = raft.pendingInstall();
+  if (pending === undefined) return new SqliteModelStore(path);
+  replaceModel(join(directory, stagingFolderName, pending.file), path);
+  const model = new SqliteModelStore(path);
+  try {
+    checkInstalled(pending, model.meta());
+  } catch (error) {
+    model.close();
+    throw error;
+  }
+  raft.finishInstall();
+  return model;
+}
+
+class FileStorage implements Storage {
+  readonly raft: SqliteRaftStore;
+  readonly model: DurableModelStore;
+  readonly #model: SqliteModelStore;
+  readonly #directory: string;
+  readonly #lock: DirectoryLock;
+  readonly #worker = new StorageWorker();
+  readonly #shelf: SnapshotShelf;
+  #closed = false;
+
+  constructor(options: StorageOptions, lock: DirectoryLock, raft: SqliteRaftStore, model: SqliteModelStore) {
+    this.raft = raft;
+    this.model = model;
+    this.#model = model;
+    this.#directory = options.directory;
+    this.#lock = lock;
+    this.#shelf = new SnapshotShelf(options, this.#worker, join(options.directory, modelFileName), () => model.meta());
+  }
+
+  createSnapshot(path?: string): Promise<SnapshotFile> {
+    return this.#shelf.create(path);
+  }
+
+  snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
+    return this.#shelf.forFollowers(indexMin);
+  }
+
+  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
+    const buffer = Buffer.allocUnsafe(Math.min(bytesMax, Math.max(0, file.sizeBytes - offset)));
+    try {
+      const descriptor = openSync(file.path, 'r');
+      try {
+        return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, offset));
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      throw new QuorateError('snapshot-invalid', `The snapshot ${file.path} can no longer be read.`, { cause: error });
+    }
+  }
+
+  beginStaging(meta: StagingMeta): Staging {
+    return openStaging(this.#stagingFolder, meta, (path) => this.#worker.run({ job: 'inspect-snapshot', path }));
+  }
+
+  async install(request: InstallRequest): Promise<void> {
+    const { position, term } = request.staged.manifest.meta;
+    await this.#exchange('incoming.db', { index: position.index, term, timeline: position.timeline }, request, request.identity);
+  }
+
+  async initialise(state: InitialState): Promise<void> {
+    if (this.#model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null) {
+      throw new QuorateError('ambiguous-state', `${this.#directory} holds a history already; another one is not begun in it.`);
+    }
+    if (state.snapshot.index < 1 || state.snapshot.term < 1) throw new RangeError('a history begins at index and term 1 or later');
+    const { meta } = writeInitialModel(this.#stagingFolder, state);
+    await this.#exchange(initialName, { index: meta.position.index, term: meta.term, timeline: meta.position.timeline }, { hardState: state.hardState }, state.identity);
+  }
+
+  async compactLog(throughIndex: Index): Promise<Index> {
+    const durable = await this.#model.makeDurable();
+    if (durable === undefined || durable.position.indexType !== 'raft') return this.raft.firstIndex();
+    const { timeline, index } = durable.position;
+    const target = { index: Math.min(throughIndex, index), term: 0, timeline };
+    let first = this.raft.firstIndex();
+    while (!this.#closed && first <= target.index) {
+      const next = this.raft.compactSlice(target, compactRowsMax);
+      if (next === first) break;
+      first = next;
+      await nextTurn();
+    }
+    return first;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.raft.close();
+    this.#model.close();
+    this.#lock.release();
+  }
+
+  get #stagingFolder(): string {
+    return join(this.#directory, stagingFolderName);
+  }
+
+  async #exchange(file: string, point: CompactionPoint, batch: PersistBatch, identity: Identity | undefined): Promise<void> {
+    // A snapshot that is being written reads the old file by its name.
+    await this.#worker.idle();
+    if (this.#closed) throw new QuorateError('stopping');
+    const { index, term } = point;
+    this.raft.commitInstall({ ...batch, point, identity, pending: { file, index, term } });
+    this.#model.exchange(() => replaceModel(join(this.#stagingFolder, file), join(this.#directory, modelFileName)));
+    checkInstalled({ index, term }, this.#model.meta());
+    this.raft.finishInstall();
+    emptyFolder(this.#stagingFolder);
+  }
+}

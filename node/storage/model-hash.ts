@@ -1,0 +1,65 @@
+/**
+ * One hash for the contents of a model, however SQLite lays them out on pages: equal on all members that stand at the same
+ * position, equal in a snapshot and in what was made from it. It is taken over the rows of each table in the order of their
+ * keys, each value preceded by its type and length, so that no two contents read the same. `manifest.modelSha256` is this.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import type { Connection } from './database.js';
+
+/** Changes when what is hashed, or how, changes; hashes of different versions do not compare. */
+export const modelHashVersion = 1;
+
+const contents = [
+  ['meta', 'SELECT body FROM meta ORDER BY id'],
+  ['entities', 'SELECT kind, id, name, body FROM entities ORDER BY kind, id'],
+  ['entity_references', 'SELECT target_kind, target_id, kind, id FROM entity_references ORDER BY target_kind, target_id, kind, id'],
+  ['journal', 'SELECT idx, request_id, type, previous_index, entity, asked_by, refusal FROM journal ORDER BY idx'],
+  ['records', 'SELECT bucket, key, value FROM records ORDER BY bucket, key'],
+] as const;
+
+/** In hexadecimal. Reads everything; the caller holds a read transaction where the model may change meanwhile. */
+export function hashModel(database: Connection): string {
+  const hash = createHash('sha256').update(`quorate-model-${modelHashVersion}\n`);
+  const rows = new RowHasher(hash);
+  for (const [table, query] of contents) {
+    hash.update(`\n${table}\n`);
+    for (const row of database.prepare<[], unknown[]>(query).raw().iterate()) rows.add(row);
+    rows.flush();
+  }
+  return hash.digest('hex');
+}
+
+const flushBytes = 1 << 16;
+
+/** Gathers rows in a buffer: one update of the hash for each row would cost more than the hashing. */
+class RowHasher {
+  readonly #hash: Hash;
+  #text = '';
+
+  constructor(hash: Hash) {
+    this.#hash = hash;
+  }
+
+  add(row: readonly unknown[]): void {
+    for (const value of row) this.#text += tagged(value);
+    this.#text += ';';
+    if (this.#text.length > flushBytes) this.flush();
+  }
+
+  flush(): void {
+    this.#hash.update(this.#text, 'utf8');
+    this.#text = '';
+  }
+}
+
+function tagged(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `s${value.length}:${value}`;
+    case 'number':
+      return `n${value},`;
+    default:
+      if (value === null) return '0';
+      throw new TypeError(`a model holds no value of type ${typeof value}`);
+  }
+}

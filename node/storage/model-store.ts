@@ -1,0 +1,314 @@
+/**
+ * model.db: the state machine's data, with the position that it stands at in the same transaction. It may be behind raft.db
+ * after a crash (`synchronous=NORMAL`: synced when the write-ahead log is folded in, and by `makeDurable`), and is then
+ * brought up to date from the log.
+ */
+import { promises as fs } from 'node:fs';
+import { dirname } from 'node:path';
+import { openDatabase, toStorageError, translate, type Connection } from './database.js';
+import { sizeOf } from './files.js';
+import { modelSchema } from './schema.js';
+import { asciiLowerCase } from '../model/store.js';
+import type { ChangeRow, EntityReference, JournalRow, ListOptions, ModelMeta, RecordBucket, RecordTypes } from '../model/store.js';
+import type { Entity } from '../../messaging/schemas/model.js';
+import type { DurableModelStore } from './types.js';
+
+interface JournalColumns {
+  readonly idx: number;
+  readonly request_id: string;
+  readonly type: JournalRow['type'];
+  readonly previous_index: number | null;
+  readonly entity: string | null;
+  readonly asked_by: string | null;
+  readonly refusal: string | null;
+}
+
+/** Entities come back as they went in: what the text holds was written by `JSON.stringify` below. */
+const parseEntity = (body: string) => JSON.parse(body) as Entity;
+
+export class SqliteModelStore implements DurableModelStore {
+  readonly #path: string;
+  #database: Connection;
+  #statements: ReturnType<typeof prepare>;
+  #begin: (work: () => unknown) => unknown;
+  #meta: ModelMeta | undefined;
+  #counts: Map<string, number>;
+  /** Kinds of which an entity has ever referred to something: the others need no look into the table of references. */
+  #referring: Set<string>;
+  /** The text of the entity that was last written: it goes into the journal as well. */
+  #lastEntity: Entity | undefined;
+  #lastBody = '';
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#database = openDatabase(path, modelSchema, { synchronous: 'NORMAL' });
+    this.#statements = prepare(this.#database);
+    this.#begin = beginOf(this.#database);
+    this.#counts = new Map();
+    this.#referring = new Set();
+    this.#reload();
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ meta
+
+  meta(): ModelMeta | undefined {
+    return this.#meta;
+  }
+
+  putMeta(meta: ModelMeta): void {
+    this.#statements.putMeta.run(JSON.stringify(meta));
+    this.#meta = meta;
+  }
+
+  // -------------------------------------------------------------------------------------------------------- entities
+
+  get(kind: string, id: string): Entity | undefined {
+    const body = this.#read(() => this.#statements.get.get(kind, id));
+    return body === undefined ? undefined : parseEntity(body);
+  }
+
+  idOfName(kind: string, name: string): string | undefined {
+    return this.#read(() => this.#statements.idOfName.get(kind, name));
+  }
+
+  insert(entity: Entity, references: readonly EntityReference[]): void {
+    this.#statements.insert.run(entity.kind, entity.id, entity.name, this.#bodyOf(entity));
+    this.#count(entity.kind, 1);
+    this.#putReferences(entity.kind, entity.id, references);
+  }
+
+  replace(entity: Entity, references: readonly EntityReference[]): void {
+    const { changes } = this.#statements.replace.run(entity.name, this.#bodyOf(entity), entity.kind, entity.id);
+    if (changes !== 1) throw new Error(`there is no ${entity.kind} ${entity.id} to replace`);
+    this.#dropReferences(entity.kind, entity.id);
+    this.#putReferences(entity.kind, entity.id, references);
+  }
+
+  delete(kind: string, id: string): void {
+    if (this.#statements.delete.run(kind, id).changes !== 1) throw new Error(`there is no ${kind} ${id} to delete`);
+    this.#count(kind, -1);
+    this.#dropReferences(kind, id);
+  }
+
+  list(kind: string, options: ListOptions): readonly Entity[] {
+    const after = options.after ?? '';
+    const bodies = this.#read(() =>
+      options.filter === undefined || options.filter === ''
+        ? this.#statements.list.all(kind, after, options.limit)
+        : this.#statements.listFiltered.all({ kind, after, limit: options.limit, filter: asciiLowerCase(options.filter) }),
+    );
+    return bodies.map(parseEntity);
+  }
+
+  countsByKind(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  referrers(kind: string, id: string, limit: number): readonly EntityReference[] {
+    return this.#read(() => this.#statements.referrers.all(kind, id, limit));
+  }
+
+  // --------------------------------------------------------------------------------------------------------- journal
+
+  appendJournal(row: JournalRow): void {
+    if (row.type === 'refused') {
+      const refusal = JSON.stringify({ code: row.code, message: row.message });
+      this.#statements.appendJournal.run(row.index, row.requestId, row.type, null, null, null, refusal);
+    } else {
+      this.#statements.appendJournal.run(row.index, row.requestId, row.type, row.previousIndex, this.#bodyOf(row.entity), row.by, null);
+    }
+  }
+
+  outcomeOf(requestId: string): JournalRow | undefined {
+    const row = this.#read(() => this.#statements.outcomeOf.get(requestId));
+    return row === undefined ? undefined : toJournalRow(row);
+  }
+
+  changesAfter(index: number, limit: number): readonly ChangeRow[] {
+    const rows = this.#read(() => this.#statements.changesAfter.all(index, limit));
+    return rows.map(toJournalRow).filter((row) => row.type !== 'refused');
+  }
+
+  journalAfter(index: number, limit: number): readonly JournalRow[] {
+    return this.#read(() => this.#statements.journalAfter.all(index, limit)).map(toJournalRow);
+  }
+
+  pruneJournal(throughIndex: number): void {
+    this.#statements.pruneJournal.run(throughIndex);
+  }
+
+  // --------------------------------------------------------------------------------------------------------- records
+
+  record<Bucket extends RecordBucket>(bucket: Bucket, key: string): RecordTypes[Bucket] | undefined {
+    const value = this.#read(() => this.#statements.record.get(bucket, key));
+    return value === undefined ? undefined : (JSON.parse(value) as RecordTypes[Bucket]);
+  }
+
+  putRecord<Bucket extends RecordBucket>(bucket: Bucket, key: string, value: RecordTypes[Bucket]): void {
+    this.#statements.putRecord.run(bucket, key, JSON.stringify(value));
+  }
+
+  deleteRecord(bucket: RecordBucket, key: string): void {
+    this.#statements.deleteRecord.run(bucket, key);
+  }
+
+  records<Bucket extends RecordBucket>(bucket: Bucket): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
+    const rows = this.#read(() => this.#statements.records.all(bucket));
+    return rows.map(({ key, value }) => ({ key, value: JSON.parse(value) as RecordTypes[Bucket] }));
+  }
+
+  // ----------------------------------------------------------------------------------------------------- transactions
+
+  transaction<Result>(work: () => Result): Result {
+    if (this.#database.inTransaction) throw new Error('transactions of the model are not nested');
+    const meta = this.#meta;
+    const counts = new Map(this.#counts);
+    try {
+      // What `work` returns comes back as it is.
+      return this.#begin(work) as Result;
+    } catch (error) {
+      this.#meta = meta;
+      this.#counts = counts;
+      throw toStorageError(error, this.#path);
+    } finally {
+      this.#lastEntity = undefined;
+    }
+  }
+
+  /**
+   * Syncs the write-ahead log, outside the main thread: with it, every transaction that it holds is recovered after a loss of
+   * power; what it no longer holds was folded into the database, which SQLite syncs before it reuses the log.
+   */
+  async makeDurable(): Promise<ModelMeta | undefined> {
+    const meta = this.#meta;
+    // Closing a descriptor of model.db itself would drop SQLite's locks on it; the write-ahead log carries none.
+    await syncInBackground(`${this.#path}-wal`);
+    await syncInBackground(dirname(this.#path));
+    return meta;
+  }
+
+  sizeBytes(): number {
+    return sizeOf(this.#path) + sizeOf(`${this.#path}-wal`);
+  }
+
+  /** Puts another file in the place of this one: `exchange` runs while it is closed. */
+  exchange(exchange: () => void): void {
+    this.#database.close();
+    exchange();
+    this.#database = openDatabase(this.#path, modelSchema, { synchronous: 'NORMAL' });
+    this.#statements = prepare(this.#database);
+    this.#begin = beginOf(this.#database);
+    this.#reload();
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- helpers
+
+  #reload(): void {
+    translate(this.#path, () => {
+      // An installed snapshot brings its manifest along; what it says is of the file, not of what the model becomes.
+      this.#database.exec('DROP TABLE IF EXISTS manifest');
+      const body = this.#statements.meta.get();
+      this.#meta = body === undefined ? undefined : (JSON.parse(body) as ModelMeta);
+      this.#counts = new Map(this.#statements.counts.all());
+      this.#referring = new Set(this.#statements.referring.all());
+    });
+  }
+
+  #read<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      throw toStorageError(error, this.#path);
+    }
+  }
+
+  #bodyOf(entity: Entity): string {
+    if (this.#lastEntity === entity) return this.#lastBody;
+    this.#lastEntity = entity;
+    this.#lastBody = JSON.stringify(entity);
+    return this.#lastBody;
+  }
+
+  #count(kind: string, change: number): void {
+    const count = (this.#counts.get(kind) ?? 0) + change;
+    if (count === 0) this.#counts.delete(kind);
+    else this.#counts.set(kind, count);
+  }
+
+  #putReferences(kind: string, id: string, references: readonly EntityReference[]): void {
+    for (const reference of references) this.#statements.putReference.run(reference.kind, reference.id, kind, id);
+    if (references.length > 0) this.#referring.add(kind);
+  }
+
+  #dropReferences(kind: string, id: string): void {
+    if (this.#referring.has(kind)) this.#statements.dropReferences.run(kind, id);
+  }
+}
+
+async function syncInBackground(path: string): Promise<void> {
+  const file = await fs.open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function beginOf(database: Connection): (work: () => unknown) => unknown {
+  return database.transaction((work: () => unknown) => work()).immediate;
+}
+
+function toJournalRow(row: JournalColumns): JournalRow {
+  const common = { index: row.idx, requestId: row.request_id };
+  if (row.type === 'refused') return { ...common, type: row.type, ...(JSON.parse(row.refusal ?? '{}') as { code: string; message: string }) };
+  return { ...common, type: row.type, previousIndex: row.previous_index ?? 0, entity: parseEntity(row.entity ?? 'null'), by: row.asked_by ?? '' };
+}
+
+function prepare(database: Connection) {
+  const journal = 'idx, request_id, type, previous_index, entity, asked_by, refusal';
+  return {
+    meta: database.prepare<[], string>('SELECT body FROM meta').pluck(),
+    putMeta: database.prepare<[string]>('INSERT OR REPLACE INTO meta (id, body) VALUES (1, ?)'),
+    counts: database.prepare<[], [string, number]>('SELECT kind, count(*) FROM entities GROUP BY kind').raw(),
+    referring: database.prepare<[], string>('SELECT DISTINCT kind FROM entity_references').pluck(),
+
+    get: database.prepare<[string, string], string>('SELECT body FROM entities WHERE kind = ? AND id = ?').pluck(),
+    idOfName: database.prepare<[string, string], string>('SELECT id FROM entities WHERE kind = ? AND name = ?').pluck(),
+    insert: database.prepare<[string, string, string, string]>('INSERT INTO entities (kind, id, name, body) VALUES (?, ?, ?, ?)'),
+    replace: database.prepare<[string, string, string, string]>('UPDATE entities SET name = ?, body = ? WHERE kind = ? AND id = ?'),
+    delete: database.prepare<[string, string]>('DELETE FROM entities WHERE kind = ? AND id = ?'),
+    list: database.prepare<[string, string, number], string>('SELECT body FROM entities WHERE kind = ? AND id > ? ORDER BY id LIMIT ?').pluck(),
+    listFiltered: database
+      .prepare<[{ kind: string; after: string; limit: number; filter: string }], string>(
+        `SELECT body FROM entities WHERE kind = $kind AND id > $after AND (instr(lower(id), $filter) > 0 OR instr(lower(name), $filter) > 0)
+         ORDER BY id LIMIT $limit`,
+      )
+      .pluck(),
+    putReference: database.prepare<[string, string, string, string]>(
+      'INSERT OR IGNORE INTO entity_references (target_kind, target_id, kind, id) VALUES (?, ?, ?, ?)',
+    ),
+    dropReferences: database.prepare<[string, string]>('DELETE FROM entity_references WHERE kind = ? AND id = ?'),
+    referrers: database.prepare<[string, string, number], EntityReference>(
+      'SELECT kind, id FROM entity_references WHERE target_kind = ? AND target_id = ? ORDER BY kind, id LIMIT ?',
+    ),
+
+    appendJournal: database.prepare<[number, string, string, number | null, string | null, string | null, string | null]>(
+      `INSERT INTO journal (${journal}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    outcomeOf: database.prepare<[string], JournalColumns>(`SELECT ${journal} FROM journal WHERE request_id = ?`),
+    changesAfter: database.prepare<[number, number], JournalColumns>(
+      `SELECT ${journal} FROM journal WHERE idx > ? AND entity IS NOT NULL ORDER BY idx LIMIT ?`,
+    ),
+    journalAfter: database.prepare<[number, number], JournalColumns>(`SELECT ${journal} FROM journal WHERE idx > ? ORDER BY idx LIMIT ?`),
+    pruneJournal: database.prepare<[number]>('DELETE FROM journal WHERE idx <= ?'),
+
+    record: database.prepare<[string, string], string>('SELECT value FROM records WHERE bucket = ? AND key = ?').pluck(),
+    putRecord: database.prepare<[string, string, string]>('INSERT OR REPLACE INTO records (bucket, key, value) VALUES (?, ?, ?)'),
+    deleteRecord: database.prepare<[string, string]>('DELETE FROM records WHERE bucket = ? AND key = ?'),
+    records: database.prepare<[string], { key: string; value: string }>('SELECT key, value FROM records WHERE bucket = ? ORDER BY key'),
+  };
+}

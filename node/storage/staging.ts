@@ -1,0 +1,97 @@
+/**
+ * A snapshot on its way in: bytes as they arrive, in one file, in order; beside it, what it is to become. Both survive a
+ * restart, so that a transfer goes on where it stopped. Bytes that a loss of power took or spoilt are found by the checksum.
+ */
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
+import { QuorateError } from '../../messaging/errors.js';
+import type { SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
+
+const incomingName = 'incoming.db';
+const metaName = 'incoming.json';
+const metaSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string() });
+
+/** Goes on with what is in the folder where it is the same file, else empties it and begins anew. */
+export function openStaging(folder: string, meta: StagingMeta, inspect: (path: string) => Promise<SnapshotFile>): Staging {
+  mkdirSync(folder, { recursive: true });
+  const found = readMeta(folder);
+  const path = join(folder, incomingName);
+  if (found?.sha256 !== meta.sha256 || found.sizeBytes !== meta.sizeBytes || sizeOf(path) > meta.sizeBytes) {
+    emptyFolder(folder);
+    writeFileSync(join(folder, metaName), JSON.stringify(meta));
+  }
+  return new FileStaging(folder, meta, inspect);
+}
+
+function readMeta(folder: string): StagingMeta | undefined {
+  const path = join(folder, metaName);
+  if (!existsSync(path)) return undefined;
+  try {
+    return metaSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined; // torn by a crash: the transfer begins anew
+  }
+}
+
+class FileStaging implements Staging {
+  readonly meta: StagingMeta;
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #inspect: (path: string) => Promise<SnapshotFile>;
+  #file: number | undefined;
+  #receivedBytes: number;
+
+  constructor(folder: string, meta: StagingMeta, inspect: (path: string) => Promise<SnapshotFile>) {
+    this.meta = meta;
+    this.#folder = folder;
+    this.#path = join(folder, incomingName);
+    this.#inspect = inspect;
+    this.#receivedBytes = sizeOf(this.#path);
+  }
+
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  writeChunk(offset: number, bytes: Uint8Array): boolean {
+    if (offset !== this.#receivedBytes || offset + bytes.length > this.meta.sizeBytes) return false;
+    this.#file ??= openSync(this.#path, existsSync(this.#path) ? 'r+' : 'w');
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written, bytes.length - written, offset + written);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      throw new QuorateError('storage-full', `No room is left for a snapshot in ${this.#folder}.`, { cause: error });
+    }
+    this.#receivedBytes += bytes.length;
+    return true;
+  }
+
+  async finish(): Promise<StagedSnapshot> {
+    this.#close();
+    if (this.#receivedBytes !== this.meta.sizeBytes) throw new QuorateError('snapshot-invalid', `Of the snapshot, ${this.#receivedBytes} of ${this.meta.sizeBytes} bytes have come.`);
+    syncFile(this.#path);
+    syncFolder(this.#folder);
+    try {
+      const file = await this.#inspect(this.#path);
+      if (file.sha256 !== this.meta.sha256) throw new QuorateError('snapshot-invalid', 'The snapshot that came is not the one that was sent: its checksum differs.');
+      const { position, term, configuration } = file.manifest.meta;
+      return { path: this.#path, sizeBytes: file.sizeBytes, manifest: file.manifest, snapshot: { index: position.index, term, configuration } };
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+  }
+
+  discard(): void {
+    this.#close();
+    emptyFolder(this.#folder);
+    this.#receivedBytes = 0;
+  }
+
+  #close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The worker thread of storage: what reads or writes whole files happens here, so that the main thread never waits for it.
+ * One job at a time, in the order in which they were asked for; the thread ends when there has been nothing to do.
+ */
+import { Worker } from 'node:worker_threads';
+import { QuorateError, type WireError } from '../../messaging/errors.js';
+import type { SnapshotFile } from './types.js';
+import type { SnapshotAuthor } from './write-snapshot.js';
+
+export type Job =
+  | { readonly job: 'write-snapshot'; readonly modelPath: string; readonly path: string; readonly author: SnapshotAuthor }
+  | { readonly job: 'inspect-snapshot'; readonly path: string };
+
+export type JobOutcome = { readonly ok: true; readonly file: SnapshotFile } | { readonly ok: false; readonly error: WireError };
+
+/** Jobs that wait; more are refused with `overloaded`. */
+const jobsMax = 8;
+
+export class StorageWorker {
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  /** Rejects with what the job threw. */
+  run(job: Job): Promise<SnapshotFile> {
+    if (this.#waiting >= jobsMax) return Promise.reject(new QuorateError('overloaded', 'Too many snapshots are being written or checked.'));
+    this.#waiting += 1;
+    const outcome = this.#last.then(() => runInThread(job));
+    this.#last = outcome.then(
+      () => this.#done(),
+      () => this.#done(),
+    );
+    return outcome;
+  }
+
+  /** Resolves when nothing runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#waiting > 0) await this.#last;
+  }
+
+  #done(): void {
+    this.#waiting -= 1;
+  }
+}
+
+function runInThread(job: Job): Promise<SnapshotFile> {
+  const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData: job });
+  return new Promise((resolve, reject) => {
+    worker.once('message', (outcome: JobOutcome) => {
+      if (outcome.ok) resolve(outcome.file);
+      else reject(QuorateError.fromWire(outcome.error));
+    });
+    worker.once('error', reject);
+    // After a message this changes nothing.
+    worker.once('exit', (code) => reject(new QuorateError('internal', `the thread for snapshots ended with code ${code}`)));
+  });
+}
