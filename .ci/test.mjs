@@ -8,6 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { root } from './lib/say.mjs';
 
 const passedLine = /^\s*(\d+) tests? passed/;
+const passedTest = /^\s*✔ /;
 // Whatever AVA counts beside tests (a file that crashed, that held no test, that did not exit) is a failure too.
 const failedLine =
   /^\s*(\d+) (tests? failed|uncaught exceptions?|unhandled rejections?|tests? (remaining|pending)|test files? .*)/;
@@ -41,7 +42,8 @@ ava.on('close', (code, signal) => {
   // AVA's own counts stand below the last line that holds nothing but a dash.
   const lines = stripVTControlCharacters(output).split('\n');
   const summary = lines.slice(lines.findLastIndex((line) => line.trim() === '─') + 1);
-  const passed = count(summary, passedLine);
+  // AVA leaves the number that passed out where a test failed; then the tests that it ticked off are counted.
+  const passed = count(summary, passedLine) || lines.filter((line) => passedTest.test(line)).length;
   const failures = count(summary, failedLine);
   const failed = code === 0 ? failures : Math.max(failures, 1);
   if (signal !== null) console.log(`AVA was ended by ${signal}.`);

@@ -33,13 +33,14 @@ export interface Terminal {
   resize(columns: number, rows: number): Promise<void>;
   /** Whether the command still runs. */
   isRunning(): Promise<boolean>;
-  /** The exit code, once the command has ended. */
+  /** The exit code, once the command has ended; 128 and the signal's number where one ended it, as in a shell. */
   waitForExit(timeoutMs?: number): Promise<number>;
   /** Ends the command and the terminal. */
   kill(): Promise<void>;
 }
 
 const execute = promisify(execFile);
+const exitFields = '#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}';
 const tmuxTimeoutMs = 10_000;
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -75,7 +76,7 @@ export async function startTerminal(command: readonly string[], options: Termina
       .map((line) => line.trimEnd())
       .join('\n')
       .trimEnd();
-  const pane = async (field: string): Promise<string> => (await tmux('display-message', '-p', `#{${field}}`)).trim();
+  const pane = async (field: string): Promise<string> => (await tmux('display-message', '-p', field)).trim();
   return {
     sendKeys: async (...keys) => void (await tmux('send-keys', ...keys)),
     type: async (text) => void (await tmux('send-keys', '-l', '--', text)),
@@ -94,16 +95,15 @@ export async function startTerminal(command: readonly string[], options: Termina
     },
     resize: async (newColumns, newRows) =>
       void (await tmux('resize-window', '-x', String(newColumns), '-y', String(newRows))),
-    isRunning: async () => (await pane('pane_dead')) === '0',
+    isRunning: async () => (await pane('#{pane_dead}')) === '0',
     async waitForExit(timeoutMs) {
-      const status = await eventually(
-        async () => (await pane('pane_dead')) === '1' && { code: await pane('pane_dead_status') },
-        {
-          what: 'the end of the command in the terminal',
-          timeoutMs,
-        },
-      );
-      return Number(status.code);
+      // A pane is dead as soon as its terminal is closed; the status follows when the command has been waited for.
+      const ended = await eventually(async () => /^1:(\d+):|^1::(\d+)/.exec(await pane(exitFields)), {
+        what: 'the end of the command in the terminal',
+        timeoutMs,
+      });
+      const [, code, signal] = ended;
+      return code === undefined ? 128 + Number(signal) : Number(code);
     },
     async kill() {
       await tmux('kill-server').catch(() => undefined);
