@@ -9,6 +9,7 @@ export * from './errors.js';
 export * from './identifiers.js';
 export * from './position.js';
 export * from './protocol.js';
+export * from './router/index.js';
 export * from './raft-codec.js';
 export * from './schemas/api.js';
 export * from './schemas/events.js';

@@ -53,7 +53,8 @@ export const helloReplySchema = z.discriminatedUnion('ok', [
     controller: z.string(),
     protocolVersion: z.int(),
     heartbeatMs: z.number(),
-    endpoints: endpointListSchema,
+    /** An {@link EndpointList}; judged apart from the rest, so that a list that is not good costs the router only the list. */
+    endpoints: z.unknown(),
     /** Where the answering controller's model stands. */
     position: positionSchema,
   }),
@@ -76,6 +77,8 @@ export const heartbeatSchema = z.object({
   controller: z.string(),
   protocolVersion: z.int(),
   version: z.string().max(64),
+  /** Set on the last one: the router stops. */
+  leaving: z.boolean().optional(),
   /** Counted by the router since its start, e.g. `events`, `gaps`, `duplicates`, `resyncs`. */
   counters: z.record(z.string(), z.number()),
 });

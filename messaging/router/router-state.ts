@@ -1,0 +1,392 @@
+/**
+ * What a router does, as a pure function: `reduce(state, input, nowMs)` gives the next state and the effects to carry out.
+ * It holds the conversation (hello, heartbeats, alerts) and the list of controllers; how the model is followed is in
+ * `follow.ts`. No clock, no randomness, no I/O: a wait is an effect with bounds, between which the shell draws.
+ */
+import { isRetryable, QuorateError, type WireError } from '../errors.js';
+import { type IndexType, relateTimelines, type Timeline } from '../position.js';
+import { protocolVersion, type VersionRange } from '../protocol.js';
+import type { ModelChange } from '../schemas/model.js';
+import type { EndpointList, Heartbeat, HelloReply, HelloRequest, RouterAlert, RouterDirect } from '../schemas/router.js';
+import type { EndpointFinding } from './endpoint-file.js';
+import { decideEndpoints, type EndpointRule } from './endpoints.js';
+import * as following from './follow.js';
+import { routerLimits as limits } from './limits.js';
+
+export interface RouterSettings {
+  readonly cluster: string;
+  readonly router: string;
+  readonly version: string;
+  readonly protocol: VersionRange;
+  readonly indexTypes: readonly IndexType[];
+  /** Rises at each start. */
+  readonly incarnation: number;
+}
+
+/**
+ * - `disconnected`: no NATS server.
+ * - `greeting`: no controller has answered the hello yet.
+ * - `refused`: the controllers do not accept this router; it asks again from time to time.
+ * - `syncing`: something of the model is missing and being fetched.
+ * - `live`: it holds all that it has heard of.
+ */
+export type RouterPhase = 'disconnected' | 'greeting' | 'refused' | 'syncing' | 'live';
+
+export interface RouterState {
+  readonly settings: RouterSettings;
+  readonly connected: boolean;
+  readonly hello: { readonly request: number; readonly outstanding: boolean; readonly attempt: number; readonly refusal: WireError | null };
+  /** What was agreed at the last hello since the connection was made. */
+  readonly session: Session | null;
+  readonly endpoints: EndpointList | null;
+  readonly follow: following.Follow;
+  readonly alerts: Alerts;
+}
+
+export interface Session {
+  readonly controller: string;
+  readonly protocolVersion: number;
+  readonly heartbeatMs: number;
+}
+
+interface Alerts {
+  /** Waiting for a leader to take them, oldest first. */
+  readonly pending: readonly RouterAlert[];
+  /** When an alert of a kind was last raised, in milliseconds of the clock handed in. */
+  readonly raisedAt: Readonly<Record<string, number>>;
+  readonly raised: number;
+  readonly outstanding: boolean;
+  readonly attempt: number;
+}
+
+export type RouterTimer = 'hello' | 'sync' | 'alert' | 'heartbeat';
+
+export type RouterInput =
+  | { readonly input: 'start'; readonly finding: EndpointFinding }
+  | { readonly input: 'connected' }
+  | { readonly input: 'disconnected' }
+  /** Null: no answer, or one that is not understood. */
+  | { readonly input: 'hello-answered'; readonly request: number; readonly reply: HelloReply | null }
+  | { readonly input: 'sync-answered'; readonly request: number; readonly outcome: following.SyncOutcome }
+  | { readonly input: 'alert-answered'; readonly id: string; readonly taken: boolean }
+  | { readonly input: 'change'; readonly change: ModelChange }
+  /** Not yet validated. */
+  | { readonly input: 'endpoints'; readonly list: unknown }
+  | { readonly input: 'endpoints-unsaved'; readonly reason: string }
+  | { readonly input: 'direct'; readonly direct: RouterDirect }
+  | { readonly input: 'timer'; readonly timer: RouterTimer };
+
+export type RouterCounter = following.FollowCounter | 'hellos' | 'hellosRefused' | 'endpointsAccepted' | 'endpointsRefused' | 'alertsDropped' | 'undecodable';
+
+/** What happened that an operator should know, as the application sees it; the same goes to the controllers as an alert. */
+export type RouterAlarm = Omit<RouterAlert, 'v' | 'router'>;
+
+export type RouterEffect =
+  | Exclude<following.FollowEffect, { readonly effect: 'count' } | { readonly effect: 'timer' } | { readonly effect: 'conflict' }>
+  | { readonly effect: 'count'; readonly counter: RouterCounter }
+  /** Runs the named timer, in place of one that runs already, for a time between the two. */
+  | { readonly effect: 'timer'; readonly timer: RouterTimer; readonly minMs: number; readonly maxMs: number }
+  | { readonly effect: 'hello'; readonly request: number; readonly hello: HelloRequest }
+  | { readonly effect: 'heartbeat'; readonly heartbeat: Omit<Heartbeat, 'counters'> }
+  | { readonly effect: 'alert'; readonly alert: RouterAlert }
+  | { readonly effect: 'alarm'; readonly alarm: RouterAlarm }
+  | { readonly effect: 'save-endpoints'; readonly list: EndpointList }
+  | { readonly effect: 'phase'; readonly phase: RouterPhase };
+
+/** One turn: the state as it becomes, and the effects as they gather. */
+interface Turn {
+  state: RouterState;
+  readonly nowMs: number;
+  readonly out: RouterEffect[];
+}
+
+export function initialState(settings: RouterSettings): RouterState {
+  return {
+    settings,
+    connected: false,
+    hello: { request: 0, outstanding: false, attempt: 0, refusal: null },
+    session: null,
+    endpoints: null,
+    follow: following.initialFollow(null),
+    alerts: { pending: [], raisedAt: {}, raised: 0, outstanding: false, attempt: 0 },
+  };
+}
+
+export function phaseOf(state: RouterState): RouterPhase {
+  if (!state.connected) return 'disconnected';
+  if (state.session === null) return state.hello.refusal === null ? 'greeting' : 'refused';
+  return following.isFollowing(state.follow) ? 'live' : 'syncing';
+}
+
+/** @param nowMs a clock that never goes back, for the windows of alerts */
+export function reduce(before: RouterState, input: RouterInput, nowMs: number): { readonly state: RouterState; readonly effects: readonly RouterEffect[] } {
+  const turn: Turn = { state: before, nowMs, out: [] };
+  step(turn, input);
+  const phase = phaseOf(turn.state);
+  if (phase !== phaseOf(before)) turn.out.push({ effect: 'phase', phase });
+  return { state: turn.state, effects: turn.out };
+}
+
+function step(turn: Turn, input: RouterInput): void {
+  switch (input.input) {
+    case 'start':
+      return onStart(turn, input.finding);
+    case 'connected':
+      turn.state = { ...turn.state, connected: true };
+      return timer(turn, 'hello', 0, limits.helloSpreadMs);
+    case 'disconnected':
+      return onDisconnected(turn);
+    case 'hello-answered':
+      return onHelloAnswered(turn, input.request, input.reply);
+    case 'sync-answered':
+      return follow(turn, (state, out) => following.onSyncReply(state, input.request, input.outcome, out));
+    case 'alert-answered':
+      return onAlertAnswered(turn, input.id, input.taken);
+    case 'change':
+      return turn.state.hello.refusal === null ? follow(turn, (state, out) => following.onChange(state, input.change, out)) : undefined;
+    case 'endpoints':
+      takeEndpoints(turn, input.list);
+      return;
+    case 'endpoints-unsaved':
+      return raise(turn, { code: 'router.endpoints.unsaved', kind: '', severity: 'warning', message: 'the list of controllers could not be written to disk', details: [input.reason] });
+    case 'direct':
+      return timer(turn, 'hello', 0, limits.helloSpreadMs);
+    case 'timer':
+      return onTimer(turn, input.timer);
+  }
+}
+
+function onTimer(turn: Turn, name: RouterTimer): void {
+  if (!turn.state.connected) return;
+  switch (name) {
+    case 'hello':
+      return sayHello(turn);
+    case 'sync':
+      return follow(turn, following.onSyncTimer);
+    case 'alert':
+      return sendAlert(turn);
+    case 'heartbeat':
+      return beat(turn);
+  }
+}
+
+function onStart(turn: Turn, finding: EndpointFinding): void {
+  if (finding.found === 'list') {
+    turn.state = { ...turn.state, endpoints: finding.list, follow: following.initialFollow(finding.list.position.timeline) };
+    return;
+  }
+  raise(turn, {
+    code: 'router.endpoints.fallback',
+    kind: '',
+    severity: finding.found === 'missing' ? 'info' : 'warning',
+    message: `the configured list of servers is used: ${finding.sentence}`,
+    details: [finding.found],
+  });
+}
+
+function onDisconnected(turn: Turn): void {
+  const { state } = turn;
+  turn.state = {
+    ...state,
+    connected: false,
+    session: null,
+    hello: { ...state.hello, outstanding: false, attempt: 0, refusal: null },
+    follow: following.pause(state.follow),
+    alerts: { ...state.alerts, outstanding: false },
+  };
+}
+
+// ---- hello
+
+function sayHello(turn: Turn): void {
+  const { state } = turn;
+  const { settings } = state;
+  const request = state.hello.request + 1;
+  turn.state = { ...state, hello: { ...state.hello, request, outstanding: true } };
+  const hello: HelloRequest = {
+    router: settings.router,
+    version: settings.version,
+    protocol: settings.protocol,
+    indexTypes: [...settings.indexTypes],
+    position: state.follow.held,
+    incarnation: settings.incarnation,
+  };
+  turn.out.push({ effect: 'count', counter: 'hellos' }, { effect: 'hello', request, hello });
+}
+
+function onHelloAnswered(turn: Turn, request: number, reply: HelloReply | null): void {
+  const { hello, settings } = turn.state;
+  if (!hello.outstanding || hello.request !== request) return;
+  turn.state = { ...turn.state, hello: { ...hello, outstanding: false } };
+  if (reply === null) return helloAgain(turn);
+  if (!reply.ok) return isRetryable(QuorateError.fromWire(reply.error)) ? helloAgain(turn) : onRefused(turn, reply.error);
+  if (reply.protocolVersion < settings.protocol.min || reply.protocolVersion > settings.protocol.max) {
+    return onRefused(turn, new QuorateError('unsupported-version', `the controller ${reply.controller} speaks version ${reply.protocolVersion}`).toWire());
+  }
+  // A controller of another cluster or history is not believed in anything.
+  const refused = takeEndpoints(turn, reply.endpoints);
+  if (refused !== null && rulesOfStrangers.has(refused)) return helloAgain(turn);
+  let stranger = false;
+  follow(turn, (state, out) => {
+    const decided = following.onControllerPosition(state, reply.position, out);
+    stranger = decided.refused !== null;
+    return decided.follow;
+  });
+  if (stranger) return helloAgain(turn);
+  onAccepted(turn, reply);
+}
+
+const rulesOfStrangers: ReadonlySet<EndpointRule> = new Set(['other-cluster', 'timeline-conflict', 'lower-epoch']);
+
+function onAccepted(turn: Turn, reply: HelloReply & { readonly ok: true }): void {
+  const isFirst = turn.state.session === null;
+  const heartbeatMs = Math.min(limits.heartbeatMaxMs, Math.max(limits.heartbeatMinMs, reply.heartbeatMs));
+  const session: Session = { controller: reply.controller, protocolVersion: reply.protocolVersion, heartbeatMs };
+  turn.state = { ...turn.state, session, hello: { ...turn.state.hello, attempt: 0, refusal: null } };
+  if (!isFirst) return;
+  timer(turn, 'heartbeat', 0, heartbeatMs);
+  follow(turn, following.resume);
+  sendAlert(turn);
+}
+
+function onRefused(turn: Turn, error: WireError): void {
+  turn.out.push({ effect: 'count', counter: 'hellosRefused' });
+  turn.state = { ...turn.state, session: null, hello: { ...turn.state.hello, refusal: error }, follow: following.pause(turn.state.follow) };
+  raise(turn, { code: 'router.hello.refused', kind: error.code, severity: 'error', message: `the controllers refuse this router: ${error.message}`, details: [error.remedy] });
+  timer(turn, 'hello', limits.refusedRetryMs / 2, limits.refusedRetryMs);
+}
+
+function helloAgain(turn: Turn): void {
+  const { hello } = turn.state;
+  const waitMs = Math.min(limits.retryWaitMaxMs, limits.retryWaitMinMs * 2 ** hello.attempt);
+  turn.state = { ...turn.state, hello: { ...hello, attempt: Math.min(hello.attempt + 1, 32) } };
+  timer(turn, 'hello', waitMs / 4, waitMs);
+}
+
+function beat(turn: Turn): void {
+  const { session, settings, follow: followed, endpoints } = turn.state;
+  if (session === null) return;
+  const heartbeat: Omit<Heartbeat, 'counters'> = {
+    v: protocolVersion,
+    router: settings.router,
+    incarnation: settings.incarnation,
+    position: followed.held,
+    endpoints: endpoints?.position ?? null,
+    controller: session.controller,
+    protocolVersion: session.protocolVersion,
+    version: settings.version,
+  };
+  turn.out.push({ effect: 'heartbeat', heartbeat });
+  timer(turn, 'heartbeat', session.heartbeatMs * 0.9, session.heartbeatMs * 1.1);
+}
+
+// ---- the list of controllers
+
+/** Returns the rule by which it was refused, or null. */
+function takeEndpoints(turn: Turn, incoming: unknown): EndpointRule | null {
+  const { state } = turn;
+  const decision = decideEndpoints(state.endpoints, incoming, state.settings.cluster);
+  switch (decision.decision) {
+    case 'same':
+      return null;
+    case 'refuse':
+      turn.out.push({ effect: 'count', counter: 'endpointsRefused' });
+      raise(turn, {
+        code: 'router.endpoints.refused',
+        kind: decision.rule,
+        severity: decision.rule === 'older' ? 'info' : 'warning',
+        message: `a list of controllers was refused: ${decision.sentence}`,
+        details: [decision.rule],
+      });
+      return decision.rule;
+    case 'accept':
+      turn.out.push({ effect: 'count', counter: 'endpointsAccepted' }, { effect: 'save-endpoints', list: decision.list });
+      onNewHistory(turn, decision.list.position.timeline);
+      turn.state = { ...state, endpoints: decision.list, follow: { ...state.follow, anchor: decision.list.position.timeline } };
+      return null;
+  }
+}
+
+/** A list of a newer history says that the model has one too. */
+function onNewHistory(turn: Turn, timeline: Timeline): void {
+  const { held } = turn.state.follow;
+  if (held !== null && relateTimelines(held.timeline, timeline) === 'newer' && !turn.state.hello.outstanding) timer(turn, 'hello', 0, limits.helloSpreadMs);
+}
+
+// ---- following the model
+
+function follow(turn: Turn, work: (state: following.Follow, out: following.FollowEffects) => following.Follow): void {
+  const effects: following.FollowEffects = [];
+  let followed = work(turn.state.follow, effects);
+  // Without a controller that has accepted the router nothing is asked; it is as soon as one has (`resume`).
+  const mayAsk = turn.state.session !== null;
+  if (!mayAsk) followed = following.pause(followed);
+  turn.state = { ...turn.state, follow: followed };
+  for (const effect of effects) {
+    if (effect.effect === 'conflict') raiseConflict(turn, effect);
+    else if (mayAsk || (effect.effect !== 'ask' && effect.effect !== 'timer')) turn.out.push(effect);
+  }
+}
+
+function raiseConflict(turn: Turn, conflict: { readonly known: Timeline; readonly claimed: Timeline }): void {
+  raise(turn, {
+    code: 'router.timeline.conflict',
+    kind: '',
+    severity: 'error',
+    message: `two histories of the model claim epoch ${conflict.known.epoch}: ${conflict.known.id}, which is kept, and ${conflict.claimed.id}, which is ignored`,
+    details: [conflict.known.id, conflict.claimed.id],
+  });
+}
+
+// ---- alerts
+
+interface NewAlarm extends Omit<RouterAlarm, 'id'> {
+  /** With the code: what counts as the same within one window. */
+  readonly kind: string;
+}
+
+function raise(turn: Turn, { kind, ...given }: NewAlarm): void {
+  const { alerts, settings } = turn.state;
+  const key = `${given.code}:${kind}`;
+  const last = alerts.raisedAt[key];
+  if (last !== undefined && turn.nowMs - last < limits.alertWindowMs) return;
+  const raised = alerts.raised + 1;
+  const alarm: RouterAlarm = {
+    ...given,
+    id: `${settings.incarnation.toString(36)}-${raised.toString().padStart(4, '0')}`,
+    message: given.message.slice(0, 1024),
+    details: given.details.slice(0, 16).map((detail) => detail.slice(0, 1024)),
+  };
+  const alert: RouterAlert = { v: protocolVersion, router: settings.router, ...alarm };
+  const isFull = alerts.pending.length >= limits.alertsPendingMax;
+  if (isFull) turn.out.push({ effect: 'count', counter: 'alertsDropped' });
+  const pending = [...(isFull ? alerts.pending.slice(1) : alerts.pending), alert];
+  turn.state = { ...turn.state, alerts: { ...alerts, raised, raisedAt: { ...alerts.raisedAt, [key]: turn.nowMs }, pending } };
+  turn.out.push({ effect: 'alarm', alarm });
+  sendAlert(turn);
+}
+
+/** One at a time, as soon as a controller has accepted the router (a refused one tells as well: by then it is connected). */
+function sendAlert(turn: Turn): void {
+  const { alerts, connected } = turn.state;
+  const [first] = alerts.pending;
+  if (!connected || alerts.outstanding || first === undefined) return;
+  turn.state = { ...turn.state, alerts: { ...alerts, outstanding: true } };
+  turn.out.push({ effect: 'alert', alert: first });
+}
+
+function onAlertAnswered(turn: Turn, id: string, taken: boolean): void {
+  const { alerts } = turn.state;
+  if (!alerts.outstanding) return;
+  if (taken) {
+    turn.state = { ...turn.state, alerts: { ...alerts, outstanding: false, attempt: 0, pending: alerts.pending.filter((each) => each.id !== id) } };
+    return sendAlert(turn);
+  }
+  const waitMs = Math.min(limits.retryWaitMaxMs, limits.retryWaitMinMs * 2 ** alerts.attempt);
+  turn.state = { ...turn.state, alerts: { ...alerts, outstanding: false, attempt: Math.min(alerts.attempt + 1, 32) } };
+  timer(turn, 'alert', waitMs / 4, waitMs);
+}
+
+function timer(turn: Turn, name: RouterTimer, minMs: number, maxMs: number): void {
+  turn.out.push({ effect: 'timer', timer: name, minMs, maxMs });
+}

@@ -1,0 +1,31 @@
+/** Every bound and every wait of what controllers answer to routers. */
+export const serviceLimits = {
+  heartbeatMs: 5_000,
+  heartbeatsMissedMax: 3,
+  routersMax: 100_000,
+  /** Bytes of one page or one answer with changes: well under NATS's usual limit of a message (1 MiB). */
+  replyBytesMax: 256 * 1024,
+  /** A model built for one router is given to those that ask within this time; what changed since they fetch as changes. */
+  modelReuseMs: 3_000,
+  /** A model whose pages nobody asked for in this time is let go. */
+  modelKeepMs: 30_000,
+  /** Models kept at a time, so that those who are in the middle of one can finish it. */
+  modelsKeptMax: 3,
+  /** Entities read or encoded before other work gets its turn. */
+  sliceEntities: 500,
+  /** Times that building begins anew because the history changed under it. */
+  buildAttemptsMax: 3,
+  /** Changes of one answer. */
+  changesMax: 1_000,
+  /** Answers with changes that are kept, for the many routers that miss the same. */
+  changesKeptMax: 64,
+  /** Requests for the model that wait for it to be built. */
+  syncWaitingMax: 20_000,
+  /** Bytes of models and changes sent in a second, so that the controllers' other messages are not kept waiting. */
+  syncBytesPerSecondMax: 64 * 1024 * 1024,
+  retryAfterMaxMs: 5_000,
+  /** A router that is refused is told of in an event once in this time. */
+  refusedWindowMs: 60_000,
+  /** Alerts remembered, to tell one that was sent again. */
+  alertsRememberedMax: 4_096,
+} as const;

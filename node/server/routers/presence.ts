@@ -1,0 +1,205 @@
+/**
+ * Which routers are there. Every member hears every heartbeat and keeps this for itself, so that whoever leads next knows it
+ * already. What has been *published* is kept beside what is *seen*: the leader publishes where the two differ, and a
+ * follower learns what was published from the leader's events. A change of leader therefore publishes only what changed.
+ * Pure: time is handed in.
+ */
+import type { WireError } from '../../../messaging/errors.js';
+import { comparable, type Position } from '../../../messaging/position.js';
+import type { Heartbeat, HelloRequest, RouterView } from '../../../messaging/schemas/router.js';
+
+export interface PresenceOptions {
+  readonly heartbeatMs: number;
+  /** Heartbeats that may be missing before a router counts as away. */
+  readonly heartbeatsMissedMax: number;
+  /** Routers remembered; of those that are away the one not heard for longest is forgotten first. */
+  readonly routersMax: number;
+}
+
+export interface Transition {
+  readonly router: string;
+  readonly online: boolean;
+  readonly message: string;
+}
+
+interface Seen {
+  readonly id: string;
+  online: boolean;
+  /** What readers of events have been told; null: nothing that this member knows of. */
+  published: boolean | null;
+  heardAt: number;
+  incarnation: number;
+  version: string;
+  protocolVersion: number | null;
+  controller: string | null;
+  position: Position | null;
+  endpoints: Position | null;
+  refused: WireError | null;
+  left: boolean;
+  counters: Readonly<Record<string, number>>;
+  /** Where the model and the list stood at the last heartbeat: what the router should have by the next. */
+  expected: { readonly model: Position | null; readonly endpoints: Position | null };
+}
+
+/** What the controllers stand at now. */
+export interface Standing {
+  readonly model: Position | null;
+  readonly endpoints: Position | null;
+}
+
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #routers = new Map<string, Seen>();
+  #tickedAt: number | null = null;
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+  }
+
+  get known(): number {
+    return this.#routers.size;
+  }
+
+  get online(): number {
+    let count = 0;
+    for (const seen of this.#routers.values()) if (seen.online) count += 1;
+    return count;
+  }
+
+  /** A router said hello to one of the controllers; `refused` by what this one would answer. */
+  hello(hello: HelloRequest, refused: WireError | null, nowMs: number): void {
+    const seen = this.#hear(hello.router, nowMs, false);
+    if (seen === null) return;
+    Object.assign(seen, { incarnation: hello.incarnation, version: hello.version, position: hello.position, refused, left: false });
+    seen.online = refused === null;
+  }
+
+  /** Returns why the router should say hello again, or null: it misses something and seems not to know. */
+  heartbeat(heartbeat: Heartbeat, standing: Standing, nowMs: number): string | null {
+    const seen = this.#hear(heartbeat.router, nowMs, true);
+    if (seen === null || heartbeat.incarnation < seen.incarnation) return null;
+    const { expected } = seen;
+    const isLeaving = heartbeat.leaving === true;
+    Object.assign(seen, {
+      online: !isLeaving,
+      left: isLeaving,
+      refused: null,
+      incarnation: heartbeat.incarnation,
+      version: heartbeat.version,
+      protocolVersion: heartbeat.protocolVersion,
+      controller: heartbeat.controller,
+      position: heartbeat.position,
+      endpoints: heartbeat.endpoints,
+      counters: heartbeat.counters,
+      expected: standing,
+    });
+    if (isLeaving) return null;
+    if (isBehind(heartbeat.position, expected.model)) return 'the model has changed since';
+    return isBehind(heartbeat.endpoints, expected.endpoints) ? 'the list of controllers has changed since' : null;
+  }
+
+  /** The leader published this (or this member itself did). */
+  published(router: string, online: boolean): void {
+    const seen = this.#routers.get(router);
+    if (seen !== undefined) seen.published = online;
+  }
+
+  /**
+   * This member did not listen for a while: its connection was away, or its process did not run. Silence in that time says
+   * nothing about the routers.
+   */
+  listenAgain(nowMs: number): void {
+    for (const seen of this.#routers.values()) if (seen.online) seen.heardAt = Math.max(seen.heardAt, nowMs);
+  }
+
+  /** Call it about every half heartbeat; a longer pause counts as not having listened. */
+  tick(nowMs: number): void {
+    const { heartbeatMs, heartbeatsMissedMax } = this.#options;
+    const pausedMs = this.#tickedAt === null ? 0 : nowMs - this.#tickedAt;
+    this.#tickedAt = nowMs;
+    if (pausedMs > heartbeatMs * 2) this.listenAgain(nowMs);
+    for (const seen of this.#routers.values()) {
+      if (seen.online && nowMs - seen.heardAt > heartbeatMs * heartbeatsMissedMax) seen.online = false;
+    }
+  }
+
+  /** What the leader has to publish now; say `published` of each when it has been. */
+  unpublished(nowMs: number): readonly Transition[] {
+    const transitions: Transition[] = [];
+    for (const seen of this.#routers.values()) {
+      if (seen.online && seen.published !== true) transitions.push({ router: seen.id, online: true, message: `router ${seen.id} is online` });
+      if (!seen.online && seen.published === true) transitions.push({ router: seen.id, online: false, message: awaySentence(seen, nowMs) });
+    }
+    return transitions;
+  }
+
+  view(standing: Standing, nowMs: number): readonly RouterView[] {
+    return [...this.#routers.values()]
+      .sort((one, other) => (one.id < other.id ? -1 : 1))
+      .map((seen) => ({
+        id: seen.id,
+        online: seen.online,
+        version: seen.version,
+        protocolVersion: seen.protocolVersion,
+        position: seen.position,
+        endpointsIndex: seen.endpoints?.index ?? 0,
+        inSync: seen.online && seen.position !== null && !isBehind(seen.position, standing.model),
+        lastContactMs: Math.max(0, Math.round(nowMs - seen.heardAt)),
+        connectedTo: seen.controller,
+        refused: seen.refused,
+        counters: { ...seen.counters },
+      }));
+  }
+
+  /**
+   * A router first heard of by a heartbeat was online before this member listened: that has been published. One that says
+   * hello may be new; told twice it does no harm, untold it would.
+   */
+  #hear(id: string, nowMs: number, byHeartbeat: boolean): Seen | null {
+    const known = this.#routers.get(id);
+    if (known !== undefined) {
+      known.heardAt = nowMs;
+      return known;
+    }
+    if (this.#routers.size >= this.#options.routersMax && !this.#forgetOne()) return null;
+    const seen: Seen = {
+      id,
+      online: false,
+      published: byHeartbeat ? true : null,
+      heardAt: nowMs,
+      incarnation: 0,
+      version: '',
+      protocolVersion: null,
+      controller: null,
+      position: null,
+      endpoints: null,
+      refused: null,
+      left: false,
+      counters: {},
+      expected: { model: null, endpoints: null },
+    };
+    this.#routers.set(id, seen);
+    return seen;
+  }
+
+  #forgetOne(): boolean {
+    let oldest: Seen | null = null;
+    for (const seen of this.#routers.values()) {
+      if (!seen.online && seen.published !== true && (oldest === null || seen.heardAt < oldest.heardAt)) oldest = seen;
+    }
+    return oldest !== null && this.#routers.delete(oldest.id);
+  }
+}
+
+function awaySentence(seen: Seen, nowMs: number): string {
+  if (seen.left) return `router ${seen.id} has stopped`;
+  if (seen.refused !== null) return `router ${seen.id} was refused: ${seen.refused.message}`;
+  return `router ${seen.id} was last heard ${((nowMs - seen.heardAt) / 1000).toFixed(1)} s ago`;
+}
+
+/** Whether a router at `held` should have been at `expected`. Positions of different histories: it has something to learn. */
+function isBehind(held: Position | null, expected: Position | null): boolean {
+  if (expected === null || held === null) return false;
+  if (!comparable(held, expected)) return held.timeline.epoch <= expected.timeline.epoch;
+  return held.index < expected.index;
+}
