@@ -32,3 +32,16 @@
  */
 export * from './types.js';
 export { InvariantViolation } from './invariant.js';
+export { Raft } from './raft.js';
+export { defaultLimits } from './state.js';
+export {
+  applyConfChange,
+  emptyConfiguration,
+  initialConfiguration,
+  isJoint,
+  isLearner,
+  isNodeId,
+  isVoter,
+  membersOf,
+  votersOf,
+} from './configuration.js';

@@ -164,7 +164,7 @@ export type TimeoutNow = Envelope & { readonly type: 'timeoutNow' };
 /** Follower to leader: append these, and answer. */
 export type Propose = Envelope & {
   readonly type: 'propose';
-  /** Chosen by the caller, unique for ever. */
+  /** Made by the sender's core, unique for ever; not the caller's own id. */
   readonly proposalId: string;
   readonly data: readonly Uint8Array[];
 };
@@ -251,7 +251,7 @@ export type ConfChangeRefusalCode =
   | 'invalid-change';
 export type ConfChangeResult = ProposalAccepted | Refusal<ConfChangeRefusalCode>;
 
-export type ReadRefusalCode = 'not-leader' | 'no-commit-in-term' | 'overloaded' | 'removed';
+export type ReadRefusalCode = 'not-leader' | 'overloaded' | 'removed';
 /** Accepted: the answer comes in `Ready.readResults`, exactly once. */
 export type ReadIndexResult = { readonly ok: true } | Refusal<ReadRefusalCode>;
 

@@ -1,0 +1,109 @@
+/**
+ * Elections (dissertation, chapter 3.4, and sections 4.2.3 and 9.6): pre-vote, vote, and what each does to a member.
+ */
+import { jointVote } from './quorum.js';
+import { beginTerm } from './replication.js';
+import type { MemberState } from './state.js';
+import type { NodeId, PreVote, PreVoteReply, Vote, VoteReply } from './types.js';
+
+/** One tick of somebody who does not lead. */
+export function tickElection(s: MemberState): void {
+  s.electionElapsed++;
+  if (s.electionElapsed < s.electionTimeout) return;
+  s.electionElapsed = 0;
+  if (s.electable) campaign(s);
+  // A learner cannot do anything about a leader that is gone, but it should not send proposals there any more.
+  else if (s.role === 'follower') s.setLeader(undefined);
+}
+
+/** Asks first whether it could win (pre-vote), so that a member that was cut off does not disturb a working cluster. */
+export function campaign(s: MemberState): void {
+  if (s.role === 'leader' || !s.electable) return;
+  s.becomePreCandidate();
+  // Nothing is promised by a pre-vote, so one's own needs no disk.
+  s.votes.set(s.id, true);
+  const { lastIndex, lastTerm } = s.log;
+  for (const to of s.otherVoters) s.send({ type: 'preVote', to, term: s.term + 1, lastIndex, lastTerm });
+  decidePreVote(s);
+}
+
+/** The real election. `transfer`: the leader asked for it, so no pre-vote, and the leader's lease does not protect it. */
+export function campaignForReal(s: MemberState, transfer: boolean): void {
+  if (s.role === 'leader' || !s.electable) return;
+  s.becomeCandidate();
+  const { lastIndex, lastTerm } = s.log;
+  for (const to of s.otherVoters) s.send({ type: 'vote', to, lastIndex, lastTerm, transfer });
+}
+
+/** Our vote for ourselves is durable. */
+export function ownVotePersisted(s: MemberState): void {
+  s.votes.set(s.id, true);
+  decideVote(s);
+}
+
+/**
+ * Sections 4.2.3 and 6.4.1: who has heard of a living leader within the shortest election timeout neither helps to replace it nor
+ * lets its own term be raised for that. A leader counts as alive to itself: it steps down by itself when it loses its quorum.
+ */
+export function heldOffByLease(s: MemberState, message: PreVote | Vote): boolean {
+  if (message.type === 'vote' && message.transfer) return false;
+  return s.leader !== undefined && s.electionElapsed < s.limits.electionTimeoutTicks;
+}
+
+/** `message.term` is later than ours: it would begin that term. */
+export function handlePreVote(s: MemberState, message: PreVote): void {
+  // A request for our own term comes from one who has missed that the term has begun; it must not be encouraged.
+  const granted = message.term > s.term && s.log.isUpToDate(message.lastIndex, message.lastTerm);
+  // Granted: with the term that was asked for, as the candidate is still in the one before.
+  s.send({ type: 'preVoteReply', to: message.from, granted, term: granted ? message.term : s.term });
+}
+
+/**
+ * Figure 2, RequestVote, receiver 2: one vote for each term, and only for a log that holds all that is committed. Learners
+ * and members that the own configuration does not know answer too: their configuration may be the one that is behind.
+ */
+export function handleVote(s: MemberState, message: Vote): void {
+  const free = s.vote === message.from || (s.vote === '' && s.leader === undefined);
+  const granted = free && s.log.isUpToDate(message.lastIndex, message.lastTerm);
+  if (granted) {
+    s.vote = message.from;
+    s.electionElapsed = 0;
+  }
+  s.send({ type: 'voteReply', to: message.from, granted });
+}
+
+export function handlePreVoteReply(s: MemberState, message: PreVoteReply): void {
+  if (s.role !== 'preCandidate') return;
+  // An answer to an earlier campaign counts for nothing.
+  if (message.granted && message.term !== s.term + 1) return;
+  recordVote(s, message.from, message.granted);
+  decidePreVote(s);
+}
+
+export function handleVoteReply(s: MemberState, message: VoteReply): void {
+  if (s.role !== 'candidate') return;
+  recordVote(s, message.from, message.granted);
+  decideVote(s);
+}
+
+function recordVote(s: MemberState, from: NodeId, granted: boolean): void {
+  // The first answer of each counts; a repeated message changes nothing.
+  if (!s.votes.has(from)) s.votes.set(from, granted);
+}
+
+function outcome(s: MemberState) {
+  const { voters, votersOutgoing } = s.configuration;
+  return jointVote(voters, votersOutgoing, (id) => s.votes.get(id));
+}
+
+function decidePreVote(s: MemberState): void {
+  const decided = outcome(s);
+  if (decided === 'won') campaignForReal(s, false);
+  else if (decided === 'lost') s.becomeFollower(s.term, undefined);
+}
+
+function decideVote(s: MemberState): void {
+  const decided = outcome(s);
+  if (decided === 'won') beginTerm(s);
+  else if (decided === 'lost') s.becomeFollower(s.term, undefined);
+}

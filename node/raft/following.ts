@@ -1,0 +1,89 @@
+/** What a follower does with what its leader sends (figure 2, AppendEntries; dissertation, chapter 5 for snapshots). */
+import { invariant } from './invariant.js';
+import { adoptConfiguration } from './membership.js';
+import type { MemberState } from './state.js';
+import type { Append, Heartbeat, Index, NodeId, SnapshotMeta, SnapshotOffer } from './types.js';
+
+/** Somebody leads our term. A candidate gives way; a follower's patience begins anew. */
+export function followLeader(s: MemberState, leader: NodeId): void {
+  if (s.role !== 'follower') s.becomeFollower(s.term, leader);
+  s.setLeader(leader);
+  s.electionElapsed = 0;
+}
+
+export function handleAppend(s: MemberState, message: Append): void {
+  const { log } = s;
+  const { from: to, prevIndex, prevTerm } = message;
+  if (prevIndex < log.commit) {
+    acceptPastCommit(s, message);
+    return;
+  }
+  const lastNew = log.maybeAppend(prevIndex, prevTerm, message.entries);
+  if (lastNew !== undefined) {
+    log.commitTo(Math.min(message.commit, lastNew));
+    accept(s, to, lastNew);
+    return;
+  }
+  const hintIndex = log.lastNotAfter(Math.min(prevIndex, log.lastIndex), prevTerm);
+  const hintTerm = log.term(hintIndex) ?? 0;
+  s.send({ type: 'appendReply', to, rejected: true, index: prevIndex, hintIndex, hintTerm });
+}
+
+/** What is committed agrees with every leader's log: there is nothing to compare, and only what follows is of use. */
+function acceptPastCommit(s: MemberState, message: Append): void {
+  const { log } = s;
+  const known = log.commit;
+  const knownTerm = log.term(known);
+  const atCommit = message.entries[known - message.prevIndex - 1];
+  invariant(
+    knownTerm !== undefined && (atCommit === undefined || atCommit.term === knownTerm),
+    () => `leader ${message.from} of term ${message.term} has another entry ${known}, which is committed here`,
+  );
+  const lastNew = log.maybeAppend(known, knownTerm, message.entries.slice(known - message.prevIndex));
+  invariant(lastNew !== undefined, 'the log does not match itself');
+  log.commitTo(Math.min(message.commit, lastNew));
+  accept(s, message.from, lastNew);
+}
+
+export function handleHeartbeat(s: MemberState, message: Heartbeat): void {
+  // Fails when the log is shorter than what this member has acknowledged: then its disk was lost, and it may not go on.
+  s.log.commitTo(message.commit);
+  const { from: to, readContext } = message;
+  s.send(readContext ? { type: 'heartbeatReply', to, readContext } : { type: 'heartbeatReply', to });
+}
+
+/** The leader cannot help us from its log. The data is fetched outside; `installSnapshot` follows when it is here. */
+export function handleSnapshotOffer(s: MemberState, message: SnapshotOffer): void {
+  if (message.index <= s.log.commit) {
+    accept(s, message.from, s.log.commit);
+    return;
+  }
+  s.outbox.snapshotOffer = { leader: message.from, index: message.index, term: message.snapshotTerm };
+}
+
+/**
+ * A staged snapshot holds only committed state, so it is good whoever leads now. False when it brings nothing: an older one
+ * would take back what is committed here, and one that the log already reaches is cheaper had from the log.
+ */
+export function installSnapshot(s: MemberState, meta: SnapshotMeta): boolean {
+  const { log } = s;
+  if (meta.index <= log.commit || s.role === 'leader') return false;
+  if (log.matches(meta.index, meta.term)) {
+    log.commitTo(meta.index);
+    if (s.leader !== undefined) accept(s, s.leader, meta.index);
+    return false;
+  }
+  // A campaign was for the log that is being replaced.
+  if (s.role !== 'follower') s.becomeFollower(s.term, undefined);
+  log.restore(meta);
+  // Changes that were handed out before are part of the snapshot.
+  s.handedChanges.length = 0;
+  adoptConfiguration(s, meta.configuration, meta.index);
+  if (s.leader !== undefined) accept(s, s.leader, meta.index);
+  return true;
+}
+
+function accept(s: MemberState, to: NodeId, index: Index): void {
+  s.send({ type: 'appendReply', to, rejected: false, index, hintIndex: 0, hintTerm: 0 });
+}
+
