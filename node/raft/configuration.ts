@@ -83,10 +83,7 @@ export function applyConfChange(configuration: Configuration, change: ConfChange
 }
 
 /** One step, without a joint configuration: at most one voter may come or go (section 4.1), any number of learners. */
-export function changeSimply(
-  configuration: Configuration,
-  changes: readonly MembershipChange[],
-): ChangeOutcome {
+export function changeSimply(configuration: Configuration, changes: readonly MembershipChange[]): ChangeOutcome {
   if (isJoint(configuration)) return { ok: false, reason: 'already-joint' };
   const draft = draftOf(configuration);
   const refusal = applyAll(draft, changes);
@@ -174,8 +171,7 @@ function applyOne(draft: Draft, type: MembershipChange['type'], id: NodeId): voi
 }
 
 function finish(draft: Draft, before: Configuration, autoLeave: boolean): Configuration {
-  const stays = (id: NodeId) =>
-    draft.voters.has(id) || draft.votersOutgoing.has(id) || draft.learners.has(id);
+  const stays = (id: NodeId) => draft.voters.has(id) || draft.votersOutgoing.has(id) || draft.learners.has(id);
   const gone = membersOf(before).filter((id) => !stays(id));
   return {
     voters: sorted(draft.voters),

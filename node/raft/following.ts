@@ -86,4 +86,3 @@ export function installSnapshot(s: MemberState, meta: SnapshotMeta): boolean {
 function accept(s: MemberState, to: NodeId, index: Index): void {
   s.send({ type: 'appendReply', to, rejected: false, index, hintIndex: 0, hintTerm: 0 });
 }
-

@@ -30,10 +30,7 @@
  * ## After a restart
  * Give the hard state, the log, and from the state machine its applied index and configuration, all as they were stored.
  */
-export * from './types.js';
-export { InvariantViolation } from './invariant.js';
-export { Raft } from './raft.js';
-export { defaultLimits } from './state.js';
+
 export {
   applyConfChange,
   emptyConfiguration,
@@ -45,3 +42,7 @@ export {
   membersOf,
   votersOf,
 } from './configuration.js';
+export { InvariantViolation } from './invariant.js';
+export { Raft } from './raft.js';
+export { defaultLimits } from './state.js';
+export * from './types.js';

@@ -6,8 +6,8 @@ export class Inflights {
   readonly #messagesMax: number;
   readonly #bytesMax: number;
   /** A ring: the last index and the bytes of each message, oldest at `#start`. It grows up to `#messagesMax`. */
-  #lastIndexes: number[] = [];
-  #sizes: number[] = [];
+  readonly #lastIndexes: number[] = [];
+  readonly #sizes: number[] = [];
   #start = 0;
   #count = 0;
   #bytes = 0;

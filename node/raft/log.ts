@@ -49,8 +49,14 @@ export class RaftLog {
 
   constructor(store: LogStore, commit: Index, applied: Index, tailBytesMax: number) {
     const last = store.lastIndex();
-    invariant(applied >= store.firstIndex() - 1, () => `the state machine stands at ${applied}, and the log begins only at ${store.firstIndex()}`);
-    invariant(Math.max(commit, applied) <= last, () => `${Math.max(commit, applied)} was committed, and the log ends at ${last}: entries were lost`);
+    invariant(
+      applied >= store.firstIndex() - 1,
+      () => `the state machine stands at ${applied}, and the log begins only at ${store.firstIndex()}`,
+    );
+    invariant(
+      Math.max(commit, applied) <= last,
+      () => `${Math.max(commit, applied)} was committed, and the log ends at ${last}: entries were lost`,
+    );
     this.#store = store;
     this.#tailBytesMax = tailBytesMax;
     this.#tailStart = last + 1;
@@ -120,7 +126,10 @@ export class RaftLog {
     if (low < this.#tailStart) {
       if (this.#snapshot || low < this.#store.firstIndex()) return undefined;
       const stored = this.#store.entries(low, Math.min(high, this.#tailStart), bytesMax);
-      invariant(stored === undefined || stored[0]?.index === low, () => `the store was asked for entry ${low} and gave another`);
+      invariant(
+        stored === undefined || stored[0]?.index === low,
+        () => `the store was asked for entry ${low} and gave another`,
+      );
       return stored;
     }
     const from = low - this.#tailStart;
@@ -174,7 +183,10 @@ export class RaftLog {
     const first = entries[0];
     if (!first) return;
     invariant(first.index <= this.#last + 1, () => `entry ${first.index} would leave a gap after ${this.#last}`);
-    invariant(first.index > this.#commit, () => `entry ${first.index} would replace one that is committed (up to ${this.#commit})`);
+    invariant(
+      first.index > this.#commit,
+      () => `entry ${first.index} would replace one that is committed (up to ${this.#commit})`,
+    );
     if (first.index <= this.#last) this.#truncate(first.index);
     for (const entry of entries) {
       this.#tail.push(entry);
@@ -200,7 +212,10 @@ export class RaftLog {
   /** Never falls. True when it rose. */
   commitTo(index: Index): boolean {
     if (index <= this.#commit) return false;
-    invariant(index <= this.#last, () => `${index} is committed, and the log ends at ${this.#last}: acknowledged entries were lost`);
+    invariant(
+      index <= this.#last,
+      () => `${index} is committed, and the log ends at ${this.#last}: acknowledged entries were lost`,
+    );
     this.#commit = index;
     return true;
   }
@@ -259,13 +274,19 @@ export class RaftLog {
   takeCommitted(bytesMax: number): readonly Entry[] {
     if (!this.hasCommitted) return [];
     const entries = this.entries(this.#applying + 1, Math.min(this.#commit, this.#stable) + 1, bytesMax);
-    invariant(entries !== undefined && entries.length > 0, () => `entry ${this.#applying + 1} is committed, not applied, and gone from the log`);
+    invariant(
+      entries !== undefined && entries.length > 0,
+      () => `entry ${this.#applying + 1} is committed, not applied, and gone from the log`,
+    );
     this.#applying += entries.length;
     return entries;
   }
 
   appliedTo(index: Index): void {
-    invariant(index >= this.#applied && index <= this.#applying, () => `applied ${index}, not between ${this.#applied} and ${this.#applying}`);
+    invariant(
+      index >= this.#applied && index <= this.#applying,
+      () => `applied ${index}, not between ${this.#applied} and ${this.#applying}`,
+    );
     this.#applied = index;
     this.#trim();
   }

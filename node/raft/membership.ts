@@ -21,13 +21,18 @@ import type { ConfChange, ConfChangeResult, Entry, Index, Message, NodeId } from
 export function proposeConfChange(s: MemberState, change: ConfChange): ConfChangeResult {
   if (s.removed) return { ok: false, code: 'removed', message: 'this member has been removed from the cluster' };
   const lead = s.lead;
-  if (!lead) return { ok: false, code: 'not-leader', message: 'only the leader changes the membership', leader: s.leader };
+  if (!lead)
+    return { ok: false, code: 'not-leader', message: 'only the leader changes the membership', leader: s.leader };
   if (lead.transfer) return { ok: false, code: 'transferring', message: 'leadership is being handed over' };
   if (!s.committedInTerm) {
     return { ok: false, code: 'no-commit-in-term', message: 'this leader has not committed an entry of its term yet' };
   }
   if (lead.pendingChangeIndex > s.log.applied) {
-    return { ok: false, code: 'change-pending', message: `the change at index ${lead.pendingChangeIndex} is not applied yet` };
+    return {
+      ok: false,
+      code: 'change-pending',
+      message: `the change at index ${lead.pendingChangeIndex} is not applied yet`,
+    };
   }
   if (isJoint(s.configuration) && change.transition !== 'leave-joint') {
     return { ok: false, code: 'change-pending', message: 'the joint configuration has to be left first' };
@@ -94,7 +99,9 @@ function leaveJointIfDue(s: MemberState): void {
   if (!lead || !isJoint(s.configuration) || !s.configuration.autoLeave) return;
   if (!s.committedInTerm || lead.pendingChangeIndex > s.log.applied) return;
   // Not subject to the bound on uncommitted bytes nor to a transfer: it must happen, and it happens once.
-  lead.pendingChangeIndex = appendToOwnLog(s, [{ type: 'configuration', change: { changes: [], transition: 'leave-joint' } }]);
+  lead.pendingChangeIndex = appendToOwnLog(s, [
+    { type: 'configuration', change: { changes: [], transition: 'leave-joint' } },
+  ]);
 }
 
 /**

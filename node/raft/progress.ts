@@ -4,8 +4,9 @@
  * - `replicate`: it is known; appends are sent ahead of the answers, within the window.
  * - `snapshot`: what it needs is compacted away; nothing is sent until it has fetched a snapshot.
  */
-import { Inflights } from './inflights.js';
+
 import { membersOf } from './configuration.js';
+import { Inflights } from './inflights.js';
 import type { Configuration, Index, NodeId, ProgressState, ProgressView, RaftLimits } from './types.js';
 
 export class Progress {
@@ -37,14 +38,8 @@ export class Progress {
 
   /** Whether appends with entries have to wait. */
   get paused(): boolean {
-    switch (this.state) {
-      case 'probe':
-        return this.probeSent;
-      case 'replicate':
-        return this.inflights.full;
-      case 'snapshot':
-        return true;
-    }
+    if (this.state === 'probe') return this.probeSent;
+    return this.state === 'snapshot' || this.inflights.full;
   }
 
   heard(): void {

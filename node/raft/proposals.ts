@@ -27,7 +27,11 @@ function append(s: MemberState, data: readonly Uint8Array[]): ProposalAccepted |
   let bytes = 0;
   for (const one of data) {
     if (one.length > limits.proposalBytesMax) {
-      return { ok: false, code: 'too-large', message: `${one.length} bytes, where ${limits.proposalBytesMax} are allowed` };
+      return {
+        ok: false,
+        code: 'too-large',
+        message: `${one.length} bytes, where ${limits.proposalBytesMax} are allowed`,
+      };
     }
     bytes += entryBytes({ type: 'normal', term: s.term, index: 0, data: one });
   }
@@ -35,7 +39,10 @@ function append(s: MemberState, data: readonly Uint8Array[]): ProposalAccepted |
   if (lead.uncommittedBytes > 0 && lead.uncommittedBytes + bytes > limits.uncommittedBytesMax) {
     return { ok: false, code: 'overloaded', message: `${lead.uncommittedBytes} bytes wait to be committed already` };
   }
-  const index = appendToOwnLog(s, data.map((one) => ({ type: 'normal', data: one })));
+  const index = appendToOwnLog(
+    s,
+    data.map((one) => ({ type: 'normal', data: one })),
+  );
   return { ok: true, forwarded: false, term: s.term, index };
 }
 

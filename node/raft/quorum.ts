@@ -16,10 +16,7 @@ export function majorityOf(voterCount: number): number {
  * The highest number that a majority of `voters` has reached. `reached` gives undefined for a voter not heard of, which
  * counts as 0. Infinity for no voters at all.
  */
-export function majorityReached(
-  voters: readonly NodeId[],
-  reached: (id: NodeId) => number | undefined,
-): number {
+export function majorityReached(voters: readonly NodeId[], reached: (id: NodeId) => number | undefined): number {
   if (voters.length === 0) return Number.POSITIVE_INFINITY;
   const values = new Array<number>(voters.length);
   for (let i = 0; i < voters.length; i++) {
@@ -45,10 +42,7 @@ export function jointReached(
 }
 
 /** `votes` gives undefined for a voter that has not answered. */
-export function majorityVote(
-  voters: readonly NodeId[],
-  votes: (id: NodeId) => boolean | undefined,
-): VoteOutcome {
+export function majorityVote(voters: readonly NodeId[], votes: (id: NodeId) => boolean | undefined): VoteOutcome {
   if (voters.length === 0) return 'won';
   let granted = 0;
   let missing = 0;

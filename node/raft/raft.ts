@@ -1,5 +1,5 @@
 /** One member: takes messages and ticks, gives Readies. What each means is in the modules that it calls. */
-import { answerRemoved, applyChangesUpTo, handleRemoved, proposeConfChange } from './membership.js';
+
 import {
   campaign,
   campaignForReal,
@@ -7,17 +7,18 @@ import {
   handlePreVoteReply,
   handleVote,
   handleVoteReply,
-  heldOffByLease,
   ownVotePersisted,
   tickElection,
 } from './elections.js';
 import { followLeader, handleAppend, handleHeartbeat, handleSnapshotOffer, installSnapshot } from './following.js';
+import { answerRemoved, applyChangesUpTo, handleRemoved, proposeConfChange } from './membership.js';
 import { isWellFormed } from './messages.js';
 import { handlePropose, handleProposeReply, propose } from './proposals.js';
 import { confirmReads, flushReads, handleReadIndex, handleReadIndexReply, readIndex, readsDue } from './reads.js';
 import { handleAppendReply, handleHeartbeatReply, ownLogPersisted, replicate, tickReplication } from './replication.js';
 import { emptyOutbox, MemberState } from './state.js';
 import { statusOf } from './status.js';
+import { agreeOnTerm, type TermMessage } from './terms.js';
 import { considerPreferred, quorumActive, tickTransfer, transferLeadership } from './transfer.js';
 import type {
   ConfChange,
@@ -38,12 +39,6 @@ import type {
   Term,
   TransferResult,
 } from './types.js';
-
-/** Messages that say who leads, or who is to. */
-type TermMessage = Exclude<
-  Message,
-  { readonly type: 'propose' | 'proposeReply' | 'readIndex' | 'readIndexReply' | 'transferLeadership' | 'removed' }
->;
 
 export class Raft implements RaftCore {
   readonly #state: MemberState;
@@ -86,20 +81,25 @@ export class Raft implements RaftCore {
     switch (message.type) {
       // These do not speak for a term: who sends them may know less than we do, and it must not matter.
       case 'propose':
-        return handlePropose(s, message);
+        handlePropose(s, message);
+        return;
       case 'proposeReply':
-        return handleProposeReply(s, message);
+        handleProposeReply(s, message);
+        return;
       case 'readIndex':
-        return handleReadIndex(s, message);
+        handleReadIndex(s, message);
+        return;
       case 'readIndexReply':
-        return handleReadIndexReply(s, message);
+        handleReadIndexReply(s, message);
+        return;
       case 'transferLeadership':
         if (s.lead) transferLeadership(s, message.target);
         return;
       case 'removed':
-        return handleRemoved(s, message.from, message.index);
+        handleRemoved(s, message.from, message.index);
+        return;
       default:
-        if (this.#agreeOnTerm(message)) this.#stepInTerm(message);
+        if (agreeOnTerm(s, message)) this.#stepInTerm(message);
     }
   }
 
@@ -110,13 +110,19 @@ export class Raft implements RaftCore {
     s.outbox.proposalResults.push(...lost.proposals);
     s.outbox.readResults.push(...lost.reads);
     const { lead } = s;
-    if (!lead) return tickElection(s);
+    if (!lead) {
+      tickElection(s);
+      return;
+    }
     tickTransfer(s, lead);
     lead.quorumElapsed++;
     if (lead.quorumElapsed >= s.limits.electionTimeoutTicks) {
       lead.quorumElapsed = 0;
       // Section 6.2: leading without a quorum helps nobody, and clients are free to find the leader of the other side.
-      if (!quorumActive(s, lead)) return s.becomeFollower(s.term, undefined);
+      if (!quorumActive(s, lead)) {
+        s.becomeFollower(s.term, undefined);
+        return;
+      }
       considerPreferred(s, lead);
       for (const progress of lead.progress.values()) progress.recentlyActive = false;
     }
@@ -265,103 +271,48 @@ export class Raft implements RaftCore {
     return role !== s.role || term !== s.term || leader !== s.leader;
   }
 
-  /** Figure 2, rules for all servers. True when the message is of our term, or asks about a later one. */
-  #agreeOnTerm(message: TermMessage): boolean {
-    const s = this.#state;
-    if (message.term > s.term) return this.#laterTerm(message);
-    if (message.term < s.term) {
-      this.#earlierTerm(message);
-      return false;
-    }
-    return message.type !== 'vote' && message.type !== 'preVote' ? true : !heldOffByLease(s, message) || s.vote === message.from;
-  }
-
-  #laterTerm(message: TermMessage): boolean {
-    const s = this.#state;
-    switch (message.type) {
-      case 'preVote':
-        // Only a question: it raises nobody's term.
-        return !heldOffByLease(s, message);
-      case 'preVoteReply':
-        if (message.granted) return true;
-        s.becomeFollower(message.term, undefined);
-        return false;
-      case 'vote':
-        if (heldOffByLease(s, message)) return false;
-        s.becomeFollower(message.term, undefined);
-        return true;
-      case 'append':
-      case 'heartbeat':
-      case 'snapshot':
-        s.becomeFollower(message.term, message.from);
-        return true;
-      case 'voteReply':
-      case 'appendReply':
-      case 'heartbeatReply':
-      case 'timeoutNow':
-        s.becomeFollower(message.term, undefined);
-        return true;
-    }
-  }
-
-  /**
-   * From the past. Whoever asks is told our term: a leader that cannot disturb us by an election (pre-vote) would otherwise
-   * never learn that this member has moved on, and this member would never follow anybody again.
-   */
-  #earlierTerm(message: TermMessage): void {
-    const s = this.#state;
-    const to = message.from;
-    switch (message.type) {
-      case 'append':
-      case 'heartbeat':
-      case 'snapshot':
-        s.send({ type: 'appendReply', to, rejected: true, index: 0, hintIndex: 0, hintTerm: 0 });
-        return;
-      case 'preVote':
-        s.send({ type: 'preVoteReply', to, granted: false });
-        return;
-      case 'vote':
-        s.send({ type: 'voteReply', to, granted: false });
-        return;
-      case 'preVoteReply':
-      case 'voteReply':
-      case 'appendReply':
-      case 'heartbeatReply':
-      case 'timeoutNow':
-        return;
-    }
-  }
-
   #stepInTerm(message: TermMessage): void {
     const s = this.#state;
     switch (message.type) {
       case 'preVote':
-        return handlePreVote(s, message);
+        handlePreVote(s, message);
+        return;
       case 'preVoteReply':
-        return handlePreVoteReply(s, message);
+        handlePreVoteReply(s, message);
+        return;
       case 'vote':
-        return handleVote(s, message);
+        handleVote(s, message);
+        return;
       case 'voteReply':
-        return handleVoteReply(s, message);
+        handleVoteReply(s, message);
+        return;
       case 'append':
       case 'heartbeat':
       case 'snapshot':
         // There is one leader to a term, and if that is us, this message is not what it claims to be.
         if (s.lead) return;
         followLeader(s, message.from);
-        if (message.type === 'append') return handleAppend(s, message);
-        if (message.type === 'heartbeat') return handleHeartbeat(s, message);
-        return handleSnapshotOffer(s, message);
+        if (message.type === 'append') {
+          handleAppend(s, message);
+          return;
+        }
+        if (message.type === 'heartbeat') {
+          handleHeartbeat(s, message);
+          return;
+        }
+        handleSnapshotOffer(s, message);
+        return;
       case 'appendReply':
         if (s.lead) handleAppendReply(s, s.lead, message);
         return;
       case 'heartbeatReply':
         if (!s.lead) return;
         handleHeartbeatReply(s, s.lead, message);
-        return confirmReads(s, s.lead);
+        confirmReads(s, s.lead);
+        return;
       case 'timeoutNow':
-        return campaignForReal(s, true);
+        campaignForReal(s, true);
+        return;
     }
   }
 }
-

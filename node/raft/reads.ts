@@ -33,7 +33,7 @@ export function flushReads(s: MemberState): void {
  * (section 6.4, step 1). What waits is answered then, or refused when leadership is lost.
  */
 export function readsDue(s: MemberState): boolean {
-  return s.committedInTerm && s.lead !== undefined && s.lead.reads.due;
+  return s.committedInTerm && s.lead?.reads.due === true;
 }
 
 /** Answers every round that a quorum of voters, ourselves among them, has confirmed. */
@@ -41,14 +41,20 @@ export function confirmReads(s: MemberState, lead: LeaderState): void {
   const current = lead.reads.current;
   if (current === 0) return;
   const { voters, votersOutgoing } = s.configuration;
-  const confirmed = jointReached(voters, votersOutgoing, (id) => (id === s.id ? current : lead.progress.get(id)?.readRound));
+  const confirmed = jointReached(voters, votersOutgoing, (id) =>
+    id === s.id ? current : lead.progress.get(id)?.readRound,
+  );
   for (const { request, index } of lead.reads.confirm(confirmed)) answer(s, request, { ok: true, index });
 }
 
 export function handleReadIndex(s: MemberState, message: ReadIndexRequest): void {
   const { from, requestId } = message;
   if (!s.lead) {
-    answer(s, { from, requestId }, { ok: false, code: 'not-leader', message: 'this member does not lead', leader: s.leader });
+    answer(
+      s,
+      { from, requestId },
+      { ok: false, code: 'not-leader', message: 'this member does not lead', leader: s.leader },
+    );
   } else if (!s.lead.reads.add({ from, requestId })) {
     answer(s, { from, requestId }, overloaded);
   }

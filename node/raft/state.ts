@@ -133,7 +133,10 @@ export class MemberState {
     this.term = hard.term;
     this.vote = hard.vote;
     this.log = new RaftLog(options.log, hard.commit, options.applied, this.limits.tailBytesMax);
-    invariant(this.log.lastTerm <= this.term, () => `the log reaches term ${this.log.lastTerm}, and the stored term is ${this.term}: hard state was lost`);
+    invariant(
+      this.log.lastTerm <= this.term,
+      () => `the log reaches term ${this.log.lastTerm}, and the stored term is ${this.term}: hard state was lost`,
+    );
     this.forwarded = new Forwarded(this.id, this.random, this.limits);
     this.becomeFollower(this.term, undefined);
   }
@@ -252,7 +255,11 @@ export class MemberState {
     const lead = this.lead;
     if (!lead) return;
     this.lead = undefined;
-    const refusal = { ok: false, code: 'not-leader', message: 'leadership was lost before a quorum had confirmed it' } as const;
+    const refusal = {
+      ok: false,
+      code: 'not-leader',
+      message: 'leadership was lost before a quorum had confirmed it',
+    } as const;
     for (const { from, requestId } of lead.reads.abandon()) {
       if (from === this.id) this.outbox.readResults.push({ requestId, result: refusal });
       else this.send({ type: 'readIndexReply', to: from, requestId, result: refusal });

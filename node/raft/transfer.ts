@@ -18,7 +18,11 @@ export function transferLeadership(s: MemberState, asked: NodeId | undefined): T
   const target = asked ?? mostUpToDate(s, lead);
   if (target === s.id) return { ok: true, forwarded: false };
   if (lead.transfer && lead.transfer.target !== target) {
-    return { ok: false, code: 'transferring', message: `leadership is being handed to ${lead.transfer.target} already` };
+    return {
+      ok: false,
+      code: 'transferring',
+      message: `leadership is being handed to ${lead.transfer.target} already`,
+    };
   }
   if (target === undefined || !s.configuration.voters.includes(target)) {
     return { ok: false, code: 'invalid-target', message: `${target ?? 'nobody else'} is not a voter that stays` };
