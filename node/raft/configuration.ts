@@ -3,7 +3,7 @@
  * when an entry is applied; the state machine uses the very same `applyConfChange`, so that both always agree. A change
  * that is not possible is refused with a reason and leaves everything as it was.
  */
-import type { ConfChange, Configuration, MembershipChange, NodeId } from './types.js';
+import type { ConfChange, Configuration, Entry, HardState, MembershipChange, NodeId } from './types.js';
 
 export type ChangeRefusal =
   /** Nobody would be left to decide. */
@@ -34,6 +34,22 @@ export const emptyConfiguration: Configuration = {
 /** What a cluster starts from: these voters, nobody else. */
 export function initialConfiguration(voters: readonly NodeId[]): Configuration {
   return { ...emptyConfiguration, voters: sorted(new Set(voters)) };
+}
+
+/**
+ * What the first members store before their first start: the log that makes them members, so that whoever joins later learns
+ * of them by replaying it, like of everything else. The state machine starts blank, at applied index 0.
+ */
+export function bootstrapLog(
+  voters: readonly NodeId[],
+  context?: Uint8Array,
+): { readonly hardState: HardState; readonly entries: readonly Entry[] } {
+  const entries = sorted(new Set(voters)).map((id, offset): Entry => {
+    const changes = [{ type: 'addVoter', id }] as const;
+    const change: ConfChange = { changes, transition: 'auto', ...(offset === 0 && context ? { context } : {}) };
+    return { type: 'configuration', term: 1, index: offset + 1, change };
+  });
+  return { hardState: { term: 1, vote: '', commit: entries.length }, entries };
 }
 
 export function isNodeId(id: string): boolean {

@@ -27,12 +27,24 @@ export function campaign(s: MemberState): void {
   decidePreVote(s);
 }
 
-/** The real election. `transfer`: the leader asked for it, so no pre-vote, and the leader's lease does not protect it. */
-export function campaignForReal(s: MemberState, transfer: boolean): void {
-  if (s.role === 'leader' || !s.electable) return;
+/** The real election. `transfer`: the leader asked for it, so its lease does not protect it. */
+function campaignForReal(s: MemberState, transfer: boolean): void {
   s.becomeCandidate();
   const { lastIndex, lastTerm } = s.log;
   for (const to of s.otherVoters) s.send({ type: 'vote', to, lastIndex, lastTerm, transfer });
+}
+
+/** The leader wants us to take over (section 3.10): at once, without a pre-vote. */
+export function handleTimeoutNow(s: MemberState): void {
+  if (s.role === 'leader') return;
+  if (s.electable) campaignForReal(s, true);
+  // A leader that hands over because it is removed has just told us so, and we have hardly applied it yet.
+  else s.campaignOwedIn = s.term;
+}
+
+/** Something was applied that may have been in the way. */
+export function campaignIfOwed(s: MemberState): void {
+  if (s.campaignOwedIn === s.term && s.role === 'follower' && s.electable) campaignForReal(s, true);
 }
 
 /** Our vote for ourselves is durable. */

@@ -27,12 +27,17 @@
  * applied, *refused for ever* when an entry of another term is applied there, unknown when a snapshot jumps over it. A
  * forwarded one ends in `proposalResults` as accepted, refused, or unknown.
  *
+ * ## The first start
+ * The founder of a cluster stores what `bootstrapLog` gives, with a blank state machine, and starts. Everybody else starts
+ * with nothing at all (an empty log, `emptyConfiguration`) and is added by a change of membership.
+ *
  * ## After a restart
  * Give the hard state, the log, and from the state machine its applied index and configuration, all as they were stored.
  */
 
 export {
   applyConfChange,
+  bootstrapLog,
   emptyConfiguration,
   initialConfiguration,
   isJoint,

@@ -2,9 +2,10 @@
 
 import {
   campaign,
-  campaignForReal,
+  campaignIfOwed,
   handlePreVote,
   handlePreVoteReply,
+  handleTimeoutNow,
   handleVote,
   handleVoteReply,
   ownVotePersisted,
@@ -247,6 +248,7 @@ export class Raft implements RaftCore {
   applied(index: Index): void {
     this.#state.log.appliedTo(index);
     applyChangesUpTo(this.#state, index);
+    campaignIfOwed(this.#state);
   }
 
   advance(ready: Ready): void {
@@ -311,7 +313,7 @@ export class Raft implements RaftCore {
         confirmReads(s, s.lead);
         return;
       case 'timeoutNow':
-        campaignForReal(s, true);
+        handleTimeoutNow(s);
         return;
     }
   }

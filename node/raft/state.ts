@@ -112,6 +112,9 @@ export class MemberState {
   selfVote: SelfVote | undefined;
   lead: LeaderState | undefined;
 
+  /** The leader of this term told us to campaign while we could not yet: we do as soon as we can. */
+  campaignOwedIn: Term | undefined;
+
   electionElapsed = 0;
   electionTimeout = 0;
   /** Counts every tick. */
@@ -231,6 +234,7 @@ export class MemberState {
       this.vote = '';
     }
     this.selfVote = undefined;
+    this.campaignOwedIn = undefined;
     this.votes = new Map();
     this.electionElapsed = 0;
     const base = this.limits.electionTimeoutTicks;
