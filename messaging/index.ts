@@ -18,3 +18,4 @@ export * from './schemas/operations.js';
 export * from './schemas/router.js';
 export * from './schemas/status.js';
 export * from './subjects.js';
+export * from './version.js';

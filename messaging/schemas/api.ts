@@ -93,7 +93,10 @@ export const apiVerbs = {
     summary: 'Writes a snapshot of the model to a file on the controller that is asked.',
     to: 'node',
     changes: true,
-    params: z.object({ path: z.string().max(4096).optional() }),
+    params: z.object({
+      /** Name of the file, in the controller's folder for backups; made from the time where none is given. */
+      name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'must be a file name of A-Z a-z 0-9 _ . -').optional(),
+    }),
     result: z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), position: positionSchema }),
   },
   'operation.plan': { summary: 'Runs the checks of a workflow and says what it would change.', to: 'leader', changes: false, params: workflowParametersSchema, result: operationPlanSchema },

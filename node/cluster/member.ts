@@ -1,0 +1,504 @@
+/**
+ * One running member: drives the Raft core with time, storage and transport, applies what is committed to the model, and
+ * tells callers what became of what they proposed or wanted to read.
+ *
+ * One turn of the loop takes all input that has arrived, sends what may be sent, stores everything in one transaction,
+ * answers what has become true by that, and applies what is committed. Nothing in a turn waits for anything but the disk.
+ * The order in which this happens is the contract of `node/raft/index.ts`.
+ */
+import { QuorateError } from '../../messaging/errors.js';
+import { applyBatch, type Outcome } from '../model/index.js';
+import {
+  applyConfChange,
+  emptyConfiguration,
+  Raft,
+  type ConfChange,
+  type Index,
+  type Leadership,
+  type Message,
+  type NodeId,
+  type ProgressView,
+  type RaftLimits,
+  type RaftStatus,
+  type Ready,
+  type Refusal,
+  type Term,
+} from '../raft/index.js';
+import type { Identity, Storage } from '../storage/index.js';
+import type { Clock, Scheduler } from './clock.js';
+import { LatencyWindow } from './latency.js';
+import type { SnapshotFetcher } from './snapshot-transfer.js';
+import type { Transport } from './transport.js';
+
+export interface MemberTiming {
+  readonly tickMs: number;
+  readonly heartbeatTicks: number;
+  /** An election starts after this many ticks without a leader, up to twice as many. */
+  readonly electionTimeoutTicks: number;
+}
+
+export const defaultTiming: MemberTiming = { tickMs: 10, heartbeatTicks: 5, electionTimeoutTicks: 20 };
+
+/** When the log is compacted, and what is kept of it for followers that are a little behind. */
+export interface CompactionPolicy {
+  /** Entries applied since the last compaction. */
+  readonly everyEntries: number;
+  readonly keepEntries: number;
+}
+
+export const defaultCompaction: CompactionPolicy = { everyEntries: 20_000, keepEntries: 10_000 };
+
+/** What a member tells its surroundings. Called in the turn in which it happens; must not throw. */
+export interface MemberListener {
+  applied(entries: readonly AppliedEntry[]): void;
+  leadership(leadership: Leadership): void;
+  /** This member has been removed, and knows it durably. */
+  removed(by: NodeId): void;
+  snapshotInstalled(index: Index): void;
+  compacted(firstIndex: Index): void;
+  /** It cannot go on: the disk failed, or what must hold does not. Nothing is sent or stored after this. */
+  failed(error: unknown): void;
+}
+
+export interface MemberOptions {
+  readonly nodeId: NodeId;
+  /** Written with the first snapshot that is installed, on a directory that has none yet. */
+  readonly identity: () => Identity;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly snapshots: SnapshotFetcher;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly listener: MemberListener;
+  readonly timing?: MemberTiming;
+  readonly compaction?: CompactionPolicy;
+  readonly limits?: Partial<RaftLimits>;
+}
+
+/** One committed entry, and what came of it. */
+export interface AppliedEntry {
+  readonly index: Index;
+  readonly term: Term;
+  readonly outcome: Outcome;
+}
+
+/** A command's fate. Refused by the model is also an outcome: `entry.outcome` says so. */
+export type ProposalOutcome = { readonly ok: true; readonly entry: AppliedEntry } | { readonly ok: false; readonly error: QuorateError };
+export type ProposalCallback = (outcome: ProposalOutcome) => void;
+export type ReadCallback = (refusal: QuorateError | null) => void;
+
+interface Waiting {
+  readonly term: Term;
+  readonly since: number;
+  readonly callback: ProposalCallback;
+}
+
+/** Commands that wait for their commit; more are refused as `overloaded`. */
+const waitingMax = 16_384;
+/** What was applied last, for answers to forwarded proposals that come after the fact. */
+const rememberedMax = 1_024;
+/** A forwarded proposal that was not applied here by then is answered `timeout`. */
+const forwardedTimeoutMs = 5_000;
+
+export class Member {
+  readonly core: Raft;
+  readonly commitLatency = new LatencyWindow();
+  readonly syncLatency = new LatencyWindow();
+  readonly counters = { proposals: 0, committed: 0, turns: 0, syncs: 0, reads: 0, elections: 0, snapshotsInstalled: 0 };
+  readonly #options: MemberOptions;
+  readonly #waiting = new Map<Index, Waiting>();
+  readonly #forwarded = new Map<string, { readonly callback: ProposalCallback; readonly cancel: () => void }>();
+  readonly #remembered = new Map<Index, AppliedEntry>();
+  #newReads: ReadCallback[] = [];
+  readonly #sentReads = new Map<string, readonly ReadCallback[]>();
+  #readyReads: { readonly index: Index; readonly callbacks: readonly ReadCallback[] }[] = [];
+  #applied: Index;
+  #compactedAt: Index;
+  #compacting = false;
+  #turnScheduled = false;
+  #inTurn = false;
+  #stopped = false;
+  #counter = 0;
+  #stopTicking: (() => void) | undefined;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    const { storage, timing = defaultTiming } = options;
+    const meta = storage.model.meta();
+    this.#applied = meta?.position.index ?? 0;
+    this.#compactedAt = storage.raft.firstIndex() - 1;
+    this.core = new Raft({
+      id: options.nodeId,
+      log: storage.raft,
+      hardState: storage.raft.hardState(),
+      applied: this.#applied,
+      configuration: meta?.configuration ?? emptyConfiguration,
+      random: options.random,
+      limits: { heartbeatTicks: timing.heartbeatTicks, electionTimeoutTicks: timing.electionTimeoutTicks, ...options.limits },
+    });
+  }
+
+  /** Begins to listen and to tick. */
+  start(): void {
+    const { transport, clock, timing = defaultTiming } = this.#options;
+    transport.receive((message) => this.#guard(() => this.core.step(message)));
+    this.#stopTicking = clock.every(timing.tickMs, () => this.#guard(() => this.core.tick()));
+    this.#wake();
+  }
+
+  /** Stops at once; whoever waits is answered `stopping`. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#stopTicking?.();
+    this.#options.snapshots.cancel();
+    this.#failWaiting(new QuorateError('stopping'));
+  }
+
+  get appliedIndex(): Index {
+    return this.#applied;
+  }
+
+  status(): RaftStatus {
+    return this.core.status();
+  }
+
+  progressOf(id: NodeId): ProgressView | undefined {
+    return this.core.status().progress.find((each) => each.id === id);
+  }
+
+  /** `callback` is called exactly once. On a follower the command is forwarded to the leader. */
+  propose(data: Uint8Array, callback: ProposalCallback): void {
+    if (this.#refuseEarly(callback)) return;
+    this.counters.proposals += 1;
+    const proposalId = this.#nextId();
+    this.#guard(() => {
+      const result = this.core.propose([data], proposalId);
+      if (!result.ok) return callback({ ok: false, error: asError(result) });
+      if (!result.forwarded) return this.#await(result.index, result.term, callback);
+      const cancel = this.#options.clock.after(forwardedTimeoutMs, () => this.#settleForwarded(proposalId, { ok: false, error: new QuorateError('timeout') }));
+      this.#forwarded.set(proposalId, { callback, cancel });
+    });
+  }
+
+  /** Leader only. `callback` is called when the change has been applied here. */
+  proposeConfChange(change: ConfChange, callback: ProposalCallback): void {
+    if (this.#refuseEarly(callback)) return;
+    this.#guard(() => {
+      const result = this.core.proposeConfChange(change);
+      if (result.ok) this.#await(result.index, result.term, callback);
+      else callback({ ok: false, error: asError(result) });
+    });
+  }
+
+  /** Calls back when the model may be read such that all that was committed before this call is seen. */
+  read(callback: ReadCallback): void {
+    if (this.#stopped) return callback(new QuorateError('stopping'));
+    this.counters.reads += 1;
+    this.#newReads.push(callback);
+    this.#wake();
+  }
+
+  transferLeadership(target?: NodeId): QuorateError | null {
+    const result = this.core.transferLeadership(target);
+    this.#wake();
+    return result.ok ? null : asError(result);
+  }
+
+  campaign(): void {
+    this.#guard(() => this.core.campaign());
+  }
+
+  /** The connection was interrupted: what was under way is lost, so nothing is sent ahead until followers answer. */
+  connectionRestored(): void {
+    this.#guard(() => {
+      for (const { id } of this.core.status().progress) if (id !== this.#options.nodeId) this.core.reportUnreachable(id);
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ the turn
+
+  /** Runs what may violate an invariant of the core; such a member must not say another word. */
+  #guard(work: () => void): void {
+    if (this.#stopped) return;
+    try {
+      work();
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#turnScheduled || this.#inTurn || this.#stopped) return;
+    this.#turnScheduled = true;
+    this.#options.scheduler.turn(() => {
+      this.#turnScheduled = false;
+      this.#guard(() => this.#beginTurn());
+    });
+  }
+
+  #beginTurn(): void {
+    this.#inTurn = true;
+    this.counters.turns += 1;
+    this.#sendReads();
+    this.#takeReady();
+  }
+
+  #takeReady(): void {
+    const ready = this.core.ready();
+    if (ready === undefined) {
+      this.#inTurn = false;
+      if (this.#newReads.length > 0 || this.core.hasReady()) this.#wake();
+      return;
+    }
+    this.#send(ready.messages);
+    if (ready.leadership !== undefined) this.#onLeadership(ready.leadership);
+    this.#then(() => {
+      if (ready.snapshot === undefined) {
+        this.#persist(ready);
+        this.#finish(ready);
+      } else {
+        this.#install(ready, ready.snapshot.index).then(
+          () => this.#then(() => this.#finish(ready)),
+          (error: unknown) => this.#fail(error),
+        );
+      }
+    });
+  }
+
+  /** What this Ready wanted stored is durable. */
+  #finish(ready: Ready): void {
+    this.core.persisted(ready);
+    this.#send(ready.messagesAfterPersist);
+    this.#then(() => {
+      this.#apply(ready);
+      this.#settle(ready);
+      this.#takeReady();
+    });
+  }
+
+  /** Goes on once what was sent has left the process. */
+  #then(step: () => void): void {
+    this.#options.scheduler.afterSend(() => {
+      if (this.#stopped) return;
+      try {
+        step();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #send(messages: readonly Message[]): void {
+    for (const message of messages) this.#options.transport.send(message);
+  }
+
+  #persist(ready: Ready): void {
+    if (ready.entries.length === 0 && ready.hardState === undefined) return;
+    const { storage, clock } = this.#options;
+    const began = clock.monotonicMs();
+    storage.raft.persist({ entries: ready.entries, hardState: ready.hardState });
+    if (!ready.mustSync) return;
+    this.counters.syncs += 1;
+    this.syncLatency.add(clock.monotonicMs() - began, clock.monotonicMs());
+  }
+
+  /** The only thing in a turn that is not done when the call returns: the next turn waits for it. */
+  async #install(ready: Ready, index: Index): Promise<void> {
+    const { storage, snapshots, identity, listener } = this.#options;
+    await storage.install({ staged: snapshots.take(index), entries: ready.entries, hardState: ready.hardState, identity: identity() });
+    this.#applied = index;
+    this.#compactedAt = index;
+    this.counters.snapshotsInstalled += 1;
+    // Whether what waits is in the snapshot cannot be told.
+    this.#failWaiting(new QuorateError('leadership-lost'));
+    listener.snapshotInstalled(index);
+  }
+
+  #apply(ready: Ready): void {
+    const { committedEntries } = ready;
+    const last = committedEntries.at(-1);
+    if (last !== undefined) {
+      const outcomes = applyBatch(this.#options.storage.model, committedEntries, { applyConfChange });
+      // Entries that the model had applied before a restart come first, and have no outcome.
+      const skipped = committedEntries.length - outcomes.length;
+      const applied = outcomes.map((outcome, place) => ({ index: outcome.index, term: committedEntries[skipped + place]?.term ?? 0, outcome }));
+      this.#applied = last.index;
+      this.core.applied(last.index);
+      this.counters.committed += committedEntries.length;
+      for (const entry of applied) this.#settleApplied(entry);
+      this.#options.listener.applied(applied);
+      this.#compactWhenDue();
+    }
+    if (ready.snapshot !== undefined) this.core.applied(this.#applied);
+  }
+
+  #settle(ready: Ready): void {
+    for (const { requestId, result } of ready.readResults) {
+      const callbacks = this.#sentReads.get(requestId) ?? [];
+      this.#sentReads.delete(requestId);
+      if (result.ok) this.#readyReads.push({ index: result.index, callbacks });
+      else for (const callback of callbacks) callback(asError(result));
+    }
+    this.#answerReads();
+    for (const { proposalId, result } of ready.proposalResults) {
+      if (!result.ok) this.#settleForwarded(proposalId, { ok: false, error: asError(result) });
+      else this.#awaitForwarded(proposalId, result.index, result.term);
+    }
+    if (ready.snapshotOffer !== undefined) this.#fetchSnapshot(ready.snapshotOffer.leader, ready.snapshotOffer.index);
+    if (ready.removed !== undefined) {
+      this.#options.storage.raft.markRemoved({ by: ready.removed.by, index: ready.removed.index });
+      this.#options.listener.removed(ready.removed.by);
+    }
+  }
+
+  #onLeadership(leadership: Leadership): void {
+    if (leadership.role === 'candidate') this.counters.elections += 1;
+    // What was appended in another term may or may not survive: only a retry, with the same request id, finds out.
+    for (const [index, waiting] of this.#waiting) {
+      if (leadership.role === 'leader' && waiting.term === leadership.term) continue;
+      this.#waiting.delete(index);
+      waiting.callback({ ok: false, error: new QuorateError('leadership-lost') });
+    }
+    this.#options.listener.leadership(leadership);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#options.listener.failed(error);
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- proposals
+
+  #refuseEarly(callback: ProposalCallback): boolean {
+    const code = this.#stopped ? 'stopping' : this.#waiting.size + this.#forwarded.size >= waitingMax ? 'overloaded' : undefined;
+    if (code !== undefined) callback({ ok: false, error: new QuorateError(code) });
+    return code !== undefined;
+  }
+
+  #await(index: Index, term: Term, callback: ProposalCallback): void {
+    this.#waiting.set(index, { term, since: this.#options.clock.monotonicMs(), callback });
+  }
+
+  #settleApplied(entry: AppliedEntry): void {
+    if (this.#forwarded.size > 0) {
+      this.#remembered.set(entry.index, entry);
+      if (this.#remembered.size > rememberedMax) this.#remembered.delete(this.#remembered.keys().next().value ?? 0);
+    }
+    const waiting = this.#waiting.get(entry.index);
+    if (waiting === undefined) return;
+    this.#waiting.delete(entry.index);
+    if (waiting.term !== entry.term) return waiting.callback({ ok: false, error: new QuorateError('leadership-lost') });
+    const now = this.#options.clock.monotonicMs();
+    this.commitLatency.add(now - waiting.since, now);
+    waiting.callback({ ok: true, entry });
+  }
+
+  /** The leader has appended it at `index`; it may have been applied here before the leader's answer came. */
+  #awaitForwarded(proposalId: string, index: Index, term: Term): void {
+    const forwarded = this.#forwarded.get(proposalId);
+    if (forwarded === undefined) return;
+    if (index > this.#applied) {
+      this.#await(index, term, (outcome) => this.#settleForwarded(proposalId, outcome));
+      return;
+    }
+    const entry = this.#remembered.get(index);
+    const outcome: ProposalOutcome = entry?.term === term ? { ok: true, entry } : { ok: false, error: new QuorateError('leadership-lost') };
+    this.#settleForwarded(proposalId, outcome);
+  }
+
+  #settleForwarded(proposalId: string, outcome: ProposalOutcome): void {
+    const forwarded = this.#forwarded.get(proposalId);
+    if (forwarded === undefined) return;
+    this.#forwarded.delete(proposalId);
+    forwarded.cancel();
+    forwarded.callback(outcome);
+  }
+
+  #failWaiting(error: QuorateError): void {
+    const outcome: ProposalOutcome = { ok: false, error };
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const each of waiting) each.callback(outcome);
+    for (const proposalId of [...this.#forwarded.keys()]) this.#settleForwarded(proposalId, outcome);
+    const reads = [...this.#newReads, ...[...this.#sentReads.values()].flat(), ...this.#readyReads.flatMap((each) => each.callbacks)];
+    this.#newReads = [];
+    this.#sentReads.clear();
+    this.#readyReads = [];
+    for (const callback of reads) callback(error);
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- reads
+
+  /** All reads of one turn share one round of confirmation. */
+  #sendReads(): void {
+    if (this.#newReads.length === 0) return;
+    const callbacks = this.#newReads;
+    this.#newReads = [];
+    const requestId = this.#nextId();
+    const result = this.core.readIndex(requestId);
+    if (result.ok) this.#sentReads.set(requestId, callbacks);
+    else for (const callback of callbacks) callback(asError(result));
+  }
+
+  #answerReads(): void {
+    if (this.#readyReads.length === 0) return;
+    const due = this.#readyReads.filter((each) => each.index <= this.#applied);
+    this.#readyReads = this.#readyReads.filter((each) => each.index > this.#applied);
+    for (const { callbacks } of due) for (const callback of callbacks) callback(null);
+  }
+
+  // --------------------------------------------------------------------------------------------- snapshots and compaction
+
+  #fetchSnapshot(leader: NodeId, index: Index): void {
+    this.#options.snapshots.fetch(leader, index, (staged) => {
+      this.#guard(() => {
+        if (!this.core.installSnapshot(staged.snapshot)) this.#options.snapshots.discard();
+      });
+    });
+  }
+
+  #compactWhenDue(): void {
+    const { compaction = defaultCompaction, storage, listener } = this.#options;
+    if (this.#compacting || this.#applied - this.#compactedAt < compaction.everyEntries + compaction.keepEntries) return;
+    this.#compacting = true;
+    storage.compactLog(this.#applied - compaction.keepEntries).then(
+      (firstIndex) => {
+        this.#compacting = false;
+        this.#compactedAt = firstIndex - 1;
+        listener.compacted(firstIndex);
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #nextId(): string {
+    this.#counter += 1;
+    return `${this.#options.nodeId}.${this.#options.storage.raft.incarnation()}.${this.#counter}`;
+  }
+}
+
+/** A refusal of the core, as an error of the contract. */
+function asError(refusal: Refusal<string>): QuorateError {
+  const details = refusal.leader === undefined ? undefined : { leader: refusal.leader };
+  switch (refusal.code) {
+    case 'not-leader':
+      return new QuorateError(refusal.leader === undefined ? 'no-leader' : 'not-leader', refusal.message, { details });
+    case 'overloaded':
+    case 'transferring':
+    case 'too-large':
+    case 'removed':
+    case 'change-pending':
+      return new QuorateError(refusal.code, refusal.message, { details });
+    case 'unknown':
+      return new QuorateError('leadership-lost', refusal.message, { details });
+    case 'no-commit-in-term':
+      return new QuorateError('no-leader', refusal.message, { details });
+    default:
+      return new QuorateError('invalid-request', refusal.message, { details });
+  }
+}

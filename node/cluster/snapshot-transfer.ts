@@ -1,0 +1,184 @@
+/**
+ * How a snapshot travels: the follower that needs one pulls it from the leader in chunks, a few at a time, resuming where it
+ * was interrupted; nothing of it counts before it is whole and its checksum is right.
+ */
+import { decode, encode } from '@msgpack/msgpack';
+import { z } from 'zod';
+import { QuorateError, validate } from '../../messaging/errors.js';
+import type { Index, NodeId } from '../raft/index.js';
+import type { SnapshotFile, StagedSnapshot, Staging, Storage } from '../storage/index.js';
+import type { Clock } from './clock.js';
+import type { Transport } from './transport.js';
+
+/** Well under NATS's default `max_payload` of 1 MiB. */
+export const chunkBytes = 256 * 1024;
+/** Chunks asked for and not yet received. */
+const chunksInFlightMax = 4;
+const requestTimeoutMs = 5_000;
+/** Building a snapshot of a large model takes longer than a chunk. */
+const describeTimeoutMs = 120_000;
+/** A chunk is asked for so often before the attempt is given up; the leader's next offer begins another. */
+const chunkAttemptsMax = 5;
+const retryWaitMs = 200;
+/** Storage keeps the last two. */
+const describedMax = 2;
+/** Followers whose progress is remembered. */
+const followersMax = 64;
+
+const describeSchema = z.object({ atLeast: z.int().min(0) });
+const describedSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string().length(64), index: z.int().min(1) });
+const chunkSchema = z.object({ sha256: z.string().length(64), offset: z.int().min(0), bytes: z.int().min(1).max(chunkBytes) });
+
+// -------------------------------------------------------------------------------------------------------- the leader's side
+
+/** Answers followers from the snapshots that storage keeps for them. */
+export class SnapshotServer {
+  readonly #storage: Storage;
+  /** What was described, by checksum, so that a chunk can be asked for by it. */
+  readonly #described = new Map<string, SnapshotFile>();
+  readonly #progress = new Map<NodeId, SnapshotProgress>();
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  async describe(body: Uint8Array): Promise<Uint8Array> {
+    const { atLeast } = validate(describeSchema, decode(body), 'invalid-request', 'snapshot.describe');
+    // The log must go on where the snapshot ends.
+    const file = await this.#storage.snapshotForFollowers(Math.max(atLeast, this.#storage.raft.firstIndex() - 1));
+    this.#described.set(file.sha256, file);
+    if (this.#described.size > describedMax) this.#described.delete(this.#described.keys().next().value ?? '');
+    return encode({ sizeBytes: file.sizeBytes, sha256: file.sha256, index: file.manifest.meta.position.index });
+  }
+
+  chunk(from: NodeId, body: Uint8Array): Uint8Array {
+    const { sha256, offset, bytes } = validate(chunkSchema, decode(body), 'invalid-request', 'snapshot.chunk');
+    const file = this.#described.get(sha256);
+    if (file === undefined) throw new QuorateError('snapshot-required', 'this snapshot is no longer kept: ask for another');
+    this.#progress.set(from, { sentBytes: Math.min(file.sizeBytes, offset + bytes), totalBytes: file.sizeBytes });
+    if (this.#progress.size > followersMax) this.#progress.delete(this.#progress.keys().next().value ?? '');
+    return this.#storage.readSnapshotChunk(file, offset, bytes);
+  }
+
+  /** How far a follower has got with the snapshot that it fetches or fetched last. */
+  progressOf(follower: NodeId): SnapshotProgress | null {
+    return this.#progress.get(follower) ?? null;
+  }
+}
+
+export interface SnapshotProgress {
+  readonly sentBytes: number;
+  readonly totalBytes: number;
+}
+
+// ------------------------------------------------------------------------------------------------------ the follower's side
+
+export interface SnapshotFetcherOptions {
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** Why an attempt ended without a snapshot: for the log. */
+  readonly onAbandoned: (error: unknown) => void;
+  readonly onProgress?: (progress: FetchProgress | null) => void;
+}
+
+export interface FetchProgress {
+  readonly from: NodeId;
+  readonly receivedBytes: number;
+  readonly sizeBytes: number;
+}
+
+export class SnapshotFetcher {
+  readonly #options: SnapshotFetcherOptions;
+  #fetching: { readonly leader: NodeId } | undefined;
+  #staged: StagedSnapshot | undefined;
+
+  constructor(options: SnapshotFetcherOptions) {
+    this.#options = options;
+  }
+
+  /** Fetches a snapshot that stands at `index` or later, unless that is already under way. */
+  fetch(leader: NodeId, index: Index, done: (staged: StagedSnapshot) => void): void {
+    if (this.#fetching?.leader === leader || this.#staged !== undefined) return;
+    const attempt = { leader };
+    this.#fetching = attempt;
+    const isCurrent = (): boolean => this.#fetching === attempt;
+    this.#pull(leader, index, isCurrent)
+      .then(
+        (staged) => {
+          if (staged === undefined || !isCurrent()) return;
+          this.#staged = staged;
+          done(staged);
+        },
+        (error: unknown) => {
+          if (isCurrent()) this.#options.onAbandoned(error);
+        },
+      )
+      .finally(() => {
+        if (!isCurrent()) return;
+        this.#fetching = undefined;
+        this.#options.onProgress?.(null);
+      });
+  }
+
+  /** The staged snapshot that stands at `index`, for its installation. */
+  take(index: Index): StagedSnapshot {
+    const staged = this.#staged;
+    if (staged?.manifest.meta.position.index !== index) throw new Error(`no snapshot at index ${index} is staged`);
+    this.#staged = undefined;
+    return staged;
+  }
+
+  /** What was staged is not needed. */
+  discard(): void {
+    this.#staged = undefined;
+  }
+
+  cancel(): void {
+    this.#fetching = undefined;
+  }
+
+  async #pull(leader: NodeId, atLeast: Index, isCurrent: () => boolean): Promise<StagedSnapshot | undefined> {
+    const { transport, storage } = this.#options;
+    const answer = await transport.request(leader, 'snapshot.describe', encode({ atLeast }), describeTimeoutMs);
+    const described = validate(describedSchema, decode(answer), 'snapshot-invalid', `the description by ${leader}`);
+    if (!isCurrent()) return undefined;
+    const staging = storage.beginStaging({ sizeBytes: described.sizeBytes, sha256: described.sha256 });
+    await this.#pullChunks(leader, staging, isCurrent);
+    return isCurrent() ? staging.finish() : undefined;
+  }
+
+  async #pullChunks(leader: NodeId, staging: Staging, isCurrent: () => boolean): Promise<void> {
+    const { sizeBytes } = staging.meta;
+    const inFlight: Promise<Uint8Array>[] = [];
+    let asked = staging.receivedBytes;
+    while (staging.receivedBytes < sizeBytes && isCurrent()) {
+      while (asked < sizeBytes && inFlight.length < chunksInFlightMax) {
+        const chunk = this.#pullChunk(leader, staging.meta.sha256, asked, Math.min(chunkBytes, sizeBytes - asked));
+        // A rejection is met below, when it is this chunk's turn; until then it is not unhandled.
+        chunk.catch(() => undefined);
+        inFlight.push(chunk);
+        asked += Math.min(chunkBytes, sizeBytes - asked);
+      }
+      const bytes = await inFlight.shift();
+      if (bytes === undefined || !staging.writeChunk(staging.receivedBytes, bytes)) {
+        throw new QuorateError('snapshot-invalid', `a chunk from ${leader} did not fit`);
+      }
+      this.#options.onProgress?.({ from: leader, receivedBytes: staging.receivedBytes, sizeBytes });
+    }
+  }
+
+  async #pullChunk(leader: NodeId, sha256: string, offset: number, bytes: number): Promise<Uint8Array> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const chunk = await this.#options.transport.request(leader, 'snapshot.chunk', encode({ sha256, offset, bytes }), requestTimeoutMs);
+        if (chunk.length === bytes) return chunk;
+        throw new QuorateError('snapshot-invalid', `${leader} sent ${chunk.length} bytes of a chunk of ${bytes}`);
+      } catch (error) {
+        const final = error instanceof QuorateError && error.code === 'snapshot-required';
+        if (final || attempt >= chunkAttemptsMax) throw error;
+        await new Promise<void>((resolve) => void this.#options.clock.after(retryWaitMs * attempt, resolve));
+      }
+    }
+  }
+}
