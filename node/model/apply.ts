@@ -13,7 +13,7 @@
  * (`already-exists`) or the version still guards whatever named one.
  */
 import type { Timeline } from '../../messaging/index.js';
-import type { ConfChange, Configuration, Entry } from '../raft/index.js';
+import { applyConfChange, type ConfChange, type Configuration, type Entry, membersOf } from '../raft/index.js';
 import { type Command, decodeCommand, decodeMembershipContext, type EntityCommand } from './commands.js';
 import { applyEntityCommand } from './entities.js';
 import { invariant } from './invariant.js';
@@ -25,14 +25,6 @@ import { beginTimeline } from './timeline.js';
 export const journalIndexesMax = 100_000;
 /** The journal is cut in slices of this many entries, so that no single entry pays for many. */
 export const journalSlice = 1_000;
-
-export interface ApplyContext {
-  /** What a change of membership leads to: the Raft core's own rule, so that model and core hold the same configuration. */
-  readonly applyConfChange: (
-    configuration: Configuration,
-    change: ConfChange,
-  ) => { readonly ok: true; readonly configuration: Configuration } | { readonly ok: false };
-}
 
 /** What became of one entry. Whoever proposed it finds its own by the index (and term) of the entry. */
 export type Outcome =
@@ -54,13 +46,13 @@ export type Outcome =
  * already and are skipped, so replaying is harmless. Returns the outcomes of those that were applied, in order.
  * @throws UnappliableEntry, ModelInvariantViolation: this member must stop; nothing of the batch was written.
  */
-export function applyBatch(store: ModelStore, entries: readonly Entry[], context: ApplyContext): readonly Outcome[] {
+export function applyBatch(store: ModelStore, entries: readonly Entry[]): readonly Outcome[] {
   const meta = store.meta();
   invariant(meta !== undefined, 'a model without a timeline cannot apply entries');
   const pending = entries.filter((entry) => entry.index > meta.position.index);
   if (pending.length === 0) return [];
   return store.transaction(() => {
-    const batch = new Batch(store, meta, context);
+    const batch = new Batch(store, meta);
     const outcomes = pending.map((entry) => batch.apply(entry));
     store.putMeta(batch.meta());
     return outcomes;
@@ -80,7 +72,6 @@ class Batch {
   constructor(
     private readonly store: ModelStore,
     meta: ModelMeta,
-    private readonly context: ApplyContext,
   ) {
     this.base = meta;
     this.index = meta.position.index;
@@ -176,7 +167,7 @@ class Batch {
   private applyConfiguration(change: ConfChange): Outcome {
     const before = this.configuration;
     // A change that is not possible leaves everything as it was, in the core and here alike.
-    const outcome = this.context.applyConfChange(before, change);
+    const outcome = applyConfChange(before, change);
     const after = outcome.ok ? outcome.configuration : before;
     this.configuration = after;
     for (const member of decodeMembershipContext(change.context).members) {
@@ -235,6 +226,5 @@ function isSameRequest(known: ChangeRow, command: EntityCommand): boolean {
 const changeTypeOf = { create: 'created', update: 'updated', delete: 'deleted' } as const;
 
 export function isMember(configuration: Configuration, id: string): boolean {
-  const { voters, votersOutgoing, learners, learnersNext } = configuration;
-  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id) || learnersNext.includes(id);
+  return membersOf(configuration).includes(id);
 }
