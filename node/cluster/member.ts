@@ -322,7 +322,7 @@ export class Member {
     const { committedEntries } = ready;
     const last = committedEntries.at(-1);
     if (last !== undefined) {
-      const outcomes = applyBatch(this.#options.storage.model, committedEntries, { applyConfChange });
+      const outcomes = applyBatch(this.#options.storage.model, committedEntries);
       // Entries that the model had applied before a restart come first, and have no outcome.
       const skipped = committedEntries.length - outcomes.length;
       const applied = outcomes.map((outcome, place) => ({ index: outcome.index, term: committedEntries[skipped + place]?.term ?? 0, outcome }));
