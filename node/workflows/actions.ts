@@ -1,0 +1,59 @@
+/**
+ * Everything that a workflow does to the world. The cluster part implements it on a running leader; tests implement it in
+ * virtual time. All of it may be called again after it was done: the engine repeats a step when a new leader takes over.
+ *
+ * A promise that rejects with `not-leader`, `no-leader`, `leadership-lost`, `transferring`, `removed` or `stopping` says that
+ * this controller is no longer the one to run the operation: the engine lets go of it, and the next leader resumes.
+ */
+import type { Member, NodeStatus, ProgressView } from '../../messaging/index.js';
+import type { OperationRecord } from '../model/index.js';
+import type { ConfChange, Configuration } from '../raft/index.js';
+import type { FactGatherer, Probe } from './facts.js';
+
+export interface Actions extends FactGatherer {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after the time, or as soon as `signal` aborts; never rejects. */
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+
+  /** This member's own view: what it has applied, and whether it leads. */
+  leadership(): { readonly leading: boolean; readonly leader: string | null; readonly term: number };
+  /** Committed and applied here. */
+  configuration(): Configuration;
+  /** Last index of the leader's log, for "1,204 of 1,310". */
+  lastIndex(): number;
+  commitIndex(): number;
+  /** What the leader knows of a member's replication; undefined: not a member, or nothing is known. */
+  progress(node: string): ProgressView | undefined;
+  /** How far a snapshot to this member has got; null: none is on its way. */
+  snapshotProgress(node: string): { readonly sentBytes: number; readonly totalBytes: number } | null;
+  /** The last status that was heard, and how long ago. */
+  status(node: string): { readonly status: NodeStatus; readonly ageMs: number } | undefined;
+
+  /** Asks a controller about itself; see {@link Probe}. Never rejects for its silence. */
+  probe(node: string): Promise<Probe>;
+  /**
+   * Tells a blank controller which cluster it is to become a member of, so that it takes that cluster's Raft messages, and
+   * learns how it calls itself. Rejects when it refuses or does not answer.
+   */
+  prepareCandidate(node: string): Promise<Member>;
+  /** Takes that back, as far as the controller can still be reached. Never rejects. */
+  releaseCandidate(node: string): Promise<void>;
+  /** Resolves when the change has been applied here; `members` describes those that it adds. */
+  proposeConfChange(change: ConfChange, members: readonly Member[]): Promise<void>;
+  /** Resolves when the transfer has begun; whether it succeeds shows in {@link leadership}. */
+  transferLeadership(to: string): Promise<void>;
+  /** Whether a removed controller says by itself that it knows; `away`: it does not answer. */
+  knowsRemoved(node: string): Promise<'knows' | 'not-yet' | 'away'>;
+
+  /** The record as it is applied here. */
+  operationRecord(id: string): OperationRecord | undefined;
+  operationRecords(): readonly OperationRecord[];
+  /**
+   * Replicates the record if it still has `revision` (0: there is none), and publishes it; resolves to the new revision.
+   * Rejects with `version-mismatch` or `operation-running` as the model decides.
+   */
+  putOperation(record: OperationRecord): Promise<number>;
+  /** Something failed that is not the operation's own failure. */
+  reportError(error: unknown, what: string): void;
+}

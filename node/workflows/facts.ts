@@ -1,0 +1,134 @@
+/**
+ * What the checks of a workflow look at: plain data, gathered once, so that every check is a pure function and a finding can
+ * be explained afterwards. The cluster part gathers it (`FactGatherer`); nothing here asks anybody.
+ */
+import type {
+  Member,
+  NodeState,
+  NodeStatus,
+  Operation,
+  ProgressView,
+  VersionRange,
+  WorkflowParameters,
+} from '../../messaging/index.js';
+import { type Configuration, isVoter, membersOf } from '../raft/index.js';
+
+/** Gathers what the checks of these parameters need. Asks the candidate or target itself; takes at most a few seconds. */
+export interface FactGatherer {
+  gather(parameters: WorkflowParameters): Promise<Facts>;
+}
+
+export interface Facts {
+  /** Milliseconds since 1970, by the leader's clock. */
+  readonly now: number;
+  readonly cluster: string;
+  readonly clusterId: string;
+  readonly leader: LeaderFacts;
+  /** Committed and applied on the leader. */
+  readonly configuration: Configuration;
+  readonly members: readonly Member[];
+  /** What the leader knows of each member's replication, without itself. */
+  readonly progress: readonly ProgressView[];
+  /** The last status of every controller that was heard, members or not. */
+  readonly heard: readonly Heard[];
+  /** The operation under way, if any. */
+  readonly running: Operation | null;
+  /** The answers of the controller that the workflow is about. */
+  readonly probe: Probe;
+  /** Routers that are online, and the index of the list of controllers that each holds; null: it holds none yet. */
+  readonly routers: readonly { readonly id: string; readonly endpointsIndex: number | null }[];
+  /** Index of the present list of controllers. */
+  readonly endpointsIndex: number;
+}
+
+export interface LeaderFacts {
+  readonly id: string;
+  readonly term: number;
+  /** Whether it has committed an entry in its term: only then does it know what is committed. */
+  readonly committedInTerm: boolean;
+  readonly lastIndex: number;
+  readonly commit: number;
+  readonly version: string;
+  readonly protocol: VersionRange;
+  /** A change of membership is not applied yet, or the configuration is joint. */
+  readonly changePending: boolean;
+  readonly transferringTo: string | null;
+  /** Of model and log on its disk. */
+  readonly dataBytes: number;
+}
+
+export interface Heard {
+  readonly status: NodeStatus;
+  /** How long ago it was heard, by the leader's monotonic clock. */
+  readonly ageMs: number;
+  /** More than one process speaks under this id: two incarnations were heard in turn. */
+  readonly twice: boolean;
+}
+
+/** What the controller concerned answered when it was asked, and what was measured on the way. */
+export type Probe =
+  | { readonly type: 'none' }
+  | { readonly type: 'unreachable'; readonly reason: string }
+  | {
+      readonly type: 'answered';
+      readonly node: string;
+      readonly name: string;
+      readonly state: NodeState;
+      readonly cluster: string;
+      readonly clusterId: string | null;
+      readonly version: string;
+      readonly protocol: VersionRange;
+      /** Its clock less the leader's, half the round trip taken off. */
+      readonly clockOffsetMs: number;
+      readonly diskFreeBytes: number;
+      /** Median of several writes with a sync, done now in its data directory. */
+      readonly syncLatencyMs: number;
+      /** Median of several round trips, done now. */
+      readonly natsRoundTripMs: number;
+      /** Of the NATS server that it is connected to. */
+      readonly maxPayloadBytes: number;
+      /** Subjects that it tried to use and was not allowed; null: it did not try. */
+      readonly deniedSubjects: readonly string[] | null;
+    };
+
+/** The controller that a workflow is about; null where a transfer has no voter to choose. */
+export function targetOf(parameters: WorkflowParameters, facts: Facts): string | null {
+  switch (parameters.workflow) {
+    case 'join':
+    case 'remove':
+      return parameters.node;
+    case 'transfer':
+      return parameters.to ?? bestSuccessor(facts);
+  }
+}
+
+/** The healthy voter, other than the leader, that holds most of the log. */
+export function bestSuccessor(facts: Facts): string | null {
+  const able = facts.progress.filter(({ id }) => isVoter(facts.configuration, id) && isHealthy(facts, id));
+  const [best] = able.toSorted((a, b) => b.match - a.match);
+  return best?.id ?? null;
+}
+
+/** A member that was not heard for this long does not count as healthy. */
+export const contactHealthyMs = 2_000;
+/** A status older than this says nothing about now. */
+export const statusFreshMs = 5_000;
+
+/** Whether the leader itself hears this member; what somebody says of himself does not count. */
+export function isHealthy(facts: Facts, id: string): boolean {
+  if (id === facts.leader.id) return true;
+  const progress = progressOf(facts, id);
+  return progress?.active === true && (progress.lastContactMs ?? Number.POSITIVE_INFINITY) <= contactHealthyMs;
+}
+
+export function progressOf(facts: Facts, id: string): ProgressView | undefined {
+  return facts.progress.find((each) => each.id === id);
+}
+
+export function heardOf(facts: Facts, id: string): Heard | undefined {
+  return facts.heard.find(({ status }) => status.node === id);
+}
+
+export function isMemberNow(facts: Facts, id: string): boolean {
+  return membersOf(facts.configuration).includes(id);
+}
