@@ -9,7 +9,6 @@
 import { QuorateError } from '../../messaging/errors.js';
 import { applyBatch, type Outcome } from '../model/index.js';
 import {
-  applyConfChange,
   emptyConfiguration,
   Raft,
   type ConfChange,
