@@ -28,6 +28,7 @@ export const tools = [
     name: 'nats-server',
     variable: 'NATS_SERVER',
     versionArguments: ['--version'],
+    versionPattern: /nats-server: v(\d+)\.(\d+)/,
     versionMin: [2, 9],
     package: { name: 'nats-server' },
     file: 'usr/sbin/nats-server',
@@ -42,6 +43,7 @@ export const tools = [
     name: 'tmux',
     variable: 'TMUX_COMMAND',
     versionArguments: ['-V'],
+    versionPattern: /tmux (?:next-)?(\d+)\.(\d+)/,
     versionMin: [3, 0],
     package: { name: 'tmux', withLibraries: true },
     file: 'usr/bin/tmux',
@@ -62,6 +64,7 @@ export const tools = [
     name: 'etcd',
     variable: 'ETCD',
     versionArguments: ['--version'],
+    versionPattern: /etcd Version: (\d+)\.(\d+)/,
     versionMin: [3, 4],
     package: { name: 'etcd-server' },
     file: 'usr/bin/etcd',
@@ -87,7 +90,7 @@ function isExecutable(file) {
 /** False as well where the program does not run at all. */
 function isNewEnough(tool, file) {
   const { ok, output } = run(file, tool.versionArguments);
-  const found = /(\d+)\.(\d+)/.exec(output);
+  const found = tool.versionPattern.exec(output);
   if (!ok || found === null) return false;
   const [major, minor] = [Number(found[1]), Number(found[2])];
   return major > tool.versionMin[0] || (major === tool.versionMin[0] && minor >= tool.versionMin[1]);

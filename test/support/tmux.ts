@@ -49,7 +49,13 @@ export async function startTerminal(command: readonly string[], options: Termina
   const { columns = 120, rows = 40 } = options;
   const directory = temporaryDirectory('tmux');
   const configuration = path.join(directory, 'tmux.conf');
-  const settings = ['remain-on-exit on', 'status off', 'escape-time 0', 'default-terminal "screen-256color"'];
+  const settings = [
+    'default-shell /bin/sh',
+    'remain-on-exit on',
+    'status off',
+    'escape-time 0',
+    'default-terminal "screen-256color"',
+  ];
   writeFileSync(configuration, settings.map((setting) => `set -g ${setting}\n`).join(''));
   const { TMUX: _outer, ...env } = process.env; // a tmux around the tests is none of ours
   const tmux = async (...args: readonly string[]): Promise<string> => {
