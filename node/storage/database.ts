@@ -89,7 +89,10 @@ function refuseForeign(database: Connection, path: string, schema: Schema): void
     throw new QuorateError('damaged', `${path} is not a ${schema.name} database of a controller.`);
   }
   if (version > schema.version) {
-    throw new QuorateError('newer-schema', `${path} has schema version ${version}; this version knows up to ${schema.version}.`);
+    throw new QuorateError(
+      'newer-schema',
+      `${path} has schema version ${version}; this version knows up to ${schema.version}.`,
+    );
   }
   if (version > 0 && applicationIdOf(database) !== schema.applicationId) {
     throw new QuorateError('damaged', `${path} is not a ${schema.name} database of a controller.`);
@@ -128,7 +131,8 @@ function refuseLoss(database: Connection, path: string, schema: Schema): void {
 export function toStorageError(error: unknown, path: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const because = { cause: error };
-  if (error.code === 'SQLITE_FULL') return new QuorateError('storage-full', `No room is left to write ${path}.`, because);
+  if (error.code === 'SQLITE_FULL')
+    return new QuorateError('storage-full', `No room is left to write ${path}.`, because);
   if (error.code.startsWith('SQLITE_CORRUPT') || error.code === 'SQLITE_NOTADB') {
     return new QuorateError('damaged', `${path} is damaged: ${error.message}.`, because);
   }

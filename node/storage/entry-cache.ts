@@ -40,7 +40,11 @@ export class EntryCache {
   }
 
   truncateFrom(index: Index): void {
-    for (let last = this.#entries.at(-1); last !== undefined && last.index >= index && this.#entries.length > this.#head; last = this.#entries.at(-1)) {
+    for (
+      let last = this.#entries.at(-1);
+      last !== undefined && last.index >= index && this.#entries.length > this.#head;
+      last = this.#entries.at(-1)
+    ) {
       this.#entries.pop();
       this.#bytes -= costOf(last);
     }

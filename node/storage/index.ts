@@ -16,23 +16,34 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { QuorateError } from '../../messaging/errors.js';
+import type { Index } from '../raft/types.js';
 import { emptyFolder } from './files.js';
 import { checkInstalled, initialName, replaceModel, stagingFolderName, writeInitialModel } from './install.js';
-import { lockDirectory, type DirectoryLock } from './lock.js';
+import { type DirectoryLock, lockDirectory } from './lock.js';
 import { SqliteModelStore } from './model-store.js';
+import { modelFileName, raftFileName } from './names.js';
 import { SqliteRaftStore } from './raft-store.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
 import { openStaging } from './staging.js';
+import type {
+  CompactionPoint,
+  DurableModelStore,
+  Identity,
+  InitialState,
+  InstallRequest,
+  PersistBatch,
+  SnapshotFile,
+  Staging,
+  StagingMeta,
+  Storage,
+} from './types.js';
 import { StorageWorker } from './worker.js';
-import { QuorateError } from '../../messaging/errors.js';
-import type { Index } from '../raft/types.js';
-import type { CompactionPoint, DurableModelStore, Identity, InitialState, InstallRequest, PersistBatch, SnapshotFile, Staging, StagingMeta, Storage } from './types.js';
 
+export * from './directory.js';
+export { type DirectoryLock, lockDirectory } from './lock.js';
+export { modelFileName, raftFileName } from './names.js';
 export type * from './types.js';
-export { lockDirectory, type DirectoryLock } from './lock.js';
-
-export const raftFileName = 'raft.db';
-export const modelFileName = 'model.db';
 
 export interface StorageOptions {
   readonly directory: string;
@@ -128,16 +139,30 @@ class FileStorage implements Storage {
 
   async install(request: InstallRequest): Promise<void> {
     const { position, term } = request.staged.manifest.meta;
-    await this.#exchange('incoming.db', { index: position.index, term, timeline: position.timeline }, request, request.identity);
+    await this.#exchange(
+      'incoming.db',
+      { index: position.index, term, timeline: position.timeline },
+      request,
+      request.identity,
+    );
   }
 
   async initialise(state: InitialState): Promise<void> {
     if (this.#model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null) {
-      throw new QuorateError('ambiguous-state', `${this.#directory} holds a history already; another one is not begun in it.`);
+      throw new QuorateError(
+        'ambiguous-state',
+        `${this.#directory} holds a history already; another one is not begun in it.`,
+      );
     }
-    if (state.snapshot.index < 1 || state.snapshot.term < 1) throw new RangeError('a history begins at index and term 1 or later');
+    if (state.snapshot.index < 1 || state.snapshot.term < 1)
+      throw new RangeError('a history begins at index and term 1 or later');
     const { meta } = writeInitialModel(this.#stagingFolder, state);
-    await this.#exchange(initialName, { index: meta.position.index, term: meta.term, timeline: meta.position.timeline }, { hardState: state.hardState }, state.identity);
+    await this.#exchange(
+      initialName,
+      { index: meta.position.index, term: meta.term, timeline: meta.position.timeline },
+      { hardState: state.hardState },
+      state.identity,
+    );
   }
 
   async compactLog(throughIndex: Index): Promise<Index> {
@@ -167,7 +192,12 @@ class FileStorage implements Storage {
     return join(this.#directory, stagingFolderName);
   }
 
-  async #exchange(file: string, point: CompactionPoint, batch: PersistBatch, identity: Identity | undefined): Promise<void> {
+  async #exchange(
+    file: string,
+    point: CompactionPoint,
+    batch: PersistBatch,
+    identity: Identity | undefined,
+  ): Promise<void> {
     // A snapshot that is being written reads the old file by its name.
     await this.#worker.idle();
     if (this.#closed) throw new QuorateError('stopping');

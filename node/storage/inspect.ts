@@ -3,19 +3,19 @@
  *
  * A snapshot is one SQLite file: a copy of the model, and in the table `manifest` what it says of itself. Two checksums guard
  * it. The SHA-256 over the file is for its transport, and cannot be inside. The one in the manifest is over the model's
- * contents in canonical form (`model-hash.ts`): it holds whatever tool copied the file, says whether two members are equal, and
+ * contents in canonical form (`content-hash.ts`): it holds however the file was copied or compacted, and
  * together with SQLite's own integrity check and the manifest's own checksum leaves no byte that matters unguarded.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { applicationIdOf, openReadOnly, schemaVersionOf, tableNames, type Connection } from './database.js';
-import { sha256OfFile, sizeOf } from './files.js';
-import { hashModel } from './model-hash.js';
-import { modelSchema } from './schema.js';
 import { QuorateError } from '../../messaging/errors.js';
 import { positionSchema } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
+import { hashContents } from './content-hash.js';
+import { applicationIdOf, type Connection, openReadOnly, schemaVersionOf, tableNames } from './database.js';
+import { sha256OfFile, sizeOf } from './files.js';
+import { modelSchema } from './schema.js';
 import type { SnapshotFile, SnapshotManifest } from './types.js';
 
 export const snapshotFormatVersion = 1;
@@ -47,7 +47,7 @@ const manifestSchema: z.ZodType<SnapshotManifest> = z.object({
   createdBy: z.string(),
   meta: modelMetaSchema,
   countByKind: z.record(z.string(), z.int()),
-  modelSha256: z.string(),
+  contentSha256: z.string(),
 });
 
 export function writeManifest(database: Connection, manifest: SnapshotManifest): void {
@@ -62,7 +62,9 @@ export function metaOf(database: Connection): ModelMeta | undefined {
 }
 
 export function countByKindOf(database: Connection): Readonly<Record<string, number>> {
-  return Object.fromEntries(database.prepare<[], [string, number]>('SELECT kind, count(*) FROM entities GROUP BY kind').raw().all());
+  return Object.fromEntries(
+    database.prepare<[], [string, number]>('SELECT kind, count(*) FROM entities GROUP BY kind').raw().all(),
+  );
 }
 
 /**
@@ -81,7 +83,8 @@ export function inspectSnapshot(path: string): SnapshotFile {
       database.close();
     }
   } catch (error) {
-    if (error instanceof QuorateError && (error.code === 'snapshot-invalid' || error.code === 'newer-schema')) throw error;
+    if (error instanceof QuorateError && (error.code === 'snapshot-invalid' || error.code === 'newer-schema'))
+      throw error;
     throw invalid(path, error instanceof Error ? error.message : String(error), error);
   }
 }
@@ -90,13 +93,17 @@ function verify(database: Connection, path: string): SnapshotManifest {
   const version = schemaVersionOf(database);
   if (applicationIdOf(database) !== modelSchema.applicationId) throw invalid(path, 'it is no snapshot of a controller');
   if (version > modelSchema.version) {
-    throw new QuorateError('newer-schema', `${path} has schema version ${version}; this version knows up to ${modelSchema.version}.`);
+    throw new QuorateError(
+      'newer-schema',
+      `${path} has schema version ${version}; this version knows up to ${modelSchema.version}.`,
+    );
   }
   const integrity = database.pragma('integrity_check(1)', { simple: true });
   if (integrity !== 'ok') throw invalid(path, `its structure is damaged (${String(integrity)})`);
   const manifest = readManifest(database, path);
-  if (hashModel(database) !== manifest.modelSha256) throw invalid(path, 'its contents do not fit their checksum');
-  if (JSON.stringify(metaOf(database)) !== JSON.stringify(manifest.meta)) throw invalid(path, 'it stands elsewhere than its manifest says');
+  if (hashContents(database) !== manifest.contentSha256) throw invalid(path, 'its contents do not fit their checksum');
+  if (JSON.stringify(metaOf(database)) !== JSON.stringify(manifest.meta))
+    throw invalid(path, 'it stands elsewhere than its manifest says');
   return manifest;
 }
 
@@ -107,7 +114,10 @@ export function readManifest(database: Connection, path: string): SnapshotManife
   if (row === undefined || sha256OfText(row.body) !== row.sha256) throw invalid(path, 'its manifest is damaged');
   const format = z.looseObject({ formatVersion: z.int() }).safeParse(JSON.parse(row.body));
   if (format.success && format.data.formatVersion > snapshotFormatVersion) {
-    throw new QuorateError('newer-schema', `${path} has format version ${format.data.formatVersion}; this version knows up to ${snapshotFormatVersion}.`);
+    throw new QuorateError(
+      'newer-schema',
+      `${path} has format version ${format.data.formatVersion}; this version knows up to ${snapshotFormatVersion}.`,
+    );
   }
   const manifest = manifestSchema.safeParse(JSON.parse(row.body));
   if (!manifest.success) throw invalid(path, 'its manifest does not have its form');
@@ -115,7 +125,11 @@ export function readManifest(database: Connection, path: string): SnapshotManife
 }
 
 function invalid(path: string, why: string, cause?: unknown): QuorateError {
-  return new QuorateError('snapshot-invalid', `${path} is not a whole, undamaged snapshot: ${why}.`, cause === undefined ? {} : { cause });
+  return new QuorateError(
+    'snapshot-invalid',
+    `${path} is not a whole, undamaged snapshot: ${why}.`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 function sha256OfText(text: string): string {

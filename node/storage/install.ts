@@ -11,11 +11,12 @@
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { QuorateError } from '../../messaging/errors.js';
+import type { ModelMeta } from '../model/store.js';
+import { beginTimeline } from '../model/timeline.js';
 import { openDatabase } from './database.js';
 import { removeDatabase, sideFiles, syncFile, syncFolder } from './files.js';
 import { modelSchema } from './schema.js';
-import { QuorateError } from '../../messaging/errors.js';
-import type { ModelMeta } from '../model/store.js';
 import type { InitialState } from './types.js';
 
 export const stagingFolderName = 'staging';
@@ -31,22 +32,31 @@ export function replaceModel(staged: string, model: string): void {
 }
 
 /** Whether the model that is there now is the one that the note speaks of. */
-export function checkInstalled(pending: { readonly index: number; readonly term: number }, meta: ModelMeta | undefined): void {
+export function checkInstalled(
+  pending: { readonly index: number; readonly term: number },
+  meta: ModelMeta | undefined,
+): void {
   if (meta === undefined || meta.position.index < pending.index) {
-    throw new QuorateError('damaged', `A snapshot at index ${pending.index} was being installed, and its file is gone.`);
+    throw new QuorateError(
+      'damaged',
+      `A snapshot at index ${pending.index} was being installed, and its file is gone.`,
+    );
   }
 }
 
 /** Makes, in the staging folder, the model that a new history begins with: no entities, but cluster, timeline and members. */
-export function writeInitialModel(folder: string, state: InitialState): { readonly path: string; readonly meta: ModelMeta } {
-  const meta: ModelMeta = {
+export function writeInitialModel(
+  folder: string,
+  state: InitialState,
+): { readonly path: string; readonly meta: ModelMeta } {
+  const meta = beginTimeline(undefined, {
     clusterId: state.identity.clusterId,
-    position: { timeline: state.timeline, indexType: 'raft', index: state.snapshot.index },
+    timeline: state.timeline,
+    indexType: 'raft',
+    index: state.snapshot.index,
     term: state.snapshot.term,
     configuration: state.snapshot.configuration,
-    lastChangeIndex: 0,
-    journalStart: state.snapshot.index,
-  };
+  });
   mkdirSync(folder, { recursive: true });
   const path = join(folder, initialName);
   removeDatabase(path);
@@ -54,7 +64,9 @@ export function writeInitialModel(folder: string, state: InitialState): { readon
   try {
     database.prepare('INSERT INTO meta (id, body) VALUES (1, ?)').run(JSON.stringify(meta));
     for (const member of state.members ?? []) {
-      database.prepare("INSERT INTO records (bucket, key, value) VALUES ('member', ?, ?)").run(member.id, JSON.stringify(member));
+      database
+        .prepare("INSERT INTO records (bucket, key, value) VALUES ('member', ?, ?)")
+        .run(member.id, JSON.stringify(member));
     }
   } finally {
     database.close();

@@ -2,11 +2,12 @@
  * One process at a time uses a data directory. The lock is SQLite's own, on an empty file beside the databases: the kernel
  * holds it for the process and lets go of it when the process ends, however it ends, so that it can never be stale.
  */
-import Database from 'better-sqlite3';
+
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { toStorageError } from './database.js';
+import Database from 'better-sqlite3';
 import { QuorateError } from '../../messaging/errors.js';
+import { toStorageError } from './database.js';
 
 export interface DirectoryLock {
   readonly directory: string;
@@ -26,7 +27,8 @@ export function lockDirectory(directory: string): DirectoryLock {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database?.close();
-    if (isBusy(error)) throw new QuorateError('data-dir-locked', `Another process uses the data directory ${directory}.`);
+    if (isBusy(error))
+      throw new QuorateError('data-dir-locked', `Another process uses the data directory ${directory}.`);
     throw toStorageError(error, path);
   }
   const held = database;

@@ -8,16 +8,26 @@ import type { Entry, HardState, Index } from '../raft/types.js';
 export const blankHardState: HardState = { term: 0, vote: '', commit: 0 };
 
 /** Entries follow on without a gap, terms never fall along them, and nothing that is committed is replaced. */
-export function checkEntries(entries: readonly Entry[], log: { readonly compacted: Index; readonly lastIndex: Index; readonly commit: Index }): void {
+export function checkEntries(
+  entries: readonly Entry[],
+  log: { readonly compacted: Index; readonly lastIndex: Index; readonly commit: Index },
+): void {
   const first = entries[0];
   if (first === undefined) return;
-  invariant(first.index > log.compacted, () => `entry ${first.index} is compacted away already (up to ${log.compacted})`);
+  invariant(
+    first.index > log.compacted,
+    () => `entry ${first.index} is compacted away already (up to ${log.compacted})`,
+  );
   invariant(first.index <= log.lastIndex + 1, () => `entry ${first.index} leaves a gap after ${log.lastIndex}`);
   invariant(first.index > log.commit, () => `entry ${first.index} would replace a committed one (up to ${log.commit})`);
   let before = first;
   for (const entry of entries) {
-    if (entry !== first) invariant(entry.index === before.index + 1, () => `entry ${entry.index} follows ${before.index} in one batch`);
-    invariant(entry.term >= before.term, () => `entry ${entry.index} of term ${entry.term} follows one of term ${before.term}`);
+    if (entry !== first)
+      invariant(entry.index === before.index + 1, () => `entry ${entry.index} follows ${before.index} in one batch`);
+    invariant(
+      entry.term >= before.term,
+      () => `entry ${entry.index} of term ${entry.term} follows one of term ${before.term}`,
+    );
     before = entry;
   }
 }
@@ -25,7 +35,13 @@ export function checkEntries(entries: readonly Entry[], log: { readonly compacte
 /** The term never falls, a vote is given once in a term, the commit index never falls and never points beyond the log. */
 export function checkHardState(next: HardState, held: HardState, lastIndex: Index): void {
   invariant(next.term >= held.term, () => `the term would fall from ${held.term} to ${next.term}`);
-  invariant(next.term > held.term || held.vote === '' || next.vote === held.vote, () => `a second vote in term ${next.term}: ${next.vote} after ${held.vote}`);
+  invariant(
+    next.term > held.term || held.vote === '' || next.vote === held.vote,
+    () => `a second vote in term ${next.term}: ${next.vote} after ${held.vote}`,
+  );
   invariant(next.commit >= held.commit, () => `the commit index would fall from ${held.commit} to ${next.commit}`);
-  invariant(next.commit <= lastIndex, () => `the commit index ${next.commit} lies beyond the log, which ends at ${lastIndex}`);
+  invariant(
+    next.commit <= lastIndex,
+    () => `the commit index ${next.commit} lies beyond the log, which ends at ${lastIndex}`,
+  );
 }

@@ -5,12 +5,21 @@
  */
 import { promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
-import { openDatabase, toStorageError, translate, type Connection } from './database.js';
-import { sizeOf } from './files.js';
-import { modelSchema } from './schema.js';
-import { asciiLowerCase } from '../model/store.js';
-import type { ChangeRow, EntityReference, JournalRow, ListOptions, ModelMeta, RecordBucket, RecordTypes } from '../model/store.js';
 import type { Entity } from '../../messaging/schemas/model.js';
+import type {
+  ChangeRow,
+  EntityReference,
+  JournalRow,
+  ListOptions,
+  ModelMeta,
+  RecordBucket,
+  RecordTypes,
+} from '../model/store.js';
+import { asciiLowerCase } from '../model/store.js';
+import { type Connection, openDatabase, toStorageError, translate } from './database.js';
+import { sizeOf } from './files.js';
+import { RequestIndex } from './request-index.js';
+import { modelSchema } from './schema.js';
 import type { DurableModelStore } from './types.js';
 
 interface JournalColumns {
@@ -33,6 +42,7 @@ export class SqliteModelStore implements DurableModelStore {
   #begin: (work: () => unknown) => unknown;
   #meta: ModelMeta | undefined;
   #counts: Map<string, number>;
+  #requests = new RequestIndex([]);
   /** Kinds of which an entity has ever referred to something: the others need no look into the table of references. */
   #referring: Set<string>;
   /** The text of the entity that was last written: it goes into the journal as well. */
@@ -95,7 +105,12 @@ export class SqliteModelStore implements DurableModelStore {
     const bodies = this.#read(() =>
       options.filter === undefined || options.filter === ''
         ? this.#statements.list.all(kind, after, options.limit)
-        : this.#statements.listFiltered.all({ kind, after, limit: options.limit, filter: asciiLowerCase(options.filter) }),
+        : this.#statements.listFiltered.all({
+            kind,
+            after,
+            limit: options.limit,
+            filter: asciiLowerCase(options.filter),
+          }),
     );
     return bodies.map(parseEntity);
   }
@@ -111,17 +126,26 @@ export class SqliteModelStore implements DurableModelStore {
   // --------------------------------------------------------------------------------------------------------- journal
 
   appendJournal(row: JournalRow): void {
+    this.#requests.append(row.requestId, row.index);
     if (row.type === 'refused') {
       const refusal = JSON.stringify({ code: row.code, message: row.message });
       this.#statements.appendJournal.run(row.index, row.requestId, row.type, null, null, null, refusal);
     } else {
-      this.#statements.appendJournal.run(row.index, row.requestId, row.type, row.previousIndex, this.#bodyOf(row.entity), row.by, null);
+      this.#statements.appendJournal.run(
+        row.index,
+        row.requestId,
+        row.type,
+        row.previousIndex,
+        this.#bodyOf(row.entity),
+        row.by,
+        null,
+      );
     }
   }
 
   outcomeOf(requestId: string): JournalRow | undefined {
-    const row = this.#read(() => this.#statements.outcomeOf.get(requestId));
-    return row === undefined ? undefined : toJournalRow(row);
+    const index = this.#requests.indexOf(requestId);
+    return index === undefined ? undefined : this.journalAfter(index - 1, 1)[0];
   }
 
   changesAfter(index: number, limit: number): readonly ChangeRow[] {
@@ -135,6 +159,7 @@ export class SqliteModelStore implements DurableModelStore {
 
   pruneJournal(throughIndex: number): void {
     this.#statements.pruneJournal.run(throughIndex);
+    this.#requests.prune(throughIndex);
   }
 
   // --------------------------------------------------------------------------------------------------------- records
@@ -152,7 +177,9 @@ export class SqliteModelStore implements DurableModelStore {
     this.#statements.deleteRecord.run(bucket, key);
   }
 
-  records<Bucket extends RecordBucket>(bucket: Bucket): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
+  records<Bucket extends RecordBucket>(
+    bucket: Bucket,
+  ): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
     const rows = this.#read(() => this.#statements.records.all(bucket));
     return rows.map(({ key, value }) => ({ key, value: JSON.parse(value) as RecordTypes[Bucket] }));
   }
@@ -165,10 +192,13 @@ export class SqliteModelStore implements DurableModelStore {
     const counts = new Map(this.#counts);
     try {
       // What `work` returns comes back as it is.
-      return this.#begin(work) as Result;
+      const result = this.#begin(work) as Result;
+      this.#requests.commit();
+      return result;
     } catch (error) {
       this.#meta = meta;
       this.#counts = counts;
+      this.#requests.rollBack();
       throw toStorageError(error, this.#path);
     } finally {
       this.#lastEntity = undefined;
@@ -215,6 +245,7 @@ export class SqliteModelStore implements DurableModelStore {
       this.#meta = body === undefined ? undefined : (JSON.parse(body) as ModelMeta);
       this.#counts = new Map(this.#statements.counts.all());
       this.#referring = new Set(this.#statements.referring.all());
+      this.#requests = new RequestIndex(this.#statements.requests.iterate());
     });
   }
 
@@ -264,8 +295,15 @@ function beginOf(database: Connection): (work: () => unknown) => unknown {
 
 function toJournalRow(row: JournalColumns): JournalRow {
   const common = { index: row.idx, requestId: row.request_id };
-  if (row.type === 'refused') return { ...common, type: row.type, ...(JSON.parse(row.refusal ?? '{}') as { code: string; message: string }) };
-  return { ...common, type: row.type, previousIndex: row.previous_index ?? 0, entity: parseEntity(row.entity ?? 'null'), by: row.asked_by ?? '' };
+  if (row.type === 'refused')
+    return { ...common, type: row.type, ...(JSON.parse(row.refusal ?? '{}') as { code: string; message: string }) };
+  return {
+    ...common,
+    type: row.type,
+    previousIndex: row.previous_index ?? 0,
+    entity: parseEntity(row.entity ?? 'null'),
+    by: row.asked_by ?? '',
+  };
 }
 
 function prepare(database: Connection) {
@@ -274,14 +312,23 @@ function prepare(database: Connection) {
     meta: database.prepare<[], string>('SELECT body FROM meta').pluck(),
     putMeta: database.prepare<[string]>('INSERT OR REPLACE INTO meta (id, body) VALUES (1, ?)'),
     counts: database.prepare<[], [string, number]>('SELECT kind, count(*) FROM entities GROUP BY kind').raw(),
+    requests: database.prepare<[], [string, number]>('SELECT request_id, idx FROM journal ORDER BY idx').raw(),
     referring: database.prepare<[], string>('SELECT DISTINCT kind FROM entity_references').pluck(),
 
     get: database.prepare<[string, string], string>('SELECT body FROM entities WHERE kind = ? AND id = ?').pluck(),
     idOfName: database.prepare<[string, string], string>('SELECT id FROM entities WHERE kind = ? AND name = ?').pluck(),
-    insert: database.prepare<[string, string, string, string]>('INSERT INTO entities (kind, id, name, body) VALUES (?, ?, ?, ?)'),
-    replace: database.prepare<[string, string, string, string]>('UPDATE entities SET name = ?, body = ? WHERE kind = ? AND id = ?'),
+    insert: database.prepare<[string, string, string, string]>(
+      'INSERT INTO entities (kind, id, name, body) VALUES (?, ?, ?, ?)',
+    ),
+    replace: database.prepare<[string, string, string, string]>(
+      'UPDATE entities SET name = ?, body = ? WHERE kind = ? AND id = ?',
+    ),
     delete: database.prepare<[string, string]>('DELETE FROM entities WHERE kind = ? AND id = ?'),
-    list: database.prepare<[string, string, number], string>('SELECT body FROM entities WHERE kind = ? AND id > ? ORDER BY id LIMIT ?').pluck(),
+    list: database
+      .prepare<[string, string, number], string>(
+        'SELECT body FROM entities WHERE kind = ? AND id > ? ORDER BY id LIMIT ?',
+      )
+      .pluck(),
     listFiltered: database
       .prepare<[{ kind: string; after: string; limit: number; filter: string }], string>(
         `SELECT body FROM entities WHERE kind = $kind AND id > $after AND (instr(lower(id), $filter) > 0 OR instr(lower(name), $filter) > 0)
@@ -296,19 +343,26 @@ function prepare(database: Connection) {
       'SELECT kind, id FROM entity_references WHERE target_kind = ? AND target_id = ? ORDER BY kind, id LIMIT ?',
     ),
 
-    appendJournal: database.prepare<[number, string, string, number | null, string | null, string | null, string | null]>(
-      `INSERT INTO journal (${journal}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    outcomeOf: database.prepare<[string], JournalColumns>(`SELECT ${journal} FROM journal WHERE request_id = ?`),
+    appendJournal: database.prepare<
+      [number, string, string, number | null, string | null, string | null, string | null]
+    >(`INSERT INTO journal (${journal}) VALUES (?, ?, ?, ?, ?, ?, ?)`),
     changesAfter: database.prepare<[number, number], JournalColumns>(
       `SELECT ${journal} FROM journal WHERE idx > ? AND entity IS NOT NULL ORDER BY idx LIMIT ?`,
     ),
-    journalAfter: database.prepare<[number, number], JournalColumns>(`SELECT ${journal} FROM journal WHERE idx > ? ORDER BY idx LIMIT ?`),
+    journalAfter: database.prepare<[number, number], JournalColumns>(
+      `SELECT ${journal} FROM journal WHERE idx > ? ORDER BY idx LIMIT ?`,
+    ),
     pruneJournal: database.prepare<[number]>('DELETE FROM journal WHERE idx <= ?'),
 
-    record: database.prepare<[string, string], string>('SELECT value FROM records WHERE bucket = ? AND key = ?').pluck(),
-    putRecord: database.prepare<[string, string, string]>('INSERT OR REPLACE INTO records (bucket, key, value) VALUES (?, ?, ?)'),
+    record: database
+      .prepare<[string, string], string>('SELECT value FROM records WHERE bucket = ? AND key = ?')
+      .pluck(),
+    putRecord: database.prepare<[string, string, string]>(
+      'INSERT OR REPLACE INTO records (bucket, key, value) VALUES (?, ?, ?)',
+    ),
     deleteRecord: database.prepare<[string, string]>('DELETE FROM records WHERE bucket = ? AND key = ?'),
-    records: database.prepare<[string], { key: string; value: string }>('SELECT key, value FROM records WHERE bucket = ? ORDER BY key'),
+    records: database.prepare<[string], { key: string; value: string }>(
+      'SELECT key, value FROM records WHERE bucket = ? ORDER BY key',
+    ),
   };
 }

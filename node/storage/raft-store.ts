@@ -2,16 +2,17 @@
  * raft.db: the log and what this member has promised. Every write is one transaction with one sync (`synchronous=FULL`), and
  * is durable when the call returns. See docs/storage.md for why it runs on the main thread, with the figures.
  */
-import { sizeOf } from './files.js';
-import { openDatabase, toStorageError, translate, type Connection } from './database.js';
-import { EntryCache } from './entry-cache.js';
-import { damagedEntry, dataBytesOf, fromRow, toRow, type EntryRow } from './entry-codec.js';
-import { blankHardState, checkEntries, checkHardState } from './log-rules.js';
-import { raftSchema } from './schema.js';
-import { StateRows, type StateValue } from './state-rows.js';
+
 import { QuorateError } from '../../messaging/errors.js';
 import { invariant } from '../raft/invariant.js';
 import type { Entry, HardState, Index, Term } from '../raft/types.js';
+import { type Connection, openDatabase, toStorageError, translate } from './database.js';
+import { EntryCache } from './entry-cache.js';
+import { damagedEntry, dataBytesOf, type EntryRow, fromRow, toRow } from './entry-codec.js';
+import { sizeOf } from './files.js';
+import { blankHardState, checkEntries, checkHardState } from './log-rules.js';
+import { raftSchema } from './schema.js';
+import { StateRows, type StateValue } from './state-rows.js';
 import type { CompactionPoint, Identity, PersistBatch, RaftStore, RemovedMark } from './types.js';
 
 export interface RaftStoreOptions {
@@ -44,7 +45,8 @@ export class SqliteRaftStore implements RaftStore {
   #commitUnwritten = false;
   #point: CompactionPoint;
   #lastIndex: Index;
-  #incarnation: number;
+  readonly #incarnation: number;
+  #identity: Identity | null;
 
   constructor(path: string, options: RaftStoreOptions = {}) {
     this.#path = path;
@@ -55,6 +57,7 @@ export class SqliteRaftStore implements RaftStore {
     this.#inTransaction = this.#database.transaction((work: () => void) => work()).immediate;
     this.#hardState = this.#state.get('hardState') ?? blankHardState;
     this.#point = this.#state.get('compactionPoint') ?? blankCompactionPoint;
+    this.#identity = this.#state.get('identity') ?? null;
     this.#lastIndex = this.#readLastIndex();
     this.#incarnation = (this.#state.get('incarnation') ?? 0) + 1;
     this.#write(() => this.#state.put('incarnation', this.#incarnation));
@@ -80,7 +83,9 @@ export class SqliteRaftStore implements RaftStore {
     if (low <= this.#point.index) return undefined;
     const end = Math.min(high, this.#lastIndex + 1);
     const cached = this.#cache.firstIndex;
-    return cached !== undefined && low >= cached ? this.#fromCache(low, end, bytesMax) : this.#fromDisk(low, end, bytesMax);
+    return cached !== undefined && low >= cached
+      ? this.#fromCache(low, end, bytesMax)
+      : this.#fromDisk(low, end, bytesMax);
   }
 
   compactionPoint(): CompactionPoint {
@@ -92,7 +97,7 @@ export class SqliteRaftStore implements RaftStore {
   }
 
   identity(): Identity | null {
-    return this.#state.get('identity') ?? null;
+    return this.#identity;
   }
 
   incarnation(): number {
@@ -143,6 +148,7 @@ export class SqliteRaftStore implements RaftStore {
   setIdentity(identity: Identity): void {
     this.#refuseOther(identity);
     this.#write(() => this.#state.put('identity', identity));
+    this.#identity = identity;
   }
 
   markRemoved(mark: RemovedMark): void {
@@ -154,7 +160,10 @@ export class SqliteRaftStore implements RaftStore {
     const { point, identity, entries = [] } = commit;
     const hardState = commit.hardState ?? { ...this.#hardState, commit: Math.max(this.#hardState.commit, point.index) };
     if (identity !== undefined) this.#refuseOther(identity);
-    invariant(point.index >= this.#hardState.commit, () => `a snapshot at ${point.index} would undo what is committed (up to ${this.#hardState.commit})`);
+    invariant(
+      point.index >= this.#hardState.commit,
+      () => `a snapshot at ${point.index} would undo what is committed (up to ${this.#hardState.commit})`,
+    );
     checkEntries(entries, { compacted: point.index, lastIndex: point.index, commit: point.index });
     checkHardState(hardState, { ...this.#hardState, commit: point.index }, entries.at(-1)?.index ?? point.index);
     this.#write(() => {
@@ -165,6 +174,7 @@ export class SqliteRaftStore implements RaftStore {
       this.#state.put('install', commit.pending);
       if (identity !== undefined) this.#state.put('identity', identity);
     });
+    this.#identity = identity ?? this.#identity;
     this.#point = point;
     this.#hardState = hardState;
     this.#commitUnwritten = false;
@@ -217,9 +227,13 @@ export class SqliteRaftStore implements RaftStore {
     const held = this.identity();
     if (held === null) return;
     if (held.clusterName !== identity.clusterName || held.clusterId !== identity.clusterId) {
-      throw new QuorateError('wrong-cluster', `${this.#path} belongs to the cluster ${held.clusterName} (${held.clusterId}).`);
+      throw new QuorateError(
+        'wrong-cluster',
+        `${this.#path} belongs to the cluster ${held.clusterName} (${held.clusterId}).`,
+      );
     }
-    if (held.nodeId !== identity.nodeId) throw new QuorateError('wrong-node', `${this.#path} belongs to the controller ${held.nodeId}.`);
+    if (held.nodeId !== identity.nodeId)
+      throw new QuorateError('wrong-node', `${this.#path} belongs to the controller ${held.nodeId}.`);
   }
 
   #readLastIndex(): Index {
@@ -272,7 +286,9 @@ function prepare(database: Connection) {
     deleteThrough: database.prepare<[number]>('DELETE FROM entries WHERE idx <= ?'),
     deleteAll: database.prepare<[]>('DELETE FROM entries'),
     one: database.prepare<[number], EntryRow>(`SELECT ${columns} FROM entries WHERE idx = ?`).raw(),
-    between: database.prepare<[number, number], EntryRow>(`SELECT ${columns} FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx`).raw(),
+    between: database
+      .prepare<[number, number], EntryRow>(`SELECT ${columns} FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx`)
+      .raw(),
     range: database.prepare<[], { first: number | null; last: number | null }>(
       'SELECT (SELECT idx FROM entries ORDER BY idx LIMIT 1) AS first, (SELECT idx FROM entries ORDER BY idx DESC LIMIT 1) AS last',
     ),
@@ -286,7 +302,10 @@ export function damagedEntriesOf(database: Connection, compacted: Index, lastInd
   const missing = (end: Index) => {
     for (; expected < end && damaged.length < damagedListMax; expected++) damaged.push(expected);
   };
-  for (const row of database.prepare<[], EntryRow>('SELECT idx, term, type, data, crc FROM entries ORDER BY idx').raw().iterate()) {
+  for (const row of database
+    .prepare<[], EntryRow>('SELECT idx, term, type, data, crc FROM entries ORDER BY idx')
+    .raw()
+    .iterate()) {
     missing(row[0]);
     if (damaged.length >= damagedListMax) return damaged;
     try {

@@ -35,7 +35,8 @@ export const raftSchema: Schema = {
   ],
   migrations: [],
   holdsData: (database, present) =>
-    hasRow(database, present, 'entries') || hasRow(database, present, 'state', "WHERE key IN ('identity', 'hardState', 'removed')"),
+    hasRow(database, present, 'entries') ||
+    hasRow(database, present, 'state', "WHERE key IN ('identity', 'hardState', 'removed')"),
 };
 
 export const modelSchema: Schema = {
@@ -51,6 +52,7 @@ export const modelSchema: Schema = {
       )`,
     },
     {
+      // With rowids: bodies are appended, and ids, which come in random order, spread over the small pages of an index only.
       name: 'entities',
       sql: `CREATE TABLE IF NOT EXISTS entities (
         kind TEXT NOT NULL,
@@ -58,7 +60,7 @@ export const modelSchema: Schema = {
         name TEXT NOT NULL,
         body TEXT NOT NULL,
         PRIMARY KEY (kind, id)
-      ) WITHOUT ROWID;
+      );
       CREATE UNIQUE INDEX IF NOT EXISTS entities_by_name ON entities (kind, name)`,
     },
     {
@@ -73,11 +75,12 @@ export const modelSchema: Schema = {
       CREATE INDEX IF NOT EXISTS entity_references_by_source ON entity_references (kind, id)`,
     },
     {
-      // `entity` is null for a refusal, whose code and message are in `refusal`.
+      // `entity` is null for a refusal, whose code and message are in `refusal`. Request ids are unique, which the store
+      // guards in memory: an index over ids in random order would cost as much as all the rest of a write.
       name: 'journal',
       sql: `CREATE TABLE IF NOT EXISTS journal (
         idx INTEGER PRIMARY KEY,
-        request_id TEXT NOT NULL UNIQUE,
+        request_id TEXT NOT NULL,
         type TEXT NOT NULL,
         previous_index INTEGER,
         entity TEXT,

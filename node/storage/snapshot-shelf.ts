@@ -1,12 +1,12 @@
 /** The snapshots that this controller makes: those that were asked for, and those that followers fetch. */
 import { readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { emptyFolder, removeDatabase } from './files.js';
-import type { StorageWorker } from './worker.js';
 import { QuorateError } from '../../messaging/errors.js';
 import type { ModelMeta } from '../model/store.js';
 import type { Index } from '../raft/types.js';
+import { emptyFolder, removeDatabase } from './files.js';
 import type { SnapshotFile } from './types.js';
+import type { StorageWorker } from './worker.js';
 
 export interface ShelfOptions {
   readonly directory: string;
@@ -39,12 +39,20 @@ export class SnapshotShelf {
 
   async create(path?: string): Promise<SnapshotFile> {
     const position = this.#meta()?.position;
-    if (position === undefined) throw new QuorateError('invalid-request', 'A blank controller has nothing to make a snapshot of.', { remedy: 'Ask a member.' });
+    if (position === undefined)
+      throw new QuorateError('invalid-request', 'A blank controller has nothing to make a snapshot of.', {
+        remedy: 'Ask a member.',
+      });
     const { clusterName, nodeId, softwareVersion, now, directory } = this.#options;
     const createdAt = now();
     const name = `${clusterName}-${nodeId}-e${position.timeline.epoch}-${position.indexType}${position.index}-${fileTime(createdAt)}.snapshot`;
     const target = path === undefined ? join(directory, 'snapshots', name) : resolve(path);
-    return this.#worker.run({ job: 'write-snapshot', modelPath: this.#modelPath, path: target, author: { softwareVersion, clusterName, createdAt, createdBy: nodeId } });
+    return this.#worker.run({
+      job: 'write-snapshot',
+      modelPath: this.#modelPath,
+      path: target,
+      author: { softwareVersion, clusterName, createdAt, createdBy: nodeId },
+    });
   }
 
   async forFollowers(indexMin: Index): Promise<SnapshotFile> {
@@ -54,7 +62,10 @@ export class SnapshotShelf {
     this.#next ??= this.#makeNext();
     const next = await this.#next;
     if (next.manifest.meta.position.index >= indexMin) return next;
-    throw new QuorateError('invalid-request', `The model stands at index ${next.manifest.meta.position.index} and not yet at ${indexMin}.`);
+    throw new QuorateError(
+      'invalid-request',
+      `The model stands at index ${next.manifest.meta.position.index} and not yet at ${indexMin}.`,
+    );
   }
 
   async #makeNext(): Promise<SnapshotFile> {

@@ -5,8 +5,8 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
 import { QuorateError } from '../../messaging/errors.js';
+import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
 import type { SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
 
 const incomingName = 'incoming.db';
@@ -14,7 +14,11 @@ const metaName = 'incoming.json';
 const metaSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string() });
 
 /** Goes on with what is in the folder where it is the same file, else empties it and begins anew. */
-export function openStaging(folder: string, meta: StagingMeta, inspect: (path: string) => Promise<SnapshotFile>): Staging {
+export function openStaging(
+  folder: string,
+  meta: StagingMeta,
+  inspect: (path: string) => Promise<SnapshotFile>,
+): Staging {
   mkdirSync(folder, { recursive: true });
   const found = readMeta(folder);
   const path = join(folder, incomingName);
@@ -59,7 +63,8 @@ class FileStaging implements Staging {
     if (offset !== this.#receivedBytes || offset + bytes.length > this.meta.sizeBytes) return false;
     this.#file ??= openSync(this.#path, existsSync(this.#path) ? 'r+' : 'w');
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written, bytes.length - written, offset + written);
+      for (let written = 0; written < bytes.length; )
+        written += writeSync(this.#file, bytes, written, bytes.length - written, offset + written);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       throw new QuorateError('storage-full', `No room is left for a snapshot in ${this.#folder}.`, { cause: error });
@@ -70,14 +75,27 @@ class FileStaging implements Staging {
 
   async finish(): Promise<StagedSnapshot> {
     this.#close();
-    if (this.#receivedBytes !== this.meta.sizeBytes) throw new QuorateError('snapshot-invalid', `Of the snapshot, ${this.#receivedBytes} of ${this.meta.sizeBytes} bytes have come.`);
+    if (this.#receivedBytes !== this.meta.sizeBytes)
+      throw new QuorateError(
+        'snapshot-invalid',
+        `Of the snapshot, ${this.#receivedBytes} of ${this.meta.sizeBytes} bytes have come.`,
+      );
     syncFile(this.#path);
     syncFolder(this.#folder);
     try {
       const file = await this.#inspect(this.#path);
-      if (file.sha256 !== this.meta.sha256) throw new QuorateError('snapshot-invalid', 'The snapshot that came is not the one that was sent: its checksum differs.');
+      if (file.sha256 !== this.meta.sha256)
+        throw new QuorateError(
+          'snapshot-invalid',
+          'The snapshot that came is not the one that was sent: its checksum differs.',
+        );
       const { position, term, configuration } = file.manifest.meta;
-      return { path: this.#path, sizeBytes: file.sizeBytes, manifest: file.manifest, snapshot: { index: position.index, term, configuration } };
+      return {
+        path: this.#path,
+        sizeBytes: file.sizeBytes,
+        manifest: file.manifest,
+        snapshot: { index: position.index, term, configuration },
+      };
     } catch (error) {
       this.discard();
       throw error;

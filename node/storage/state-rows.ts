@@ -28,9 +28,13 @@ export class StateRows {
   readonly #delete;
 
   constructor(database: Connection) {
-    this.#get = database.prepare<[string], { value: string; crc: number }>('SELECT value, crc FROM state WHERE key = ?');
+    this.#get = database.prepare<[string], { value: string; crc: number }>(
+      'SELECT value, crc FROM state WHERE key = ?',
+    );
     // A connection that only reads may look at rows as well.
-    this.#put = database.readonly ? null : database.prepare<[string, string, number]>('INSERT OR REPLACE INTO state (key, value, crc) VALUES (?, ?, ?)');
+    this.#put = database.readonly
+      ? null
+      : database.prepare<[string, string, number]>('INSERT OR REPLACE INTO state (key, value, crc) VALUES (?, ?, ?)');
     this.#delete = database.readonly ? null : database.prepare<[string]>('DELETE FROM state WHERE key = ?');
   }
 
@@ -38,9 +42,11 @@ export class StateRows {
   get<Key extends StateKey>(key: Key): StateValue<Key> | undefined {
     const row = this.#get.get(key);
     if (row === undefined) return undefined;
-    if (checksumOf(key, row.value) !== row.crc) throw new QuorateError('damaged', `The ${key} in raft.db is damaged: its checksum does not fit.`);
+    if (checksumOf(key, row.value) !== row.crc)
+      throw new QuorateError('damaged', `The ${key} in raft.db is damaged: its checksum does not fit.`);
     const parsed = stateSchemas[key].safeParse(JSON.parse(row.value));
-    if (!parsed.success) throw new QuorateError('damaged', `The ${key} in raft.db is damaged: it does not have its form.`);
+    if (!parsed.success)
+      throw new QuorateError('damaged', `The ${key} in raft.db is damaged: it does not have its form.`);
     return parsed.data as StateValue<Key>;
   }
 

@@ -95,8 +95,8 @@ export interface SnapshotManifest {
   /** Position, term, cluster id and configuration: the model's own words, from inside the same transaction. */
   readonly meta: ModelMeta;
   readonly countByKind: Readonly<Record<string, number>>;
-  /** SHA-256 over the contents in canonical form (`model-hash.ts`), in hexadecimal: equal on all members at one position. */
-  readonly modelSha256: string;
+  /** SHA-256 over the contents in canonical form (`content-hash.ts`), in hexadecimal. */
+  readonly contentSha256: string;
 }
 
 /** What a follower must know before it asks for the first chunk. */

@@ -2,9 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toQuorateError } from '../../messaging/errors.js';
 import { inspectSnapshot } from './inspect.js';
-import { writeSnapshot } from './write-snapshot.js';
-import type { Job, JobOutcome } from './worker.js';
 import type { SnapshotFile } from './types.js';
+import type { Job, JobOutcome } from './worker.js';
+import { writeSnapshot } from './write-snapshot.js';
 
 // Both ends are of one build: what comes in is what `worker.ts` sent.
 const job = workerData as Job;

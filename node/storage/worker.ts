@@ -8,10 +8,17 @@ import type { SnapshotFile } from './types.js';
 import type { SnapshotAuthor } from './write-snapshot.js';
 
 export type Job =
-  | { readonly job: 'write-snapshot'; readonly modelPath: string; readonly path: string; readonly author: SnapshotAuthor }
+  | {
+      readonly job: 'write-snapshot';
+      readonly modelPath: string;
+      readonly path: string;
+      readonly author: SnapshotAuthor;
+    }
   | { readonly job: 'inspect-snapshot'; readonly path: string };
 
-export type JobOutcome = { readonly ok: true; readonly file: SnapshotFile } | { readonly ok: false; readonly error: WireError };
+export type JobOutcome =
+  | { readonly ok: true; readonly file: SnapshotFile }
+  | { readonly ok: false; readonly error: WireError };
 
 /** Jobs that wait; more are refused with `overloaded`. */
 const jobsMax = 8;
@@ -22,7 +29,8 @@ export class StorageWorker {
 
   /** Rejects with what the job threw. */
   run(job: Job): Promise<SnapshotFile> {
-    if (this.#waiting >= jobsMax) return Promise.reject(new QuorateError('overloaded', 'Too many snapshots are being written or checked.'));
+    if (this.#waiting >= jobsMax)
+      return Promise.reject(new QuorateError('overloaded', 'Too many snapshots are being written or checked.'));
     this.#waiting += 1;
     const outcome = this.#last.then(() => runInThread(job));
     this.#last = outcome.then(
@@ -51,6 +59,8 @@ function runInThread(job: Job): Promise<SnapshotFile> {
     });
     worker.once('error', reject);
     // After a message this changes nothing.
-    worker.once('exit', (code) => reject(new QuorateError('internal', `the thread for snapshots ended with code ${code}`)));
+    worker.once('exit', (code) =>
+      reject(new QuorateError('internal', `the thread for snapshots ended with code ${code}`)),
+    );
   });
 }

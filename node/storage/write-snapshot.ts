@@ -1,19 +1,23 @@
 /** Writing a snapshot: runs in the worker thread, on a connection of its own, while the controller goes on writing. */
-import Database from 'better-sqlite3';
+
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { QuorateError } from '../../messaging/errors.js';
+import { hashContents } from './content-hash.js';
 import { openReadOnly, schemaVersionOf, translate } from './database.js';
 import { removeDatabase, sha256OfFile, sizeOf, syncFile, syncFolder } from './files.js';
 import { countByKindOf, metaOf, snapshotFormatVersion, writeManifest } from './inspect.js';
-import { hashModel } from './model-hash.js';
-import { QuorateError } from '../../messaging/errors.js';
 import type { SnapshotFile, SnapshotManifest } from './types.js';
 
 export type SnapshotAuthor = Pick<SnapshotManifest, 'softwareVersion' | 'clusterName' | 'createdAt' | 'createdBy'>;
 
 /** Whole and synced under its name, or not there at all. Refuses to write over a file. */
 export function writeSnapshot(modelPath: string, path: string, author: SnapshotAuthor): SnapshotFile {
-  if (existsSync(path)) throw new QuorateError('invalid-request', `${path} exists already.`, { remedy: 'Name a file that is not there yet.' });
+  if (existsSync(path))
+    throw new QuorateError('invalid-request', `${path} exists already.`, {
+      remedy: 'Name a file that is not there yet.',
+    });
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = join(dirname(path), `.${basename(path)}.unfinished`);
   removeDatabase(unfinished);
@@ -45,14 +49,15 @@ function sealCopy(path: string, author: SnapshotAuthor): SnapshotManifest {
   const copy = new Database(path);
   try {
     const meta = metaOf(copy);
-    if (meta === undefined) throw new QuorateError('invalid-request', 'A blank model has nothing to make a snapshot of.');
+    if (meta === undefined)
+      throw new QuorateError('invalid-request', 'A blank model has nothing to make a snapshot of.');
     const manifest: SnapshotManifest = {
       formatVersion: snapshotFormatVersion,
       schemaVersion: schemaVersionOf(copy),
       ...author,
       meta,
       countByKind: countByKindOf(copy),
-      modelSha256: hashModel(copy),
+      contentSha256: hashContents(copy),
     };
     writeManifest(copy, manifest);
     return manifest;

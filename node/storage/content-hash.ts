@@ -1,25 +1,25 @@
 /**
- * One hash for the contents of a model, however SQLite lays them out on pages: equal on all members that stand at the same
- * position, equal in a snapshot and in what was made from it. It is taken over the rows of each table in the order of their
- * keys, each value preceded by its type and length, so that no two contents read the same. `manifest.modelSha256` is this.
+ * The checksum of what a snapshot holds, however SQLite lays it out on pages: over the rows of each table in the order of
+ * their keys, each value preceded by its type and length, so that no two contents read the same. It answers whether this file
+ * is what was written; whether two members hold the same is asked with `modelHash`, which depends on no text or version.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Connection } from './database.js';
 
-/** Changes when what is hashed, or how, changes; hashes of different versions do not compare. */
-export const modelHashVersion = 1;
-
 const contents = [
   ['meta', 'SELECT body FROM meta ORDER BY id'],
   ['entities', 'SELECT kind, id, name, body FROM entities ORDER BY kind, id'],
-  ['entity_references', 'SELECT target_kind, target_id, kind, id FROM entity_references ORDER BY target_kind, target_id, kind, id'],
+  [
+    'entity_references',
+    'SELECT target_kind, target_id, kind, id FROM entity_references ORDER BY target_kind, target_id, kind, id',
+  ],
   ['journal', 'SELECT idx, request_id, type, previous_index, entity, asked_by, refusal FROM journal ORDER BY idx'],
   ['records', 'SELECT bucket, key, value FROM records ORDER BY bucket, key'],
 ] as const;
 
 /** In hexadecimal. Reads everything; the caller holds a read transaction where the model may change meanwhile. */
-export function hashModel(database: Connection): string {
-  const hash = createHash('sha256').update(`quorate-model-${modelHashVersion}\n`);
+export function hashContents(database: Connection): string {
+  const hash = createHash('sha256').update('quorate-snapshot-1\n');
   const rows = new RowHasher(hash);
   for (const [table, query] of contents) {
     hash.update(`\n${table}\n`);

@@ -1,0 +1,435 @@
+/**
+ * How a controller starts: from what its data directory holds and what its configuration asks, to exactly one outcome. It is
+ * a table; the first rule that fits decides, and the last fits everything. `docs/start-up.md` is made from it. Nothing here
+ * does anything: it names what is to be done, or why not, and the command that mends it.
+ */
+import type { ErrorCode } from '../../messaging/errors.js';
+import { relateTimelines } from '../../messaging/position.js';
+import type { DirectoryFacts } from '../storage/directory.js';
+
+/** What the configuration and the command line ask for. */
+export interface StartWish {
+  readonly clusterName: string;
+  readonly nodeId: string;
+  /** Begin a new cluster. */
+  readonly bootstrap: boolean;
+  /** Begin a new cluster on the model in this snapshot file. */
+  readonly restoreFrom: string | null;
+  /** Go on alone from what this directory holds, after the quorum was lost for good. */
+  readonly recover: boolean;
+}
+
+/** What was found and asked, reduced to what the decision depends on. Every combination of these is tested. */
+export const situationValues = {
+  lock: ['free', 'held'],
+  schema: ['current', 'older', 'newer'],
+  damage: ['none', 'found'],
+  /** Whom the directory says that it belongs to. */
+  owner: ['nobody', 'us', 'other-cluster', 'other-node'],
+  /** `joining`: it has a cluster's identity and has promised votes, but no history came yet. */
+  raft: ['none', 'joining', 'member'],
+  model: ['none', 'legacy', 'raft'],
+  /** How the model stands to the log; `fits` where one of them is missing. */
+  fit: ['fits', 'model-behind-log', 'model-ahead-of-log', 'other-timeline', 'other-cluster'],
+  removed: ['no', 'yes'],
+  asked: ['nothing', 'bootstrap', 'restore', 'recover', 'several'],
+} as const;
+
+export type Situation = { readonly [Key in keyof typeof situationValues]: (typeof situationValues)[Key][number] };
+
+export type StartAction =
+  /** Wait to be joined to a cluster. */
+  | 'start-blank'
+  /** Begin a new cluster with this controller as its only voter. */
+  | 'bootstrap'
+  | 'start-member'
+  | 'start-standalone'
+  /** Answer only that it was removed. */
+  | 'serve-as-removed'
+  /** Begin a new cluster, with a new timeline, on the model of a snapshot. */
+  | 'restore'
+  /** Begin a new timeline, with this controller as the only voter, on the model and log that are here. */
+  | 'recover';
+
+export type StartOutcome =
+  | {
+      readonly outcome: StartAction;
+      readonly rule: string;
+      /** Settings that were given and have no effect. */
+      readonly ignored: readonly ('bootstrap' | 'restore')[];
+      /** The schema is older and is brought up to date first. */
+      readonly migrate: boolean;
+    }
+  | {
+      readonly outcome: 'refuse';
+      readonly rule: string;
+      readonly code: ErrorCode;
+      /** One sentence: what was found. */
+      readonly found: string;
+      /** One sentence, with the command that mends it. */
+      readonly remedy: string;
+    };
+
+type Pattern = { readonly [Key in keyof Situation]?: readonly Situation[Key][] };
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly found: string;
+  readonly remedy: string;
+}
+
+export interface StartRule {
+  readonly name: string;
+  /** Fits where each named part has one of these values. */
+  readonly when: Pattern;
+  readonly outcome: StartAction | Refusal;
+}
+
+const resetAndJoin =
+  'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id.';
+const reset =
+  'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), then join it or restore into it.';
+
+/** `{directory}`, `{node}`, `{cluster}`, `{details}` and `{file}` are filled in. The order matters. */
+export const startRules: readonly StartRule[] = [
+  // What forbids to look any further.
+  {
+    name: 'another process has it',
+    when: { lock: ['held'] },
+    outcome: {
+      code: 'data-dir-locked',
+      found: 'Another process uses the data directory {directory}.',
+      remedy: 'Stop that process, or give this controller another directory with --data-dir.',
+    },
+  },
+  {
+    name: 'written by a newer version',
+    when: { schema: ['newer'] },
+    outcome: {
+      code: 'newer-schema',
+      found: 'The data directory {directory} was written by a newer version: {details}.',
+      remedy: 'Start that version on it; nothing was changed.',
+    },
+  },
+  {
+    name: 'damaged',
+    when: { damage: ['found'] },
+    outcome: { code: 'damaged', found: 'The data directory {directory} is damaged: {details}', remedy: resetAndJoin },
+  },
+  {
+    name: 'of another cluster',
+    when: { owner: ['other-cluster'] },
+    outcome: {
+      code: 'wrong-cluster',
+      found: 'The data directory {directory} belongs to another cluster: {details}.',
+      remedy: 'Give the name that it was made for with --cluster, or another directory with --data-dir.',
+    },
+  },
+  {
+    name: 'of another controller',
+    when: { owner: ['other-node'] },
+    outcome: {
+      code: 'wrong-node',
+      found: 'The data directory {directory} belongs to another controller: {details}.',
+      remedy: 'Give the id that it was made for with --id, or another directory with --data-dir.',
+    },
+  },
+  {
+    name: 'more than one beginning asked for',
+    when: { asked: ['several'] },
+    outcome: {
+      code: 'invalid-config',
+      found: 'More than one of --bootstrap, restore and recover was asked for.',
+      remedy: 'Ask for one: a model has one source.',
+    },
+  },
+
+  // Removed: whatever else is there, it may not be served.
+  {
+    name: 'removed, and asked to begin again',
+    when: { removed: ['yes'], asked: ['restore', 'recover'] },
+    outcome: {
+      code: 'removed',
+      found: 'The controller {node} was removed from the cluster {cluster}; what it holds may be old.',
+      remedy: reset,
+    },
+  },
+  { name: 'removed', when: { removed: ['yes'], owner: ['us'] }, outcome: 'serve-as-removed' },
+  {
+    name: 'a removed mark of nobody',
+    when: { removed: ['yes'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The data directory {directory} says that it was removed, but not from which cluster.',
+      remedy: reset,
+    },
+  },
+
+  // Raft state and owner are written together.
+  {
+    name: 'raft state of nobody',
+    when: { owner: ['nobody'], raft: ['joining', 'member'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The data directory {directory} holds a log, but not whose.',
+      remedy: resetAndJoin,
+    },
+  },
+  {
+    name: 'an owner without raft state',
+    when: { owner: ['us'], raft: ['none'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The data directory {directory} belongs to {node}, but its log is gone.',
+      remedy: resetAndJoin,
+    },
+  },
+
+  // Blank.
+  { name: 'blank', when: { raft: ['none'], model: ['none'], asked: ['nothing'] }, outcome: 'start-blank' },
+  {
+    name: 'blank, to begin a cluster',
+    when: { raft: ['none'], model: ['none'], asked: ['bootstrap'] },
+    then: 'bootstrap',
+  },
+  {
+    name: 'blank, to begin on a snapshot',
+    when: { raft: ['none'], model: ['none'], asked: ['restore'] },
+    then: 'restore',
+  },
+  {
+    name: 'nothing to recover',
+    when: { model: ['none'], raft: ['none', 'joining'], asked: ['recover'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The data directory {directory} holds no model to recover.',
+      remedy:
+        'Recover on a member that survived, or restore a snapshot: `quorate restore --from FILE --data-dir {directory}`.',
+    },
+  },
+
+  // Standalone.
+  { name: 'standalone', when: { raft: ['none'], model: ['legacy'], asked: ['nothing'] }, outcome: 'start-standalone' },
+  {
+    name: 'standalone, and asked to begin a cluster',
+    when: { raft: ['none'], model: ['legacy'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The data directory {directory} holds the model of a standalone controller.',
+      remedy:
+        'Take it into a cluster with `quorate migrate --data-dir {directory}`, or make it blank with `quorate reset --data-dir {directory}`.',
+    },
+  },
+
+  // A model without its log, or a log without its model.
+  {
+    name: 'model without a log, to recover',
+    when: { raft: ['none'], model: ['raft'], asked: ['recover'] },
+    then: 'recover',
+  },
+  {
+    name: 'model without a log',
+    when: { raft: ['none'], model: ['raft'] },
+    outcome: {
+      code: 'damaged',
+      found:
+        'The data directory {directory} holds the model of a member, but its log and its votes are gone: as a voter it could break its word.',
+      remedy: resetAndJoin,
+    },
+  },
+  { name: 'joining', when: { raft: ['joining'], model: ['none'] }, outcome: 'start-member' },
+  {
+    name: 'joining, with a model from elsewhere',
+    when: { raft: ['joining'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found:
+        'The controller {node} was joining the cluster {cluster}, and {directory} holds a model that did not come from there.',
+      remedy: reset,
+    },
+  },
+  {
+    name: 'log without its model',
+    when: { raft: ['member'], model: ['none'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The data directory {directory} holds a log, but the model before it is gone.',
+      remedy: resetAndJoin,
+    },
+  },
+  {
+    name: 'log of a cluster, model of a standalone controller',
+    when: { raft: ['member'], model: ['legacy'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The data directory {directory} holds the log of a member and the model of a standalone controller.',
+      remedy: resetAndJoin,
+    },
+  },
+
+  // Both are there, and do not belong together.
+  {
+    name: 'log and model of different clusters',
+    when: { fit: ['other-cluster'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'Log and model in {directory} are of different clusters: {details}.',
+      remedy: resetAndJoin,
+    },
+  },
+  {
+    name: 'log and model of different timelines',
+    when: { fit: ['other-timeline'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'Log and model in {directory} are of different timelines: {details}.',
+      remedy: resetAndJoin,
+    },
+  },
+  { name: 'member, to recover', when: { asked: ['recover'] }, outcome: 'recover' },
+  {
+    name: 'model older than the log reaches back',
+    when: { fit: ['model-behind-log'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The model in {directory} is older than its log reaches back: {details}.',
+      remedy: resetAndJoin,
+    },
+  },
+  {
+    name: 'log shorter than the model',
+    when: { fit: ['model-ahead-of-log'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The log in {directory} ends before what its model has applied: {details}; what it promised is lost.',
+      remedy: resetAndJoin,
+    },
+  },
+  { name: 'member', when: {}, outcome: 'start-member' },
+];
+
+/** The first rule that fits. The last fits everything. */
+export function ruleFor(situation: Situation): StartRule {
+  for (const rule of startRules) if (fits(rule.when, situation)) return rule;
+  throw new Error('the last rule of the start-up table must fit everything');
+}
+
+function fits(pattern: Pattern, situation: Situation): boolean {
+  const keys = Object.keys(situationValues) as (keyof Situation)[];
+  return keys.every((key) => {
+    const values: readonly string[] | undefined = pattern[key];
+    return values === undefined || values.includes(situation[key]);
+  });
+}
+
+export function decideStart(facts: DirectoryFacts, wish: StartWish): StartOutcome {
+  const situation = situationOf(facts, wish);
+  const rule = ruleFor(situation);
+  if (typeof rule.outcome !== 'string') {
+    const fill = (text: string) => fillIn(text, facts, wish);
+    return {
+      outcome: 'refuse',
+      rule: rule.name,
+      code: rule.outcome.code,
+      found: fill(rule.outcome.found),
+      remedy: fill(rule.outcome.remedy),
+    };
+  }
+  return {
+    outcome: rule.outcome,
+    rule: rule.name,
+    ignored: ignoredBy(rule.outcome, situation),
+    migrate: situation.schema === 'older',
+  };
+}
+
+/** A setting that begins something has no effect on a controller that has begun already; it is reported, not obeyed. */
+export function ignoredBy(action: StartAction, situation: Situation): readonly ('bootstrap' | 'restore')[] {
+  if (situation.asked !== 'bootstrap' && situation.asked !== 'restore') return [];
+  return situation.asked === action ? [] : [situation.asked];
+}
+
+export function situationOf(facts: DirectoryFacts, wish: StartWish): Situation {
+  const { raft, model } = facts;
+  return {
+    lock: facts.locked ? 'held' : 'free',
+    schema: schemaOf(facts),
+    damage: raft.damage.length + model.damage.length > 0 ? 'found' : 'none',
+    owner: ownerOf(facts, wish),
+    raft: raftStateOf(facts),
+    model: model.meta === null ? 'none' : model.meta.position.indexType,
+    fit: fitOf(facts),
+    removed: raft.removed === null ? 'no' : 'yes',
+    asked: askedOf(wish),
+  };
+}
+
+function schemaOf({ raft, model }: DirectoryFacts): Situation['schema'] {
+  const ages = [raft.schema, model.schema];
+  if (ages.includes('newer')) return 'newer';
+  return ages.includes('older') ? 'older' : 'current';
+}
+
+function ownerOf({ raft: { identity } }: DirectoryFacts, wish: StartWish): Situation['owner'] {
+  if (identity === null) return 'nobody';
+  if (identity.clusterName !== wish.clusterName) return 'other-cluster';
+  return identity.nodeId === wish.nodeId ? 'us' : 'other-node';
+}
+
+function raftStateOf({ raft }: DirectoryFacts): Situation['raft'] {
+  if (raft.compactionPoint.index > 0 || raft.lastIndex > 0) return 'member';
+  return raft.identity !== null || raft.hardState.term > 0 ? 'joining' : 'none';
+}
+
+function fitOf({ raft, model: { meta } }: DirectoryFacts): Situation['fit'] {
+  if (meta === null || meta.position.indexType !== 'raft' || raft.identity === null) return 'fits';
+  if (meta.clusterId !== raft.identity.clusterId) return 'other-cluster';
+  const { compactionPoint: point, lastIndex } = raft;
+  if (point.timeline !== null) {
+    const relation = relateTimelines(point.timeline, meta.position.timeline);
+    if (relation === 'older' || relation === 'conflict') return 'other-timeline';
+  }
+  // The staged snapshot of an install that is not finished stands where the log begins.
+  if (meta.position.index < point.index) return 'model-behind-log';
+  return meta.position.index > lastIndex ? 'model-ahead-of-log' : 'fits';
+}
+
+function askedOf(wish: StartWish): Situation['asked'] {
+  const asked = [
+    ...(wish.bootstrap ? (['bootstrap'] as const) : []),
+    ...(wish.restoreFrom !== null ? (['restore'] as const) : []),
+    ...(wish.recover ? (['recover'] as const) : []),
+  ];
+  return asked.length > 1 ? 'several' : (asked[0] ?? 'nothing');
+}
+
+function fillIn(text: string, facts: DirectoryFacts, wish: StartWish): string {
+  const values: Readonly<Record<string, string>> = {
+    directory: facts.directory,
+    node: facts.raft.identity?.nodeId ?? wish.nodeId,
+    cluster: facts.raft.identity?.clusterName ?? wish.clusterName,
+    file: wish.restoreFrom ?? '',
+    details: detailsOf(facts),
+  };
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+/** What was found, in the words of whichever part of the facts made the rule fit. */
+function detailsOf({ raft, model }: DirectoryFacts): string {
+  const damage = [...raft.damage, ...model.damage];
+  if (damage.length > 0) return damage.join(' ');
+  const versions = [
+    ...(raft.schema === 'newer' ? [`raft.db has schema version ${raft.schemaVersion}`] : []),
+    ...(model.schema === 'newer' ? [`model.db has schema version ${model.schemaVersion}`] : []),
+  ];
+  if (versions.length > 0) return versions.join(', ');
+  const { identity, compactionPoint: point } = raft;
+  const owner =
+    identity === null
+      ? 'no owner'
+      : `controller ${identity.nodeId} of cluster ${identity.clusterName} (${identity.clusterId})`;
+  if (model.meta === null) return owner;
+  const { position, clusterId } = model.meta;
+  const log = `the log of ${owner} holds entries after ${point.index} up to ${raft.lastIndex} on ${point.timeline === null ? 'no timeline' : `timeline epoch ${point.timeline.epoch}`}`;
+  return `${log}; the model stands at index ${position.index} on timeline epoch ${position.timeline.epoch} of cluster ${clusterId}`;
+}
