@@ -190,12 +190,12 @@ export const startRules: readonly StartRule[] = [
   {
     name: 'blank, to begin a cluster',
     when: { raft: ['none'], model: ['none'], asked: ['bootstrap'] },
-    then: 'bootstrap',
+    outcome: 'bootstrap',
   },
   {
     name: 'blank, to begin on a snapshot',
     when: { raft: ['none'], model: ['none'], asked: ['restore'] },
-    then: 'restore',
+    outcome: 'restore',
   },
   {
     name: 'nothing to recover',
@@ -225,7 +225,7 @@ export const startRules: readonly StartRule[] = [
   {
     name: 'model without a log, to recover',
     when: { raft: ['none'], model: ['raft'], asked: ['recover'] },
-    then: 'recover',
+    outcome: 'recover',
   },
   {
     name: 'model without a log',
