@@ -1,0 +1,116 @@
+/**
+ * What clients do to one entity, and what the model answers: a register with compare-and-set on its version. This is what
+ * the histories of the simulator and of the chaos tests are judged by. Entities of different ids are independent as long as
+ * they have different names and refer to nothing, which is how those clients use them.
+ */
+import {
+  checkLinearizable,
+  impossible,
+  type Operation,
+  type SequentialModel,
+  type Verdict,
+} from './linearizability.js';
+
+export type EntityInput =
+  | { readonly type: 'create'; readonly value: number }
+  /** `version` null: whatever it is. */
+  | { readonly type: 'update'; readonly version: number | null; readonly value: number }
+  | { readonly type: 'delete'; readonly version: number | null }
+  | { readonly type: 'get' };
+
+export type EntityOutput =
+  /** Created, updated, deleted (then: what it was), or read. */
+  | { readonly type: 'entity'; readonly version: number; readonly value: number }
+  /** Read: there is none. */
+  | { readonly type: 'absent' }
+  | { readonly type: 'refused'; readonly code: string };
+
+export type EntityOperation = Operation<EntityInput, EntityOutput>;
+export type EntityVerdict = Verdict<EntityInput, EntityOutput>;
+
+interface Present {
+  readonly version: number;
+  readonly value: number;
+}
+type EntityState = Present | null;
+
+export const entityModel: SequentialModel<EntityState, EntityInput, EntityOutput> = {
+  initial: null,
+  stateKey: (state) => (state === null ? '-' : `${state.version}:${state.value}`),
+  step(state, input, output) {
+    const { after, answer } = expected(state, input);
+    return output === undefined || isSame(answer, output) ? after : impossible;
+  },
+};
+
+export function checkEntityHistory(operations: readonly EntityOperation[], stepsMax?: number): EntityVerdict {
+  // A read that was never answered says nothing, and only widens the search.
+  const telling = operations.filter((each) => each.output !== undefined || each.input.type !== 'get');
+  return checkLinearizable(telling, entityModel, stepsMax);
+}
+
+function expected(
+  state: EntityState,
+  input: EntityInput,
+): { readonly after: EntityState; readonly answer: EntityOutput } {
+  switch (input.type) {
+    case 'get':
+      return { after: state, answer: state === null ? { type: 'absent' } : { type: 'entity', ...state } };
+    case 'create': {
+      if (state !== null) return { after: state, answer: { type: 'refused', code: 'already-exists' } };
+      const created = { version: 1, value: input.value };
+      return { after: created, answer: { type: 'entity', ...created } };
+    }
+    case 'update':
+    case 'delete': {
+      if (state === null) return { after: null, answer: { type: 'refused', code: 'not-found' } };
+      if (input.version !== null && input.version !== state.version)
+        return { after: state, answer: { type: 'refused', code: 'version-mismatch' } };
+      if (input.type === 'delete') return { after: null, answer: { type: 'entity', ...state } };
+      const updated = { version: state.version + 1, value: input.value };
+      return { after: updated, answer: { type: 'entity', ...updated } };
+    }
+  }
+}
+
+function isSame(a: EntityOutput, b: EntityOutput): boolean {
+  if (a.type === 'entity') return b.type === 'entity' && a.version === b.version && a.value === b.value;
+  if (a.type === 'refused') return b.type === 'refused' && a.code === b.code;
+  return b.type === 'absent';
+}
+
+/** For people: one line for each operation, in the order of their calls. */
+export function describeHistory(operations: readonly EntityOperation[]): string {
+  const lines = [...operations]
+    .sort((a, b) => a.calledAt - b.calledAt)
+    .map((each) => {
+      const until = each.returnedAt === undefined ? 'never' : each.returnedAt.toFixed(3);
+      const answer = each.output === undefined ? 'unknown' : describeOutput(each.output);
+      return `${each.calledAt.toFixed(3)} to ${until}  ${each.client}  ${describeInput(each.key, each.input)}  ->  ${answer}`;
+    });
+  return lines.join('\n');
+}
+
+function describeInput(key: string, input: EntityInput): string {
+  switch (input.type) {
+    case 'get':
+      return `get ${key}`;
+    case 'create':
+      return `create ${key} = ${input.value}`;
+    case 'update':
+      return `update ${key}${input.version === null ? '' : ` at version ${input.version}`} = ${input.value}`;
+    case 'delete':
+      return `delete ${key}${input.version === null ? '' : ` at version ${input.version}`}`;
+  }
+}
+
+function describeOutput(output: EntityOutput): string {
+  switch (output.type) {
+    case 'entity':
+      return `version ${output.version} = ${output.value}`;
+    case 'absent':
+      return 'absent';
+    case 'refused':
+      return output.code;
+  }
+}
