@@ -4,7 +4,7 @@
 import { jointVote } from './quorum.js';
 import { beginTerm } from './replication.js';
 import type { MemberState } from './state.js';
-import type { NodeId, PreVote, PreVoteReply, Vote, VoteReply } from './types.js';
+import type { Index, NodeId, PreVote, PreVoteReply, Role, Term, Vote, VoteReply } from './types.js';
 
 /** One tick of somebody who does not lead. */
 export function tickElection(s: MemberState): void {
@@ -23,7 +23,8 @@ export function campaign(s: MemberState): void {
   // Nothing is promised by a pre-vote, so one's own needs no disk.
   s.votes.set(s.id, true);
   const { lastIndex, lastTerm } = s.log;
-  for (const to of s.otherVoters) s.send({ type: 'preVote', to, term: s.term + 1, lastIndex, lastTerm });
+  const hint = commitHint(s);
+  for (const to of s.otherVoters) s.send({ type: 'preVote', to, term: s.term + 1, lastIndex, lastTerm, ...hint });
   decidePreVote(s);
 }
 
@@ -31,7 +32,8 @@ export function campaign(s: MemberState): void {
 function campaignForReal(s: MemberState, transfer: boolean): void {
   s.becomeCandidate();
   const { lastIndex, lastTerm } = s.log;
-  for (const to of s.otherVoters) s.send({ type: 'vote', to, lastIndex, lastTerm, transfer });
+  const hint = commitHint(s);
+  for (const to of s.otherVoters) s.send({ type: 'vote', to, lastIndex, lastTerm, transfer, ...hint });
 }
 
 /** The leader wants us to take over (section 3.10): at once, without a pre-vote. */
@@ -66,8 +68,13 @@ export function heldOffByLease(s: MemberState, message: PreVote | Vote): boolean
 export function handlePreVote(s: MemberState, message: PreVote): void {
   // A request for our own term comes from one who has missed that the term has begun; it must not be encouraged.
   const granted = message.term > s.term && s.log.isUpToDate(message.lastIndex, message.lastTerm);
-  // Granted: with the term that was asked for, as the candidate is still in the one before.
-  s.send({ type: 'preVoteReply', to: message.from, granted, term: granted ? message.term : s.term });
+  learnCommit(s, message);
+  answerPreVote(s, message, granted);
+}
+
+/** Granted: with the term that was asked for, as the candidate is still in the one before. */
+export function answerPreVote(s: MemberState, { from: to, term }: PreVote, granted: boolean): void {
+  s.send({ type: 'preVoteReply', to, granted, term: granted ? term : s.term, ...commitHint(s) });
 }
 
 /**
@@ -81,21 +88,54 @@ export function handleVote(s: MemberState, message: Vote): void {
     s.vote = message.from;
     s.electionElapsed = 0;
   }
-  s.send({ type: 'voteReply', to: message.from, granted });
+  learnCommit(s, message);
+  answerVote(s, message, granted);
+}
+
+export function answerVote(s: MemberState, { from: to }: Vote, granted: boolean): void {
+  s.send({ type: 'voteReply', to, granted, ...commitHint(s) });
+}
+
+function commitHint({ log }: MemberState): { readonly commit: Index; readonly commitTerm: Term } {
+  const commit = log.commit;
+  return { commit, commitTerm: log.term(commit) ?? 0 };
+}
+
+/**
+ * Somebody knows more to be committed than we do; where our log holds that very entry, it is committed here too. Without
+ * this a cluster could stop for ever: after a leader that is no voter any more has fallen silent, only it knows that.
+ */
+export function learnCommit(
+  s: MemberState,
+  { commit, commitTerm }: { readonly commit: Index; readonly commitTerm: Term },
+): void {
+  if (s.lead || commit <= s.log.commit || !s.log.matches(commit, commitTerm)) return;
+  s.log.commitTo(commit);
+  // A change of membership may be among it, and then this campaign was by the wrong configuration.
+  if (s.role !== 'follower' && !s.electable) s.becomeFollower(s.term, undefined);
 }
 
 export function handlePreVoteReply(s: MemberState, message: PreVoteReply): void {
   if (s.role !== 'preCandidate') return;
   // An answer to an earlier campaign counts for nothing.
   if (message.granted && message.term !== s.term + 1) return;
+  learnCommit(s, message);
+  if (!isCampaigning(s, 'preCandidate')) return;
   recordVote(s, message.from, message.granted);
   decidePreVote(s);
 }
 
 export function handleVoteReply(s: MemberState, message: VoteReply): void {
   if (s.role !== 'candidate') return;
+  learnCommit(s, message);
+  if (!isCampaigning(s, 'candidate')) return;
   recordVote(s, message.from, message.granted);
   decideVote(s);
+}
+
+/** Asked afresh, as what was learned meanwhile may have ended the campaign. */
+function isCampaigning(s: MemberState, as: Role): boolean {
+  return s.role === as;
 }
 
 function recordVote(s: MemberState, from: NodeId, granted: boolean): void {

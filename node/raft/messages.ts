@@ -12,7 +12,10 @@ export function isWellFormed(message: Message): boolean {
       return isCount(message.commit);
     case 'preVote':
     case 'vote':
-      return isCount(message.lastIndex) && isCount(message.lastTerm) && message.lastTerm < message.term;
+      return isCount(message.lastIndex) && isCount(message.lastTerm) && isCount(message.commit);
+    case 'preVoteReply':
+    case 'voteReply':
+      return isCount(message.commit);
     case 'snapshot':
       return isCount(message.index) && isCount(message.snapshotTerm);
     default:

@@ -2,7 +2,7 @@
  * Which term a message is of, and what that does to this member before the message itself is looked at (figure 2, rules for
  * all servers; dissertation, sections 4.2.3, 6.2 and 9.6 for the exceptions).
  */
-import { heldOffByLease } from './elections.js';
+import { answerPreVote, answerVote, heldOffByLease, learnCommit } from './elections.js';
 import type { MemberState } from './state.js';
 import type { Message } from './types.js';
 
@@ -29,6 +29,7 @@ function laterTerm(s: MemberState, message: TermMessage): boolean {
       return !heldOffByLease(s, message);
     case 'preVoteReply':
       if (message.granted) return true;
+      learnCommit(s, message);
       s.becomeFollower(message.term, undefined);
       return false;
     case 'vote':
@@ -62,10 +63,10 @@ function earlierTerm(s: MemberState, message: TermMessage): void {
       s.send({ type: 'appendReply', to, rejected: true, index: 0, hintIndex: 0, hintTerm: 0 });
       return;
     case 'preVote':
-      s.send({ type: 'preVoteReply', to, granted: false });
+      answerPreVote(s, message, false);
       return;
     case 'vote':
-      s.send({ type: 'voteReply', to, granted: false });
+      answerVote(s, message, false);
       return;
     case 'preVoteReply':
     case 'voteReply':

@@ -106,20 +106,28 @@ export interface ReadContext {
   readonly round: number;
 }
 
-export type PreVote = Envelope & {
-  readonly type: 'preVote';
+/**
+ * What the sender knows to be committed travels with elections: a member that a change of membership took out of the quorum
+ * may refuse a vote for ever (its log is longer) and not campaign either; but it can say that the change is committed.
+ */
+interface CommitHint {
+  readonly commit: Index;
+  readonly commitTerm: Term;
+}
+
+interface VoteRequest extends Envelope, CommitHint {
   readonly lastIndex: Index;
   readonly lastTerm: Term;
-};
-export type PreVoteReply = Envelope & { readonly type: 'preVoteReply'; readonly granted: boolean };
-export type Vote = Envelope & {
+}
+
+export type PreVote = VoteRequest & { readonly type: 'preVote' };
+export type PreVoteReply = Envelope & CommitHint & { readonly type: 'preVoteReply'; readonly granted: boolean };
+export type Vote = VoteRequest & {
   readonly type: 'vote';
-  readonly lastIndex: Index;
-  readonly lastTerm: Term;
   /** A leader asked for this election (transfer): it is not held off by the lease of a living leader. */
   readonly transfer: boolean;
 };
-export type VoteReply = Envelope & { readonly type: 'voteReply'; readonly granted: boolean };
+export type VoteReply = Envelope & CommitHint & { readonly type: 'voteReply'; readonly granted: boolean };
 
 export type Append = Envelope & {
   readonly type: 'append';

@@ -2,7 +2,7 @@
  * What must hold at every moment, whatever the world does (figure 3.2 of the dissertation): it is told what every member
  * does and throws at the first contradiction.
  */
-import type { Entry, Index, NodeId, Ready, SnapshotMeta, Term } from '../../../node/raft/index.js';
+import type { Entry, Index, Message, NodeId, Ready, SnapshotMeta, Term } from '../../../node/raft/index.js';
 import { text } from './machine.js';
 import type { Member } from './member.js';
 
@@ -38,14 +38,16 @@ export class Checker {
   taken(member: Member, ready: Ready): void {
     this.#mirror(member, ready);
     this.#termNeverFalls(member);
-    for (const message of ready.messagesAfterPersist) {
-      if (message.type === 'voteReply' && message.granted) this.#oneVoteATerm(member.id, message.term, message.to);
-      if (message.type === 'vote') this.#oneVoteATerm(member.id, message.term, member.id);
-    }
     if (ready.leadership?.role === 'leader') {
       this.#electionSafety(ready.leadership.term, member.id);
       this.#leaderCompleteness(member, ready.leadership.term);
     }
+  }
+
+  /** What is sent is said: a vote that a crash took back before it was sent was never given. */
+  sent(message: Message): void {
+    if (message.type === 'voteReply' && message.granted) this.#oneVoteATerm(message.from, message.term, message.to);
+    if (message.type === 'vote') this.#oneVoteATerm(message.from, message.term, message.from);
   }
 
   /** State-machine safety: nobody ever applies another entry at an index. */

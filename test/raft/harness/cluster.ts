@@ -52,6 +52,7 @@ export class Cluster {
       limits: this.#limits,
       surroundings: {
         send: (message) => {
+          this.checker.sent(message);
           this.sent.push(message);
           this.network.push(message);
         },
