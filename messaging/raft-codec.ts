@@ -49,10 +49,10 @@ type Layout = readonly (readonly [name: string, type: FieldType])[];
 
 /** The fields of each kind, in their order on the wire. New kinds go to the end: the number of a kind is its place here. */
 const layouts = {
-  preVote: [['lastIndex', 'count'], ['lastTerm', 'count']],
-  preVoteReply: [['granted', 'flag']],
-  vote: [['lastIndex', 'count'], ['lastTerm', 'count'], ['transfer', 'flag']],
-  voteReply: [['granted', 'flag']],
+  preVote: [['lastIndex', 'count'], ['lastTerm', 'count'], ['commit', 'count'], ['commitTerm', 'count']],
+  preVoteReply: [['granted', 'flag'], ['commit', 'count'], ['commitTerm', 'count']],
+  vote: [['lastIndex', 'count'], ['lastTerm', 'count'], ['transfer', 'flag'], ['commit', 'count'], ['commitTerm', 'count']],
+  voteReply: [['granted', 'flag'], ['commit', 'count'], ['commitTerm', 'count']],
   append: [['prevIndex', 'count'], ['prevTerm', 'count'], ['commit', 'count'], ['entries', 'entries']],
   appendReply: [['rejected', 'flag'], ['index', 'count'], ['hintIndex', 'count'], ['hintTerm', 'count']],
   heartbeat: [['commit', 'count'], ['readContext', 'readContext']],

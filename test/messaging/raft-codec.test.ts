@@ -6,10 +6,10 @@ const who = { from: 'n1', to: 'n2' } as const;
 const change = { changes: [{ type: 'addVoter', id: 'n4' }, { type: 'remove', id: 'n1' }], transition: 'joint-implicit', context: new Uint8Array([1, 2]) } as const;
 
 const messages: readonly RaftWireMessage[] = [
-  { type: 'preVote', ...who, term: 7, lastIndex: 12, lastTerm: 6 },
-  { type: 'preVoteReply', ...who, term: 7, granted: true },
-  { type: 'vote', ...who, term: 7, lastIndex: 12, lastTerm: 6, transfer: true },
-  { type: 'voteReply', ...who, term: 7, granted: false },
+  { type: 'preVote', ...who, term: 7, lastIndex: 12, lastTerm: 6, commit: 11, commitTerm: 5 },
+  { type: 'preVoteReply', ...who, term: 7, granted: true, commit: 11, commitTerm: 5 },
+  { type: 'vote', ...who, term: 7, lastIndex: 12, lastTerm: 6, transfer: true, commit: 11, commitTerm: 5 },
+  { type: 'voteReply', ...who, term: 7, granted: false, commit: 11, commitTerm: 5 },
   {
     type: 'append',
     ...who,
@@ -70,7 +70,7 @@ for (const [number, value] of rubbish.entries()) {
 }
 
 test('fields that a newer version has added at the end are ignored', (t) => {
-  t.like(decodeRaftMessage(encode([1, 'c', 1, 3, 5, true, 'new', 7]), 'a', 'b'), { message: { type: 'voteReply', granted: true } });
+  t.like(decodeRaftMessage(encode([1, 'c', 1, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), { message: { type: 'voteReply', granted: true } });
 });
 
 test('a change of membership survives as bytes; other bytes are no change', (t) => {
