@@ -44,7 +44,7 @@ export function proposeConfChange(s: MemberState, change: ConfChange): ConfChang
   }
   const index = appendToOwnLog(s, [{ type: 'configuration', change }]);
   lead.pendingChangeIndex = index;
-  return { ok: true, forwarded: false, term: s.term, index };
+  return { ok: true, term: s.term, index };
 }
 
 /** The state machine has applied up to `index`; so the changes up to there take effect. */

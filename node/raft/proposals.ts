@@ -2,11 +2,14 @@
 import { entryBytes } from './log.js';
 import { appendToOwnLog } from './replication.js';
 import type { MemberState } from './state.js';
-import type { ProposalAccepted, Propose, ProposeRefusalCode, ProposeReply, ProposeResult, Refusal } from './types.js';
+import type { Appended, Propose, ProposeRefusalCode, ProposeReply, ProposeResult, Refusal } from './types.js';
 
 export function propose(s: MemberState, data: readonly Uint8Array[], proposalId: string): ProposeResult {
   if (s.removed) return { ok: false, code: 'removed', message: 'this member has been removed from the cluster' };
-  if (s.lead) return append(s, data);
+  if (s.lead) {
+    const result = append(s, data);
+    return result.ok ? { ...result, forwarded: false } : result;
+  }
   const { leader } = s;
   if (leader === undefined) return { ok: false, code: 'not-leader', message: 'no leader is known' };
   const name = s.forwarded.addProposal(proposalId);
@@ -18,7 +21,7 @@ export function propose(s: MemberState, data: readonly Uint8Array[], proposalId:
 }
 
 /** All or none. */
-function append(s: MemberState, data: readonly Uint8Array[]): ProposalAccepted | Refusal<ProposeRefusalCode> {
+function append(s: MemberState, data: readonly Uint8Array[]): Appended | Refusal<ProposeRefusalCode> {
   const { lead, limits } = s;
   if (!lead) return { ok: false, code: 'not-leader', message: 'this member does not lead', leader: s.leader };
   if (lead.transfer) {
@@ -43,7 +46,7 @@ function append(s: MemberState, data: readonly Uint8Array[]): ProposalAccepted |
     s,
     data.map((one) => ({ type: 'normal', data: one })),
   );
-  return { ok: true, forwarded: false, term: s.term, index };
+  return { ok: true, term: s.term, index };
 }
 
 export function handlePropose(s: MemberState, message: Propose): void {

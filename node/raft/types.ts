@@ -179,7 +179,7 @@ export type Propose = Envelope & {
 export type ProposeReply = Envelope & {
   readonly type: 'proposeReply';
   readonly proposalId: string;
-  readonly result: ProposalAccepted | Refusal<ProposeRefusalCode>;
+  readonly result: Appended | Refusal<ProposeRefusalCode>;
 };
 
 /** Follower to leader: where must I have applied to, for a read that begins now to be linearizable? */
@@ -238,13 +238,14 @@ export type ProposeRefusalCode =
   | 'removed';
 
 /** Appended to the leader's log. It is committed once an entry with this index *and* this term has been applied. */
-export type ProposalAccepted = {
+export type Appended = {
   readonly ok: true;
-  readonly forwarded: false;
   readonly term: Term;
   /** The index of the first entry; the others follow it without a gap. */
   readonly index: Index;
 };
+/** Appended to the own log, as this member leads. */
+export type ProposalAccepted = Appended & { readonly forwarded: false };
 /** Sent to the leader; the answer comes in `Ready.proposalResults`, exactly once. */
 export type ProposalForwarded = { readonly ok: true; readonly forwarded: true; readonly leader: NodeId };
 export type ProposeResult = ProposalAccepted | ProposalForwarded | Refusal<ProposeRefusalCode>;
@@ -257,7 +258,7 @@ export type ConfChangeRefusalCode =
   | 'no-commit-in-term'
   /** What the change asks for is not possible; `message` says why. */
   | 'invalid-change';
-export type ConfChangeResult = ProposalAccepted | Refusal<ConfChangeRefusalCode>;
+export type ConfChangeResult = Appended | Refusal<ConfChangeRefusalCode>;
 
 export type ReadRefusalCode = 'not-leader' | 'overloaded' | 'removed';
 /** Accepted: the answer comes in `Ready.readResults`, exactly once. */
@@ -275,7 +276,7 @@ export type TransferResult = { readonly ok: true; readonly forwarded: boolean } 
 /** What became of a forwarded proposal. `unknown`: the leader went away; retry with the same request id inside the data. */
 export interface ProposalResult {
   readonly proposalId: string;
-  readonly result: ProposalAccepted | Refusal<ProposeRefusalCode | 'unknown'>;
+  readonly result: Appended | Refusal<ProposeRefusalCode | 'unknown'>;
 }
 
 /** A read may be answered from the state machine once `index` has been applied. */
