@@ -37,6 +37,7 @@ export type Outcome =
       readonly before: Configuration;
       readonly after: Configuration;
     }
+  | { readonly type: 'described'; readonly index: number; readonly member: Member }
   | { readonly type: 'operation'; readonly index: number; readonly revision: number }
   | { readonly type: 'timeline'; readonly index: number; readonly timeline: Timeline }
   | { readonly type: 'nothing'; readonly index: number };
@@ -65,6 +66,7 @@ class Batch {
   private term: number;
   private lastChangeIndex: number;
   private journalStart: number;
+  private membersIndex: number;
   private configuration: Configuration;
   /** Everything of the meta that only the beginning of a timeline changes. */
   private base: ModelMeta;
@@ -78,15 +80,17 @@ class Batch {
     this.term = meta.term;
     this.lastChangeIndex = meta.lastChangeIndex;
     this.journalStart = meta.journalStart;
+    this.membersIndex = meta.membersIndex;
     this.configuration = meta.configuration;
   }
 
   meta(): ModelMeta {
-    const { index, term, lastChangeIndex, journalStart, configuration } = this;
+    const { index, term, membersIndex, lastChangeIndex, journalStart, configuration } = this;
     return {
       ...this.base,
       position: { ...this.base.position, index },
       term,
+      membersIndex,
       lastChangeIndex,
       journalStart,
       configuration,
@@ -130,9 +134,10 @@ class Batch {
           : { type: 'refused', index: this.index, code: put.code, message: put.message };
       }
       case 'member.describe':
-        if (isMember(this.configuration, command.member.id))
-          this.store.putRecord('member', command.member.id, command.member);
-        return { type: 'nothing', index: this.index };
+        if (!isMember(this.configuration, command.member.id)) return { type: 'nothing', index: this.index };
+        this.store.putRecord('member', command.member.id, command.member);
+        this.membersIndex = this.index;
+        return { type: 'described', index: this.index, member: command.member };
       case 'timeline.begin':
         return this.beginTimeline(command.timeline);
       case 'noop':
@@ -170,6 +175,7 @@ class Batch {
     const outcome = applyConfChange(before, change);
     const after = outcome.ok ? outcome.configuration : before;
     this.configuration = after;
+    this.membersIndex = this.index;
     for (const member of decodeMembershipContext(change.context).members) {
       if (isMember(after, member.id)) this.store.putRecord('member', member.id, member);
     }
@@ -195,6 +201,7 @@ class Batch {
     });
     this.store.pruneJournal(this.index);
     this.journalStart = this.index;
+    this.membersIndex = this.index;
     this.lastChangeIndex = 0;
     return { type: 'timeline', index: this.index, timeline };
   }

@@ -20,6 +20,8 @@ export interface ModelMeta {
   /** Term of that entry; 0 where the index type is `legacy`. */
   readonly term: number;
   readonly configuration: Configuration;
+  /** Index of the last entry that changed who the members are or what is known of them: the version of routers' lists. */
+  readonly membersIndex: number;
   /** Index of the last change of an entity in this timeline; 0 where there is none yet. */
   readonly lastChangeIndex: number;
   /** The journal holds every change and every outcome with an index greater than this one. */

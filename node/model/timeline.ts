@@ -32,6 +32,7 @@ export function beginTimeline(previous: ModelMeta | undefined, beginning: Timeli
     position: { timeline, indexType, index },
     term,
     configuration,
+    membersIndex: index,
     lastChangeIndex: 0,
     journalStart: index,
   };

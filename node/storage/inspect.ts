@@ -34,6 +34,7 @@ export const modelMetaSchema: z.ZodType<ModelMeta> = z.object({
     autoLeave: z.boolean(),
     removed: membersSchema,
   }),
+  membersIndex: z.int().min(0),
   lastChangeIndex: z.int().min(0),
   journalStart: z.int().min(0),
 });
