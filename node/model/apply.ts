@@ -12,7 +12,7 @@
  * The journal reaches back {@link journalIndexesMax} entries; a copy that comes even later is judged anew, and then the id
  * (`already-exists`) or the version still guards whatever named one.
  */
-import type { Timeline } from '../../messaging/index.js';
+import type { Member, Timeline } from '../../messaging/index.js';
 import { applyConfChange, type ConfChange, type Configuration, type Entry, membersOf } from '../raft/index.js';
 import { type Command, decodeCommand, decodeMembershipContext, type EntityCommand } from './commands.js';
 import { applyEntityCommand } from './entities.js';
