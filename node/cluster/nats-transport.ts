@@ -136,7 +136,7 @@ function toWire(message: Message): RaftWireMessage {
 
 function fromWire(message: RaftWireMessage): Message {
   if (message.type === 'proposeReply' && message.result.ok) {
-    return { ...message, result: { ok: true, forwarded: false, term: message.result.term ?? 0, index: message.result.index } };
+    return { ...message, result: { ok: true, term: message.result.term ?? 0, index: message.result.index } };
   }
   return message as Message;
 }
