@@ -221,13 +221,17 @@ export class Member {
 
   /** Runs what may violate an invariant of the core; such a member must not say another word. */
   #guard(work: () => void): void {
+    this.#attempt(work);
+    this.#wake();
+  }
+
+  #attempt(work: () => void): void {
     if (this.#stopped) return;
     try {
       work();
     } catch (error) {
-      return this.#fail(error);
+      this.#fail(error);
     }
-    this.#wake();
   }
 
   #wake(): void {
@@ -235,7 +239,7 @@ export class Member {
     this.#turnScheduled = true;
     this.#options.scheduler.turn(() => {
       this.#turnScheduled = false;
-      this.#guard(() => this.#beginTurn());
+      this.#attempt(() => this.#beginTurn());
     });
   }
 
@@ -281,14 +285,7 @@ export class Member {
 
   /** Goes on once what was sent has left the process. */
   #then(step: () => void): void {
-    this.#options.scheduler.afterSend(() => {
-      if (this.#stopped) return;
-      try {
-        step();
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
+    this.#options.scheduler.afterSend(() => this.#attempt(step));
   }
 
   #send(messages: readonly Message[]): void {
