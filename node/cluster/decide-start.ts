@@ -26,8 +26,11 @@ export const situationValues = {
   damage: ['none', 'found'],
   /** Whom the directory says that it belongs to. */
   owner: ['nobody', 'us', 'other-cluster', 'other-node'],
-  /** `joining`: it has a cluster's identity and has promised votes, but no history came yet. */
-  raft: ['none', 'joining', 'member'],
+  /**
+   * `contacted`: a leader has spoken to it, and it keeps what it promised, but it belongs to nobody yet. `joining`: it has a
+   * cluster's identity, but no history came yet.
+   */
+  raft: ['none', 'contacted', 'joining', 'member'],
   model: ['none', 'legacy', 'raft'],
   /** How the model stands to the log; `fits` where one of them is missing. */
   fit: ['fits', 'model-behind-log', 'model-ahead-of-log', 'other-timeline', 'other-cluster'],
@@ -177,7 +180,7 @@ export const startRules: readonly StartRule[] = [
   },
   {
     name: 'an owner without raft state',
-    when: { owner: ['us'], raft: ['none'] },
+    when: { owner: ['us'], raft: ['none', 'contacted'] },
     outcome: {
       code: 'damaged',
       found: 'The data directory {directory} belongs to {node}, but its log is gone.',
@@ -199,12 +202,32 @@ export const startRules: readonly StartRule[] = [
   },
   {
     name: 'nothing to recover',
-    when: { model: ['none'], raft: ['none', 'joining'], asked: ['recover'] },
+    when: { model: ['none'], raft: ['none', 'contacted', 'joining'], asked: ['recover'] },
     outcome: {
       code: 'ambiguous-state',
       found: 'The data directory {directory} holds no model to recover.',
       remedy:
         'Recover on a member that survived, or restore a snapshot: `quorate restore --from FILE --data-dir {directory}`.',
+    },
+  },
+
+  { name: 'blank, known to a leader', when: { raft: ['contacted'], model: ['none'], asked: ['nothing'] }, outcome: 'start-blank' },
+  {
+    name: 'blank, known to a leader, and asked to begin a cluster',
+    when: { raft: ['contacted'], model: ['none'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The controller {node} has begun to join a cluster, and is asked to begin another one.',
+      remedy: reset,
+    },
+  },
+  {
+    name: 'known to a leader, with a model from elsewhere',
+    when: { raft: ['contacted'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The controller {node} has begun to join a cluster, and {directory} holds a model that did not come from there.',
+      remedy: reset,
     },
   },
 
@@ -378,7 +401,8 @@ function ownerOf({ raft: { identity } }: DirectoryFacts, wish: StartWish): Situa
 
 function raftStateOf({ raft }: DirectoryFacts): Situation['raft'] {
   if (raft.compactionPoint.index > 0 || raft.lastIndex > 0) return 'member';
-  return raft.identity !== null || raft.hardState.term > 0 ? 'joining' : 'none';
+  if (raft.identity !== null) return 'joining';
+  return raft.hardState.term > 0 ? 'contacted' : 'none';
 }
 
 function fitOf({ raft, model: { meta } }: DirectoryFacts): Situation['fit'] {

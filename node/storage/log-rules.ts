@@ -2,10 +2,13 @@
  * What must hold for whatever is stored, whichever implementation stores it. They stay on in production: a member that would
  * break one of its promises stops instead (`InvariantViolation`).
  */
+import { QuorateError } from '../../messaging/errors.js';
 import { invariant } from '../raft/invariant.js';
 import type { Entry, HardState, Index } from '../raft/types.js';
+import type { CompactionPoint, Identity } from './types.js';
 
 export const blankHardState: HardState = { term: 0, vote: '', commit: 0 };
+export const blankCompactionPoint: CompactionPoint = { index: 0, term: 0, timeline: null };
 
 /** Entries follow on without a gap, terms never fall along them, and nothing that is committed is replaced. */
 export function checkEntries(
@@ -44,4 +47,15 @@ export function checkHardState(next: HardState, held: HardState, lastIndex: Inde
     next.commit <= lastIndex,
     () => `the commit index ${next.commit} lies beyond the log, which ends at ${lastIndex}`,
   );
+}
+
+/** A directory belongs to one controller of one cluster, for ever. */
+export function refuseOther(held: Identity | null, given: Identity): void {
+  if (held === null) return;
+  if (held.clusterName !== given.clusterName || held.clusterId !== given.clusterId) {
+    throw new QuorateError('wrong-cluster', `The data directory belongs to the cluster ${held.clusterName} (${held.clusterId}).`);
+  }
+  if (held.nodeId !== given.nodeId) {
+    throw new QuorateError('wrong-node', `The data directory belongs to the controller ${held.nodeId}.`);
+  }
 }

@@ -3,14 +3,13 @@
  * is durable when the call returns. See docs/storage.md for why it runs on the main thread, with the figures.
  */
 
-import { QuorateError } from '../../messaging/errors.js';
 import { invariant } from '../raft/invariant.js';
 import type { Entry, HardState, Index, Term } from '../raft/types.js';
 import { type Connection, openDatabase, toStorageError, translate } from './database.js';
 import { EntryCache } from './entry-cache.js';
 import { damagedEntry, dataBytesOf, type EntryRow, fromRow, toRow } from './entry-codec.js';
 import { sizeOf } from './files.js';
-import { blankHardState, checkEntries, checkHardState } from './log-rules.js';
+import { blankCompactionPoint, blankHardState, checkEntries, checkHardState, refuseOther } from './log-rules.js';
 import { raftSchema } from './schema.js';
 import { StateRows, type StateValue } from './state-rows.js';
 import type { CompactionPoint, Identity, PersistBatch, RaftStore, RemovedMark } from './types.js';
@@ -22,7 +21,6 @@ export interface RaftStoreOptions {
 
 export const cacheBytesMaxDefault = 4 << 20;
 const damagedListMax = 100;
-const blankCompactionPoint: CompactionPoint = { index: 0, term: 0, timeline: null };
 
 export type PendingInstall = StateValue<'install'>;
 
@@ -146,7 +144,7 @@ export class SqliteRaftStore implements RaftStore {
   }
 
   setIdentity(identity: Identity): void {
-    this.#refuseOther(identity);
+    refuseOther(this.#identity, identity);
     this.#write(() => this.#state.put('identity', identity));
     this.#identity = identity;
   }
@@ -159,7 +157,7 @@ export class SqliteRaftStore implements RaftStore {
   commitInstall(commit: InstallCommit): void {
     const { point, identity, entries = [] } = commit;
     const hardState = commit.hardState ?? { ...this.#hardState, commit: Math.max(this.#hardState.commit, point.index) };
-    if (identity !== undefined) this.#refuseOther(identity);
+    if (identity !== undefined) refuseOther(this.#identity, identity);
     invariant(
       point.index >= this.#hardState.commit,
       () => `a snapshot at ${point.index} would undo what is committed (up to ${this.#hardState.commit})`,
@@ -221,19 +219,6 @@ export class SqliteRaftStore implements RaftStore {
     } catch (error) {
       throw toStorageError(error, this.#path);
     }
-  }
-
-  #refuseOther(identity: Identity): void {
-    const held = this.identity();
-    if (held === null) return;
-    if (held.clusterName !== identity.clusterName || held.clusterId !== identity.clusterId) {
-      throw new QuorateError(
-        'wrong-cluster',
-        `${this.#path} belongs to the cluster ${held.clusterName} (${held.clusterId}).`,
-      );
-    }
-    if (held.nodeId !== identity.nodeId)
-      throw new QuorateError('wrong-node', `${this.#path} belongs to the controller ${held.nodeId}.`);
   }
 
   #readLastIndex(): Index {
