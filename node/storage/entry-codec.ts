@@ -49,11 +49,13 @@ function dataOf(entry: Entry): Uint8Array {
 
 /** Throws `damaged`, with the index in its details, where the checksum does not fit. */
 export function fromRow(row: EntryRow): Entry {
-  const [index, term, type, data, crc] = row;
-  if (checksumOf(index, term, type, data) !== crc) throw damagedEntry(index, 'its checksum does not fit');
+  const [index, term, type, bytes, crc] = row;
+  if (checksumOf(index, term, type, bytes) !== crc) throw damagedEntry(index, 'its checksum does not fit');
+  // SQLite gives a Buffer; an entry holds plain bytes, wherever it was read.
+  const data = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   switch (type) {
     case typeCodes.normal:
-      return { type: 'normal', term, index, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+      return { type: 'normal', term, index, data };
     case typeCodes.configuration:
       // The checksum says that these are the bytes that `toRow` wrote.
       return { type: 'configuration', term, index, change: decode(data) as ConfChange };
