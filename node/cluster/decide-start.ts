@@ -211,7 +211,11 @@ export const startRules: readonly StartRule[] = [
     },
   },
 
-  { name: 'blank, known to a leader', when: { raft: ['contacted'], model: ['none'], asked: ['nothing'] }, outcome: 'start-blank' },
+  {
+    name: 'blank, known to a leader',
+    when: { raft: ['contacted'], model: ['none'], asked: ['nothing'] },
+    outcome: 'start-blank',
+  },
   {
     name: 'blank, known to a leader, and asked to begin a cluster',
     when: { raft: ['contacted'], model: ['none'] },
@@ -226,7 +230,8 @@ export const startRules: readonly StartRule[] = [
     when: { raft: ['contacted'] },
     outcome: {
       code: 'ambiguous-state',
-      found: 'The controller {node} has begun to join a cluster, and {directory} holds a model that did not come from there.',
+      found:
+        'The controller {node} has begun to join a cluster, and {directory} holds a model that did not come from there.',
       remedy: reset,
     },
   },

@@ -22,7 +22,8 @@ export const snapshotFormatVersion = 1;
 
 const membersSchema = z.array(z.string());
 
-export const modelMetaSchema: z.ZodType<ModelMeta> = z.object({
+/** Not strict: what a later version adds is kept as it is. */
+export const modelMetaSchema = z.looseObject({
   clusterId: z.string().min(1),
   position: positionSchema,
   term: z.int().min(0),
@@ -39,7 +40,7 @@ export const modelMetaSchema: z.ZodType<ModelMeta> = z.object({
   journalStart: z.int().min(0),
 });
 
-const manifestSchema: z.ZodType<SnapshotManifest> = z.object({
+const manifestSchema = z.looseObject({
   formatVersion: z.int().min(1),
   schemaVersion: z.int().min(1),
   softwareVersion: z.string(),

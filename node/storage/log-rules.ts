@@ -53,7 +53,10 @@ export function checkHardState(next: HardState, held: HardState, lastIndex: Inde
 export function refuseOther(held: Identity | null, given: Identity): void {
   if (held === null) return;
   if (held.clusterName !== given.clusterName || held.clusterId !== given.clusterId) {
-    throw new QuorateError('wrong-cluster', `The data directory belongs to the cluster ${held.clusterName} (${held.clusterId}).`);
+    throw new QuorateError(
+      'wrong-cluster',
+      `The data directory belongs to the cluster ${held.clusterName} (${held.clusterId}).`,
+    );
   }
   if (held.nodeId !== given.nodeId) {
     throw new QuorateError('wrong-node', `The data directory belongs to the controller ${held.nodeId}.`);

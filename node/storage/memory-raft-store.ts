@@ -93,7 +93,8 @@ export class MemoryRaftStore implements RaftStore {
     this.#hardState = hardState;
     const first = entries[0];
     if (first === undefined && !promised) return;
-    if (first !== undefined) this.#disk.entries.splice(first.index - this.firstIndex(), Number.POSITIVE_INFINITY, ...entries);
+    if (first !== undefined)
+      this.#disk.entries.splice(first.index - this.firstIndex(), Number.POSITIVE_INFINITY, ...entries);
     this.#disk.hardState = hardState;
   }
 
@@ -138,7 +139,8 @@ export class MemoryRaftStore implements RaftStore {
 
   /** Lets an entry rot: reading it fails from now on. */
   rot(index: Index): void {
-    if (index < this.firstIndex() || index > this.lastIndex()) throw new QuorateError('not-found', `There is no entry ${index}.`);
+    if (index < this.firstIndex() || index > this.lastIndex())
+      throw new QuorateError('not-found', `There is no entry ${index}.`);
     this.#disk.entries[index - this.firstIndex()] = null;
   }
 

@@ -5,6 +5,7 @@
  */
 import { promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
+import { QuorateError } from '../../messaging/errors.js';
 import type { Entity } from '../../messaging/schemas/model.js';
 import type {
   ChangeRow,
@@ -32,8 +33,16 @@ interface JournalColumns {
   readonly refusal: string | null;
 }
 
-/** Entities come back as they went in: what the text holds was written by `JSON.stringify` below. */
-const parseEntity = (body: string) => JSON.parse(body) as Entity;
+/** What a text of ours holds: it comes back as `JSON.stringify` wrote it, or is damaged. */
+function parse<Value>(text: string): Value {
+  try {
+    return JSON.parse(text) as Value;
+  } catch (error) {
+    throw new QuorateError('damaged', 'A row of model.db is damaged: it is no valid JSON.', { cause: error });
+  }
+}
+
+const parseEntity = (body: string) => parse<Entity>(body);
 
 export class SqliteModelStore implements DurableModelStore {
   readonly #path: string;
@@ -166,7 +175,7 @@ export class SqliteModelStore implements DurableModelStore {
 
   record<Bucket extends RecordBucket>(bucket: Bucket, key: string): RecordTypes[Bucket] | undefined {
     const value = this.#read(() => this.#statements.record.get(bucket, key));
-    return value === undefined ? undefined : (JSON.parse(value) as RecordTypes[Bucket]);
+    return value === undefined ? undefined : parse<RecordTypes[Bucket]>(value);
   }
 
   putRecord<Bucket extends RecordBucket>(bucket: Bucket, key: string, value: RecordTypes[Bucket]): void {
@@ -181,7 +190,7 @@ export class SqliteModelStore implements DurableModelStore {
     bucket: Bucket,
   ): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
     const rows = this.#read(() => this.#statements.records.all(bucket));
-    return rows.map(({ key, value }) => ({ key, value: JSON.parse(value) as RecordTypes[Bucket] }));
+    return rows.map(({ key, value }) => ({ key, value: parse<RecordTypes[Bucket]>(value) }));
   }
 
   // ----------------------------------------------------------------------------------------------------- transactions
@@ -242,7 +251,7 @@ export class SqliteModelStore implements DurableModelStore {
       // An installed snapshot brings its manifest along; what it says is of the file, not of what the model becomes.
       this.#database.exec('DROP TABLE IF EXISTS manifest');
       const body = this.#statements.meta.get();
-      this.#meta = body === undefined ? undefined : (JSON.parse(body) as ModelMeta);
+      this.#meta = body === undefined ? undefined : parse<ModelMeta>(body);
       this.#counts = new Map(this.#statements.counts.all());
       this.#referring = new Set(this.#statements.referring.all());
       this.#requests = new RequestIndex(this.#statements.requests.iterate());
@@ -296,12 +305,12 @@ function beginOf(database: Connection): (work: () => unknown) => unknown {
 function toJournalRow(row: JournalColumns): JournalRow {
   const common = { index: row.idx, requestId: row.request_id };
   if (row.type === 'refused')
-    return { ...common, type: row.type, ...(JSON.parse(row.refusal ?? '{}') as { code: string; message: string }) };
+    return { ...common, type: row.type, ...parse<{ code: string; message: string }>(row.refusal ?? '') };
   return {
     ...common,
     type: row.type,
     previousIndex: row.previous_index ?? 0,
-    entity: parseEntity(row.entity ?? 'null'),
+    entity: parseEntity(row.entity ?? ''),
     by: row.asked_by ?? '',
   };
 }

@@ -136,7 +136,9 @@ export function raftStoreContract(test: TestFn, name: string, makeSetting: () =>
 
   test(title('compaction drops the oldest entries and remembers the term where the log begins'), (t) => {
     const setting = makeSetting();
-    setting.store().persist({ entries: [...entriesFrom(1, 4, 1), ...entriesFrom(5, 9, 2)], hardState: hardState(2, '', 9) });
+    setting
+      .store()
+      .persist({ entries: [...entriesFrom(1, 4, 1), ...entriesFrom(5, 9, 2)], hardState: hardState(2, '', 9) });
     setting.compact(5);
     for (const store of [setting.store(), setting.reopen()]) {
       t.is(store.firstIndex(), 6);
@@ -184,7 +186,11 @@ export function raftStoreContract(test: TestFn, name: string, makeSetting: () =>
     const store = setting.reopen();
     t.deepEqual(store.entries(1, 4, bytesMax), entriesFrom(1, 3, 1));
     t.deepEqual(store.entries(5, 10, bytesMax), entriesFrom(5, 9, 1));
-    for (const read of [() => store.entries(1, 10, bytesMax), () => store.entries(4, 5, bytesMax), () => store.term(4)]) {
+    for (const read of [
+      () => store.entries(1, 10, bytesMax),
+      () => store.entries(4, 5, bytesMax),
+      () => store.term(4),
+    ]) {
       const error = t.throws(read, { instanceOf: QuorateError, code: 'damaged' });
       t.deepEqual(error?.details, { index: 4 });
     }

@@ -1,11 +1,11 @@
+import { join } from 'node:path';
 import test from 'ava';
 import Database from 'better-sqlite3';
-import { join } from 'node:path';
-import type { CompactionPoint } from '../../node/storage/types.js';
 import { blankRaftDisk, MemoryRaftStore } from '../../node/storage/memory-raft-store.js';
 import { SqliteRaftStore } from '../../node/storage/raft-store.js';
+import type { CompactionPoint } from '../../node/storage/types.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { bytesMax, entriesFrom, raftStoreContract, type RaftStoreSetting } from './raft-store-contract.js';
+import { bytesMax, entriesFrom, type RaftStoreSetting, raftStoreContract } from './raft-store-contract.js';
 
 const timeline = { id: 't', epoch: 1 };
 const target = (index: number): CompactionPoint => ({ index, term: 0, timeline });
