@@ -17,10 +17,17 @@ export async function runRouterAgent(config: RouterAgentConfig): Promise<void> {
   const { log, signal, onClient, ...options } = config;
   const client = await connectRouter({ ...options, log });
   client.on('change', ({ type, entity, position, source }) =>
-    log('info', `${entity.kind} ${entity.name} ${type}`, { id: entity.id, version: entity.version, index: position.index, epoch: position.timeline.epoch, source }),
+    log('info', `${entity.kind} ${entity.name} ${type}`, {
+      id: entity.id,
+      version: entity.version,
+      index: position.index,
+      epoch: position.timeline.epoch,
+      source,
+    }),
   );
   client.on('phase', (phase) => {
-    if (phase === 'live') log('info', `the model has ${client.model.size} entities`, { index: client.model.position?.index });
+    if (phase === 'live')
+      log('info', `the model has ${client.model.size} entities`, { index: client.model.position?.index });
   });
   onClient?.(client);
   await new Promise<void>((resolve) => {

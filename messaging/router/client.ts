@@ -5,18 +5,39 @@ import { QuorateError, toQuorateError, validate } from '../errors.js';
 import { identifierSchema } from '../identifiers.js';
 import type { IndexType } from '../position.js';
 import { protocolVersion, supportedVersions, type VersionRange, versionRangeSchema } from '../protocol.js';
-import { type EndpointList, helloReplySchema, routerAlertReplySchema, type SyncRequest, syncReplySchema } from '../schemas/router.js';
+import {
+  type EndpointList,
+  helloReplySchema,
+  routerAlertReplySchema,
+  type SyncRequest,
+  syncReplySchema,
+} from '../schemas/router.js';
 import { ChangeQueue } from './change-queue.js';
-import { realClock, type RouterClock } from './clock.js';
+import { type RouterClock, realClock } from './clock.js';
 import { Emitter } from './emitter.js';
 import { endpointFileName, readEndpointFile, writeEndpointFile } from './endpoint-file.js';
 import { serversOf } from './endpoints.js';
 import { routerLimits as limits } from './limits.js';
 import { RouterLink } from './link.js';
 import { type ModelView, type RouterChange, RouterModel } from './model-view.js';
-import { initialState, phaseOf, reduce, type RouterAlarm, type RouterCounter, type RouterEffect, type RouterInput, type RouterPhase, type RouterState, type RouterTimer } from './router-state.js';
+import {
+  initialState,
+  phaseOf,
+  type RouterAlarm,
+  type RouterCounter,
+  type RouterEffect,
+  type RouterInput,
+  type RouterPhase,
+  type RouterState,
+  type RouterTimer,
+  reduce,
+} from './router-state.js';
 
-export type RouterLog = (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void;
+export type RouterLog = (
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
 
 export interface RouterOptions {
   /** Name of the cluster whose controllers the router belongs to. */
@@ -91,9 +112,15 @@ export async function connectRouter(options: RouterOptions): Promise<RouterClien
 function checkOptions(options: RouterOptions): void {
   validate(identifierSchema, options.id, 'invalid-config', 'the id of the router');
   validate(identifierSchema, options.cluster, 'invalid-config', 'the name of the cluster');
-  validate(versionRangeSchema, options.protocol ?? supportedVersions, 'invalid-config', 'the range of protocol versions');
+  validate(
+    versionRangeSchema,
+    options.protocol ?? supportedVersions,
+    'invalid-config',
+    'the range of protocol versions',
+  );
   if (options.servers.length === 0) throw new QuorateError('invalid-config', 'no NATS server is given');
-  if ((options.version ?? '').length > 64) throw new QuorateError('invalid-config', 'the version has more than 64 characters');
+  if ((options.version ?? '').length > 64)
+    throw new QuorateError('invalid-config', 'the version has more than 64 characters');
 }
 
 class NatsRouterClient implements RouterClient {
@@ -118,7 +145,9 @@ class NatsRouterClient implements RouterClient {
       this.#counters.handlerErrors += 1;
       this.#log('error', 'a handler of the application failed', { error: toQuorateError(error).message });
     });
-    this.#file = new EndpointFileWriter(path, (error) => this.#dispatch({ input: 'endpoints-unsaved', reason: toQuorateError(error).message }));
+    this.#file = new EndpointFileWriter(path, (error) =>
+      this.#dispatch({ input: 'endpoints-unsaved', reason: toQuorateError(error).message }),
+    );
     this.#state = initialState({
       cluster: options.cluster,
       router: options.id,
@@ -144,6 +173,7 @@ class NatsRouterClient implements RouterClient {
         endpoints: (list) => this.#dispatch({ input: 'endpoints', list }),
         direct: (direct) => this.#dispatch({ input: 'direct', direct }),
         undecodable: () => this.#count('undecodable'),
+        failed: (error) => this.#log('error', 'a message could not be handled', { error: error.message }),
       },
     });
   }
@@ -192,7 +222,9 @@ class NatsRouterClient implements RouterClient {
       });
       const cancel = this.#clock.after(timeoutMs, () => {
         stop();
-        reject(new QuorateError('timeout', `the router ${this.id} is ${this.phase} and not live after ${timeoutMs} ms`));
+        reject(
+          new QuorateError('timeout', `the router ${this.id} is ${this.phase} and not live after ${timeoutMs} ms`),
+        );
       });
     });
   }
@@ -237,12 +269,14 @@ class NatsRouterClient implements RouterClient {
     if (this.#closing !== null) return;
     switch (effect.effect) {
       case 'apply':
-        return this.#tell(this.#model.apply(effect.change, effect.source));
+        this.#tell(this.#model.apply(effect.change, effect.source));
+        return;
       case 'replace':
         for (const change of this.#model.replace(effect.entities, effect.position)) this.#tell(change);
         return;
       case 'advance':
-        return this.#model.advance(effect.position);
+        this.#model.advance(effect.position);
+        return;
       case 'ask':
         return void this.#ask(effect.request, effect.want, effect.controller);
       case 'hello':
@@ -254,27 +288,41 @@ class NatsRouterClient implements RouterClient {
           .request('alert', effect.alert, routerAlertReplySchema, limits.alertTimeoutMs)
           .then((reply) => this.#dispatch({ input: 'alert-answered', id: effect.alert.id, taken: reply !== null }));
       case 'heartbeat':
-        return this.#link.publish('heartbeat', { ...effect.heartbeat, counters: this.#counters });
+        this.#link.publish('heartbeat', { ...effect.heartbeat, counters: this.#counters });
+        return;
       case 'timer':
-        return this.#startTimer(effect.timer, effect.minMs + (effect.maxMs - effect.minMs) * this.#clock.random());
+        this.#startTimer(effect.timer, effect.minMs + (effect.maxMs - effect.minMs) * this.#clock.random());
+        return;
       case 'save-endpoints':
         this.#file.write(effect.list);
         this.#log('info', 'list of controllers', { controllers: effect.list.controllers.map((each) => each.id) });
-        return this.#emitter.emit('endpoints', effect.list);
+        this.#emitter.emit('endpoints', effect.list);
+        return;
       case 'alarm':
-        this.#log(effect.alarm.severity === 'warning' ? 'warn' : effect.alarm.severity, effect.alarm.message, { code: effect.alarm.code });
-        return this.#emitter.emit('alarm', effect.alarm);
+        this.#log(effect.alarm.severity === 'warning' ? 'warn' : effect.alarm.severity, effect.alarm.message, {
+          code: effect.alarm.code,
+        });
+        this.#emitter.emit('alarm', effect.alarm);
+        return;
       case 'phase':
         this.#log('info', effect.phase);
-        return this.#emitter.emit('phase', effect.phase);
+        this.#emitter.emit('phase', effect.phase);
+        return;
       case 'count':
-        return this.#count(effect.counter);
+        this.#count(effect.counter);
+        return;
     }
   }
 
   async #ask(request: number, want: SyncRequest['want'], controller: string | null): Promise<void> {
     const body: SyncRequest = { v: protocolVersion, router: this.id, want };
-    const reply = await this.#link.request('sync', body, syncReplySchema, limits.syncTimeoutMs, controller ?? undefined);
+    const reply = await this.#link.request(
+      'sync',
+      body,
+      syncReplySchema,
+      limits.syncTimeoutMs,
+      controller ?? undefined,
+    );
     this.#dispatch({ input: 'sync-answered', request, outcome: reply ?? { what: 'failed' } });
   }
 

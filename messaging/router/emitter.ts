@@ -9,8 +9,8 @@ export class Emitter<Events extends Record<string, unknown>> {
 
   /** Returns how to stop. */
   on<Name extends keyof Events>(name: Name, handler: (value: Events[Name]) => void): () => void {
-    let handlers = this.#handlers.get(name);
-    if (handlers === undefined) this.#handlers.set(name, (handlers = new Set()));
+    const handlers = this.#handlers.get(name) ?? new Set();
+    this.#handlers.set(name, handlers);
     handlers.add(handler);
     return () => handlers.delete(handler);
   }

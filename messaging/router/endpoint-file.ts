@@ -32,7 +32,8 @@ export async function readEndpointFile(path: string, cluster: string): Promise<E
   if (text.trim() === '') return { found: 'empty', sentence: `the file ${path} is empty` };
   const file = fileSchema.safeParse(parse(text));
   if (!file.success) return { found: 'damaged', sentence: `the file ${path} is not understood` };
-  if (file.data.sha256 !== checksum(file.data.list)) return { found: 'damaged', sentence: `the file ${path} does not have the checksum that it names` };
+  if (file.data.sha256 !== checksum(file.data.list))
+    return { found: 'damaged', sentence: `the file ${path} does not have the checksum that it names` };
   const decision = decideEndpoints(null, file.data.list, cluster);
   if (decision.decision === 'accept') return { found: 'list', list: decision.list };
   const why = decision.decision === 'refuse' ? decision.sentence : 'nothing is in it';
@@ -70,7 +71,9 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 function checksum(list: unknown): string {
-  return createHash('sha256').update(JSON.stringify(list) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify(list) ?? '')
+    .digest('hex');
 }
 
 function parse(text: string): unknown {

@@ -47,11 +47,16 @@ export function decideEndpoints(held: EndpointList | null, incoming: unknown, cl
   const loose = looseListSchema.safeParse(incoming);
   if (!loose.success) {
     const issue = loose.error.issues[0];
-    return refuse('undecodable', `it is not understood: ${issue?.path.map(String).join('.') || 'the whole'}: ${issue?.message ?? 'invalid'}`);
+    return refuse(
+      'undecodable',
+      `it is not understood: ${issue?.path.map(String).join('.') || 'the whole'}: ${issue?.message ?? 'invalid'}`,
+    );
   }
   const { v, controllers, position } = loose.data;
-  if (v < supportedVersions.min || v > supportedVersions.max) return refuse('unsupported-version', `it has version ${v}`);
-  if (loose.data.cluster !== cluster) return refuse('other-cluster', `it is of the cluster ${loose.data.cluster}, not ${cluster}`);
+  if (v < supportedVersions.min || v > supportedVersions.max)
+    return refuse('unsupported-version', `it has version ${v}`);
+  if (loose.data.cluster !== cluster)
+    return refuse('other-cluster', `it is of the cluster ${loose.data.cluster}, not ${cluster}`);
   const broken = brokenEntry(controllers);
   if (broken !== null) return broken;
   const strict = endpointListSchema.safeParse(incoming);
@@ -61,13 +66,16 @@ export function decideEndpoints(held: EndpointList | null, incoming: unknown, cl
   return held === null ? { decision: 'accept', list } : compare(held, list, formatPosition(position));
 }
 
-function brokenEntry(controllers: readonly { readonly id: string; readonly addresses: readonly string[] }[]): EndpointDecision | null {
+function brokenEntry(
+  controllers: readonly { readonly id: string; readonly addresses: readonly string[] }[],
+): EndpointDecision | null {
   if (controllers.length === 0) return refuse('empty', 'it names no controller');
   const seen = new Set<string>();
   for (const { id, addresses } of controllers) {
     if (seen.has(id)) return refuse('duplicate', `it names the controller ${id} twice`);
     seen.add(id);
-    if (addresses.every((address) => address.trim() === '')) return refuse('no-address', `it gives no address for the controller ${id}`);
+    if (addresses.every((address) => address.trim() === ''))
+      return refuse('no-address', `it gives no address for the controller ${id}`);
     const bad = addresses.find((address) => !addressPattern.test(address));
     if (bad !== undefined) return refuse('bad-address', `${JSON.stringify(bad)} of the controller ${id} is no address`);
   }
@@ -76,13 +84,22 @@ function brokenEntry(controllers: readonly { readonly id: string; readonly addre
 
 function compare(held: EndpointList, list: EndpointList, at: string): EndpointDecision {
   if (held.clusterId !== list.clusterId) {
-    return refuse('other-cluster', `its cluster id is ${list.clusterId}, and the list that is held is of ${held.clusterId}`);
+    return refuse(
+      'other-cluster',
+      `its cluster id is ${list.clusterId}, and the list that is held is of ${held.clusterId}`,
+    );
   }
   switch (relateTimelines(held.position.timeline, list.position.timeline)) {
     case 'older':
-      return refuse('lower-epoch', `it is of epoch ${list.position.timeline.epoch}, and the one that is held is of epoch ${held.position.timeline.epoch}`);
+      return refuse(
+        'lower-epoch',
+        `it is of epoch ${list.position.timeline.epoch}, and the one that is held is of epoch ${held.position.timeline.epoch}`,
+      );
     case 'conflict':
-      return refuse('timeline-conflict', `its timeline ${list.position.timeline.id} claims the epoch of the timeline ${held.position.timeline.id}`);
+      return refuse(
+        'timeline-conflict',
+        `its timeline ${list.position.timeline.id} claims the epoch of the timeline ${held.position.timeline.id}`,
+      );
     case 'newer':
       return { decision: 'accept', list };
     case 'same':
@@ -106,6 +123,8 @@ export function asEndpointList(list: z.infer<typeof endpointListSchema>): Endpoi
 
 /** Addresses of NATS servers to try: those learned, then those configured, each once. */
 export function serversOf(list: EndpointList | null, configured: readonly string[]): readonly string[] {
-  const learned = (list?.controllers ?? []).flatMap((each: Endpoint) => each.addresses).filter((address) => address.trim() !== '');
+  const learned = (list?.controllers ?? [])
+    .flatMap((each: Endpoint) => each.addresses)
+    .filter((address) => address.trim() !== '');
   return [...new Set([...learned, ...configured])];
 }

@@ -64,7 +64,12 @@ export type FollowCounter =
   | 'badReplies';
 
 export type FollowEffect =
-  | { readonly effect: 'ask'; readonly request: number; readonly want: SyncRequest['want']; readonly controller: string | null }
+  | {
+      readonly effect: 'ask';
+      readonly request: number;
+      readonly want: SyncRequest['want'];
+      readonly controller: string | null;
+    }
   | { readonly effect: 'timer'; readonly timer: 'sync'; readonly minMs: number; readonly maxMs: number }
   | { readonly effect: 'apply'; readonly change: ModelChange; readonly source: 'event' | 'sync' }
   /** The model stands further on, and nothing of it changed on the way. */
@@ -123,13 +128,19 @@ export function onChange(follow: Follow, change: ModelChange, out: FollowEffects
  * A controller said, at hello, where it stands. `refused` where it belongs to a history that the router has left behind or
  * does not believe; then nothing changed.
  */
-export function onControllerPosition(follow: Follow, position: Position, out: FollowEffects): { readonly follow: Follow; readonly refused: 'stale' | 'conflict' | null } {
+export function onControllerPosition(
+  follow: Follow,
+  position: Position,
+  out: FollowEffects,
+): { readonly follow: Follow; readonly refused: 'stale' | 'conflict' | null } {
   const known = historyOf(follow);
   const timelines = known === null ? 'newer' : relateTimelines(known, position.timeline);
   if (timelines === 'older') return { follow, refused: 'stale' };
-  if (timelines === 'conflict' && known !== null) return { follow: conflict(follow, known, position.timeline, out), refused: 'conflict' };
+  if (timelines === 'conflict' && known !== null)
+    return { follow: conflict(follow, known, position.timeline, out), refused: 'conflict' };
   const { held } = follow;
-  if (held === null || !comparable(held, position)) return { follow: startModel(raise(follow, position), out), refused: null };
+  if (held === null || !comparable(held, position))
+    return { follow: startModel(raise(follow, position), out), refused: null };
   if (position.index > held.index) return { follow: startChanges(raise(follow, position), 0, out), refused: null };
   return { follow, refused: null };
 }
@@ -164,12 +175,18 @@ export function onSyncReply(follow: Follow, request: number, outcome: SyncOutcom
   }
 }
 
-function onChangesReply(follow: Follow, sync: ChangesSync, reply: SyncReply & { what: 'changes' }, out: FollowEffects): Follow {
+function onChangesReply(
+  follow: Follow,
+  sync: ChangesSync,
+  reply: SyncReply & { what: 'changes' },
+  out: FollowEffects,
+): Follow {
   const { held } = follow;
   if (held === null) return beginModel(follow, sync, out);
   const timelines = relateTimelines(held.timeline, reply.position.timeline);
   if (timelines === 'older') return retry(follow, sync, 0, out);
-  if (timelines === 'conflict') return retry(conflict(follow, held.timeline, reply.position.timeline, out), sync, 0, out);
+  if (timelines === 'conflict')
+    return retry(conflict(follow, held.timeline, reply.position.timeline, out), sync, 0, out);
   if (!comparable(held, reply.position)) return beginModel(raise(follow, reply.position), sync, out);
 
   let next = follow;
@@ -217,12 +234,22 @@ function onPage(follow: Follow, sync: ModelSync, reply: SyncReply & { what: 'mod
   }
   const received = [...(sync.pages?.received ?? []), reply.entities];
   const count = (sync.pages?.count ?? 0) + reply.entities.length;
-  if (count > limits.modelEntitiesMax || (reply.cursor !== null && reply.cursor === sync.pages?.cursor)) return badReply(follow, sync, out);
+  if (count > limits.modelEntitiesMax || (reply.cursor !== null && reply.cursor === sync.pages?.cursor))
+    return badReply(follow, sync, out);
   if (reply.cursor !== null) {
-    const pages: Pages = { controller: reply.controller, position: reply.position, cursor: reply.cursor, received, count };
+    const pages: Pages = {
+      controller: reply.controller,
+      position: reply.position,
+      cursor: reply.cursor,
+      received,
+      count,
+    };
     return ask(follow, { ...sync, attempt: 0, olderReplies: 0, pages }, out);
   }
-  const taken = drain(take({ ...raise(follow, reply.position), sync: null }, received.flat(), reply.position, out), out);
+  const taken = drain(
+    take({ ...raise(follow, reply.position), sync: null }, received.flat(), reply.position, out),
+    out,
+  );
   if (reached(taken)) return { ...taken, target: null };
   const within = taken.held !== null && taken.target !== null && comparable(taken.held, taken.target);
   return within ? startChanges(taken, 0, out) : startModel(taken, out);
@@ -292,7 +319,11 @@ function settle(follow: Follow): Follow {
 function reached(follow: Follow): boolean {
   const { held, target } = follow;
   if (held === null) return false;
-  return target === null || (comparable(held, target) && held.index >= target.index) || relateTimelines(held.timeline, target.timeline) === 'older';
+  return (
+    target === null ||
+    (comparable(held, target) && held.index >= target.index) ||
+    relateTimelines(held.timeline, target.timeline) === 'older'
+  );
 }
 
 /** Remembers the furthest position heard of; what was kept of another history has no use any more. */
@@ -347,14 +378,22 @@ function ask(follow: Follow, sync: Sync, out: FollowEffects): Follow {
   if (sync.what === 'changes' && held !== null) {
     out.push({ effect: 'ask', request, want: { what: 'changes', after: held }, controller: null });
   } else if (sync.what === 'model') {
-    out.push({ effect: 'ask', request, want: { what: 'model', cursor: sync.pages?.cursor ?? null }, controller: sync.pages?.controller ?? null });
+    out.push({
+      effect: 'ask',
+      request,
+      want: { what: 'model', cursor: sync.pages?.cursor ?? null },
+      controller: sync.pages?.controller ?? null,
+    });
   }
   return { ...follow, requests: request, sync: { ...sync, request } };
 }
 
 function retry(follow: Follow, sync: Sync, floorMs: number, out: FollowEffects): Follow {
   const waitMs = Math.min(limits.retryWaitMaxMs, limits.retryWaitMinMs * 2 ** sync.attempt);
-  out.push({ effect: 'count', counter: 'syncRetries' }, { effect: 'timer', timer: 'sync', minMs: floorMs + waitMs / 4, maxMs: floorMs + waitMs });
+  out.push(
+    { effect: 'count', counter: 'syncRetries' },
+    { effect: 'timer', timer: 'sync', minMs: floorMs + waitMs / 4, maxMs: floorMs + waitMs },
+  );
   const attempt = Math.min(sync.attempt + 1, 32);
   if (sync.what === 'changes') return { ...follow, sync: { ...sync, request: null, attempt } };
   const lost = sync.pages !== null && attempt >= limits.pageAttemptsMax;

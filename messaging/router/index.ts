@@ -4,9 +4,16 @@
  * directory of its own; it knows nothing of how controllers work, and never throws at the application for what arrives.
  */
 export { type RouterAgentConfig, runRouterAgent } from './agent.js';
-export { connectRouter, type RouterClient, type RouterCounters, type RouterEvents, type RouterLog, type RouterOptions } from './client.js';
+export {
+  connectRouter,
+  type RouterClient,
+  type RouterCounters,
+  type RouterEvents,
+  type RouterLog,
+  type RouterOptions,
+} from './client.js';
 export { type RouterClock, realClock } from './clock.js';
-export { decideEndpoints, type EndpointDecision, type EndpointRule } from './endpoints.js';
 export { endpointFileName } from './endpoint-file.js';
+export { decideEndpoints, type EndpointDecision, type EndpointRule } from './endpoints.js';
 export type { ModelView, RouterChange } from './model-view.js';
 export type { RouterAlarm, RouterPhase } from './router-state.js';

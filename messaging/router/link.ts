@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import { parseJson } from '../api-client.js';
-import { connectNats, type ConnectionOptions, type Msg, type NatsConnection, NatsEvents } from '../connection.js';
+import { type ConnectionOptions, connectNats, type Msg, type NatsConnection, NatsEvents } from '../connection.js';
 import { toQuorateError } from '../errors.js';
 import { entityChangeEventSchema } from '../schemas/events.js';
 import type { ModelChange } from '../schemas/model.js';
@@ -34,6 +34,8 @@ export interface LinkHandlers {
   endpoints(list: unknown): void;
   direct(direct: RouterDirect): void;
   undecodable(subject: string): void;
+  /** An error of ours: a message could not be handled. */
+  failed(error: Error): void;
 }
 
 export class RouterLink {
@@ -66,7 +68,13 @@ export class RouterLink {
   }
 
   /** Null: no answer came, or none that satisfies the schema. */
-  async request<Schema extends z.ZodType>(verb: RouterVerb, body: unknown, schema: Schema, timeoutMs: number, controller?: string): Promise<z.output<Schema> | null> {
+  async request<Schema extends z.ZodType>(
+    verb: RouterVerb,
+    body: unknown,
+    schema: Schema,
+    timeoutMs: number,
+    controller?: string,
+  ): Promise<z.output<Schema> | null> {
     const subject = this.#subjects.routerRequest(this.#options.router, verb, controller);
     const connection = this.#connection;
     if (connection === null) return null;
@@ -92,7 +100,11 @@ export class RouterLink {
     const { handlers, clock, connection: credentials, router, servers } = this.#options;
     this.#serversInUse = servers();
     try {
-      const connection = await connectNats({ ...credentials, servers: this.#serversInUse, name: `quorate-router-${router}` });
+      const connection = await connectNats({
+        ...credentials,
+        servers: this.#serversInUse,
+        name: `quorate-router-${router}`,
+      });
       if (this.#closed) return await connection.close();
       this.#attempt = 0;
       this.#connection = connection;
@@ -128,7 +140,9 @@ export class RouterLink {
       if (connection !== this.#connection) return;
       if (status.type === NatsEvents.Disconnect) {
         this.#down();
-        this.#cancelWait = this.#options.clock.after(limits.reconnectPatienceMs, () => this.#replaceIfOutdated(connection));
+        this.#cancelWait = this.#options.clock.after(limits.reconnectPatienceMs, () =>
+          this.#replaceIfOutdated(connection),
+        );
       } else if (status.type === NatsEvents.Reconnect) {
         this.#cancelWait();
         await this.#up(connection);
@@ -139,8 +153,10 @@ export class RouterLink {
   /** The library goes on with the servers that it was given at first. Where others have been learned since, it starts anew. */
   #replaceIfOutdated(connection: NatsConnection): void {
     const servers = this.#options.servers();
-    const isOutdated = servers.length !== this.#serversInUse.length || servers.some((server) => !this.#serversInUse.includes(server));
-    if (isOutdated && !this.#isUp && !this.#closed && connection === this.#connection) void connection.close().catch(() => {});
+    const isOutdated =
+      servers.length !== this.#serversInUse.length || servers.some((server) => !this.#serversInUse.includes(server));
+    if (isOutdated && !this.#isUp && !this.#closed && connection === this.#connection)
+      void connection.close().catch(() => {});
   }
 
   /** Replaced, or given up by the library (which it does when credentials are refused again and again). */
@@ -157,7 +173,13 @@ export class RouterLink {
     const subscribe = (subject: string, handle: (message: Msg) => void): void => {
       connection.subscribe(subject, {
         callback: (error, message) => {
-          if (error === null && connection === this.#connection) handle(message);
+          if (error !== null || connection !== this.#connection) return;
+          try {
+            handle(message);
+          } catch (failure) {
+            // The library would end the connection.
+            handlers.failed(toQuorateError(failure));
+          }
         },
       });
     };

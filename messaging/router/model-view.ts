@@ -81,15 +81,16 @@ export class RouterModel implements ModelView {
     }
     for (const ofKind of before.values()) {
       for (const entity of ofKind.values()) {
-        if (this.get(entity.kind, entity.id) === undefined) changes.push({ type: 'deleted', entity, position, source: 'model' });
+        if (this.get(entity.kind, entity.id) === undefined)
+          changes.push({ type: 'deleted', entity, position, source: 'model' });
       }
     }
     return changes;
   }
 
   #put(entity: Entity): void {
-    let ofKind = this.#kinds.get(entity.kind);
-    if (ofKind === undefined) this.#kinds.set(entity.kind, (ofKind = new Map()));
+    const ofKind = this.#kinds.get(entity.kind) ?? new Map<string, Entity>();
+    this.#kinds.set(entity.kind, ofKind);
     if (!ofKind.has(entity.id)) this.#size += 1;
     ofKind.set(entity.id, entity);
   }
@@ -104,5 +105,7 @@ export class RouterModel implements ModelView {
 
 /** Versions alone do not tell: another history may have given the same version to other contents. */
 function isSame(one: Entity, other: Entity): boolean {
-  return one.version === other.version && one.updatedAt === other.updatedAt && JSON.stringify(one) === JSON.stringify(other);
+  return (
+    one.version === other.version && one.updatedAt === other.updatedAt && JSON.stringify(one) === JSON.stringify(other)
+  );
 }

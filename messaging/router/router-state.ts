@@ -7,7 +7,14 @@ import { isRetryable, QuorateError, type WireError } from '../errors.js';
 import { type IndexType, relateTimelines, type Timeline } from '../position.js';
 import { protocolVersion, type VersionRange } from '../protocol.js';
 import type { ModelChange } from '../schemas/model.js';
-import type { EndpointList, Heartbeat, HelloReply, HelloRequest, RouterAlert, RouterDirect } from '../schemas/router.js';
+import type {
+  EndpointList,
+  Heartbeat,
+  HelloReply,
+  HelloRequest,
+  RouterAlert,
+  RouterDirect,
+} from '../schemas/router.js';
 import type { EndpointFinding } from './endpoint-file.js';
 import { decideEndpoints, type EndpointRule } from './endpoints.js';
 import * as following from './follow.js';
@@ -35,7 +42,12 @@ export type RouterPhase = 'disconnected' | 'greeting' | 'refused' | 'syncing' | 
 export interface RouterState {
   readonly settings: RouterSettings;
   readonly connected: boolean;
-  readonly hello: { readonly request: number; readonly outstanding: boolean; readonly attempt: number; readonly refusal: WireError | null };
+  readonly hello: {
+    readonly request: number;
+    readonly outstanding: boolean;
+    readonly attempt: number;
+    readonly refusal: WireError | null;
+  };
   /** What was agreed at the last hello since the connection was made. */
   readonly session: Session | null;
   readonly endpoints: EndpointList | null;
@@ -76,13 +88,23 @@ export type RouterInput =
   | { readonly input: 'direct'; readonly direct: RouterDirect }
   | { readonly input: 'timer'; readonly timer: RouterTimer };
 
-export type RouterCounter = following.FollowCounter | 'hellos' | 'hellosRefused' | 'endpointsAccepted' | 'endpointsRefused' | 'alertsDropped' | 'undecodable';
+export type RouterCounter =
+  | following.FollowCounter
+  | 'hellos'
+  | 'hellosRefused'
+  | 'endpointsAccepted'
+  | 'endpointsRefused'
+  | 'alertsDropped'
+  | 'undecodable';
 
 /** What happened that an operator should know, as the application sees it; the same goes to the controllers as an alert. */
 export type RouterAlarm = Omit<RouterAlert, 'v' | 'router'>;
 
 export type RouterEffect =
-  | Exclude<following.FollowEffect, { readonly effect: 'count' } | { readonly effect: 'timer' } | { readonly effect: 'conflict' }>
+  | Exclude<
+      following.FollowEffect,
+      { readonly effect: 'count' } | { readonly effect: 'timer' } | { readonly effect: 'conflict' }
+    >
   | { readonly effect: 'count'; readonly counter: RouterCounter }
   /** Runs the named timer, in place of one that runs already, for a time between the two. */
   | { readonly effect: 'timer'; readonly timer: RouterTimer; readonly minMs: number; readonly maxMs: number }
@@ -119,7 +141,11 @@ export function phaseOf(state: RouterState): RouterPhase {
 }
 
 /** @param nowMs a clock that never goes back, for the windows of alerts */
-export function reduce(before: RouterState, input: RouterInput, nowMs: number): { readonly state: RouterState; readonly effects: readonly RouterEffect[] } {
+export function reduce(
+  before: RouterState,
+  input: RouterInput,
+  nowMs: number,
+): { readonly state: RouterState; readonly effects: readonly RouterEffect[] } {
   const turn: Turn = { state: before, nowMs, out: [] };
   step(turn, input);
   const phase = phaseOf(turn.state);
@@ -130,29 +156,47 @@ export function reduce(before: RouterState, input: RouterInput, nowMs: number): 
 function step(turn: Turn, input: RouterInput): void {
   switch (input.input) {
     case 'start':
-      return onStart(turn, input.finding);
+      onStart(turn, input.finding);
+      return;
     case 'connected':
       turn.state = { ...turn.state, connected: true };
-      return timer(turn, 'hello', 0, limits.helloSpreadMs);
+      timer(turn, 'hello', 0, limits.helloSpreadMs);
+      return;
     case 'disconnected':
-      return onDisconnected(turn);
+      onDisconnected(turn);
+      return;
     case 'hello-answered':
-      return onHelloAnswered(turn, input.request, input.reply);
+      onHelloAnswered(turn, input.request, input.reply);
+      return;
     case 'sync-answered':
-      return follow(turn, (state, out) => following.onSyncReply(state, input.request, input.outcome, out));
+      follow(turn, (state, out) => following.onSyncReply(state, input.request, input.outcome, out));
+      return;
     case 'alert-answered':
-      return onAlertAnswered(turn, input.id, input.taken);
+      onAlertAnswered(turn, input.id, input.taken);
+      return;
     case 'change':
-      return turn.state.hello.refusal === null ? follow(turn, (state, out) => following.onChange(state, input.change, out)) : undefined;
+      // What a controller says that refuses this router need not mean what the router understands.
+      if (turn.state.hello.refusal !== null) return;
+      follow(turn, (state, out) => following.onChange(state, input.change, out));
+      return;
     case 'endpoints':
       takeEndpoints(turn, input.list);
       return;
     case 'endpoints-unsaved':
-      return raise(turn, { code: 'router.endpoints.unsaved', kind: '', severity: 'warning', message: 'the list of controllers could not be written to disk', details: [input.reason] });
+      raise(turn, {
+        code: 'router.endpoints.unsaved',
+        kind: '',
+        severity: 'warning',
+        message: 'the list of controllers could not be written to disk',
+        details: [input.reason],
+      });
+      return;
     case 'direct':
-      return timer(turn, 'hello', 0, limits.helloSpreadMs);
+      timer(turn, 'hello', 0, limits.helloSpreadMs);
+      return;
     case 'timer':
-      return onTimer(turn, input.timer);
+      onTimer(turn, input.timer);
+      return;
   }
 }
 
@@ -160,19 +204,27 @@ function onTimer(turn: Turn, name: RouterTimer): void {
   if (!turn.state.connected) return;
   switch (name) {
     case 'hello':
-      return sayHello(turn);
+      sayHello(turn);
+      return;
     case 'sync':
-      return follow(turn, following.onSyncTimer);
+      follow(turn, following.onSyncTimer);
+      return;
     case 'alert':
-      return sendAlert(turn);
+      sendAlert(turn);
+      return;
     case 'heartbeat':
-      return beat(turn);
+      beat(turn);
+      return;
   }
 }
 
 function onStart(turn: Turn, finding: EndpointFinding): void {
   if (finding.found === 'list') {
-    turn.state = { ...turn.state, endpoints: finding.list, follow: following.initialFollow(finding.list.position.timeline) };
+    turn.state = {
+      ...turn.state,
+      endpoints: finding.list,
+      follow: following.initialFollow(finding.list.position.timeline),
+    };
     return;
   }
   raise(turn, {
@@ -215,30 +267,42 @@ function sayHello(turn: Turn): void {
 }
 
 function onHelloAnswered(turn: Turn, request: number, reply: HelloReply | null): void {
-  const { hello, settings } = turn.state;
+  const { hello } = turn.state;
   if (!hello.outstanding || hello.request !== request) return;
   turn.state = { ...turn.state, hello: { ...hello, outstanding: false } };
-  if (reply === null) return helloAgain(turn);
-  if (!reply.ok) return isRetryable(QuorateError.fromWire(reply.error)) ? helloAgain(turn) : onRefused(turn, reply.error);
-  if (reply.protocolVersion < settings.protocol.min || reply.protocolVersion > settings.protocol.max) {
-    return onRefused(turn, new QuorateError('unsupported-version', `the controller ${reply.controller} speaks version ${reply.protocolVersion}`).toWire());
-  }
-  // A controller of another cluster or history is not believed in anything.
+  if (reply === null) helloAgain(turn);
+  else if (reply.ok) onWelcome(turn, reply);
+  else if (isRetryable(QuorateError.fromWire(reply.error))) helloAgain(turn);
+  else onRefused(turn, reply.error);
+}
+
+type Welcome = HelloReply & { readonly ok: true };
+
+function onWelcome(turn: Turn, reply: Welcome): void {
+  const { protocol } = turn.state.settings;
+  if (reply.protocolVersion < protocol.min || reply.protocolVersion > protocol.max) {
+    const message = `the controller ${reply.controller} speaks version ${reply.protocolVersion}`;
+    onRefused(turn, new QuorateError('unsupported-version', message).toWire());
+  } else if (isOfStranger(turn, reply)) helloAgain(turn);
+  else onAccepted(turn, reply);
+}
+
+/** A controller of another cluster or history is not believed in anything. */
+function isOfStranger(turn: Turn, reply: Welcome): boolean {
   const refused = takeEndpoints(turn, reply.endpoints);
-  if (refused !== null && rulesOfStrangers.has(refused)) return helloAgain(turn);
-  let stranger = false;
+  if (refused !== null && rulesOfStrangers.has(refused)) return true;
+  let isStranger = false;
   follow(turn, (state, out) => {
     const decided = following.onControllerPosition(state, reply.position, out);
-    stranger = decided.refused !== null;
+    isStranger = decided.refused !== null;
     return decided.follow;
   });
-  if (stranger) return helloAgain(turn);
-  onAccepted(turn, reply);
+  return isStranger;
 }
 
 const rulesOfStrangers: ReadonlySet<EndpointRule> = new Set(['other-cluster', 'timeline-conflict', 'lower-epoch']);
 
-function onAccepted(turn: Turn, reply: HelloReply & { readonly ok: true }): void {
+function onAccepted(turn: Turn, reply: Welcome): void {
   const isFirst = turn.state.session === null;
   const heartbeatMs = Math.min(limits.heartbeatMaxMs, Math.max(limits.heartbeatMinMs, reply.heartbeatMs));
   const session: Session = { controller: reply.controller, protocolVersion: reply.protocolVersion, heartbeatMs };
@@ -251,8 +315,19 @@ function onAccepted(turn: Turn, reply: HelloReply & { readonly ok: true }): void
 
 function onRefused(turn: Turn, error: WireError): void {
   turn.out.push({ effect: 'count', counter: 'hellosRefused' });
-  turn.state = { ...turn.state, session: null, hello: { ...turn.state.hello, refusal: error }, follow: following.pause(turn.state.follow) };
-  raise(turn, { code: 'router.hello.refused', kind: error.code, severity: 'error', message: `the controllers refuse this router: ${error.message}`, details: [error.remedy] });
+  turn.state = {
+    ...turn.state,
+    session: null,
+    hello: { ...turn.state.hello, refusal: error },
+    follow: following.pause(turn.state.follow),
+  };
+  raise(turn, {
+    code: 'router.hello.refused',
+    kind: error.code,
+    severity: 'error',
+    message: `the controllers refuse this router: ${error.message}`,
+    details: [error.remedy],
+  });
   timer(turn, 'hello', limits.refusedRetryMs / 2, limits.refusedRetryMs);
 }
 
@@ -300,9 +375,16 @@ function takeEndpoints(turn: Turn, incoming: unknown): EndpointRule | null {
       });
       return decision.rule;
     case 'accept':
-      turn.out.push({ effect: 'count', counter: 'endpointsAccepted' }, { effect: 'save-endpoints', list: decision.list });
+      turn.out.push(
+        { effect: 'count', counter: 'endpointsAccepted' },
+        { effect: 'save-endpoints', list: decision.list },
+      );
       onNewHistory(turn, decision.list.position.timeline);
-      turn.state = { ...state, endpoints: decision.list, follow: { ...state.follow, anchor: decision.list.position.timeline } };
+      turn.state = {
+        ...state,
+        endpoints: decision.list,
+        follow: { ...state.follow, anchor: decision.list.position.timeline },
+      };
       return null;
   }
 }
@@ -310,7 +392,8 @@ function takeEndpoints(turn: Turn, incoming: unknown): EndpointRule | null {
 /** A list of a newer history says that the model has one too. */
 function onNewHistory(turn: Turn, timeline: Timeline): void {
   const { held } = turn.state.follow;
-  if (held !== null && relateTimelines(held.timeline, timeline) === 'newer' && !turn.state.hello.outstanding) timer(turn, 'hello', 0, limits.helloSpreadMs);
+  if (held !== null && relateTimelines(held.timeline, timeline) === 'newer' && !turn.state.hello.outstanding)
+    timer(turn, 'hello', 0, limits.helloSpreadMs);
 }
 
 // ---- following the model
@@ -361,7 +444,10 @@ function raise(turn: Turn, { kind, ...given }: NewAlarm): void {
   const isFull = alerts.pending.length >= limits.alertsPendingMax;
   if (isFull) turn.out.push({ effect: 'count', counter: 'alertsDropped' });
   const pending = [...(isFull ? alerts.pending.slice(1) : alerts.pending), alert];
-  turn.state = { ...turn.state, alerts: { ...alerts, raised, raisedAt: { ...alerts.raisedAt, [key]: turn.nowMs }, pending } };
+  turn.state = {
+    ...turn.state,
+    alerts: { ...alerts, raised, raisedAt: { ...alerts.raisedAt, [key]: turn.nowMs }, pending },
+  };
   turn.out.push({ effect: 'alarm', alarm });
   sendAlert(turn);
 }
@@ -379,8 +465,12 @@ function onAlertAnswered(turn: Turn, id: string, taken: boolean): void {
   const { alerts } = turn.state;
   if (!alerts.outstanding) return;
   if (taken) {
-    turn.state = { ...turn.state, alerts: { ...alerts, outstanding: false, attempt: 0, pending: alerts.pending.filter((each) => each.id !== id) } };
-    return sendAlert(turn);
+    turn.state = {
+      ...turn.state,
+      alerts: { ...alerts, outstanding: false, attempt: 0, pending: alerts.pending.filter((each) => each.id !== id) },
+    };
+    sendAlert(turn);
+    return;
   }
   const waitMs = Math.min(limits.retryWaitMaxMs, limits.retryWaitMinMs * 2 ** alerts.attempt);
   turn.state = { ...turn.state, alerts: { ...alerts, outstanding: false, attempt: Math.min(alerts.attempt + 1, 32) } };

@@ -1,8 +1,8 @@
 /** What routers and controllers say to each other. Every message is JSON and carries the protocol version `v`. */
 import { z } from 'zod';
+import { wireErrorSchema } from '../errors.js';
 import { identifierSchema } from '../identifiers.js';
 import { positionSchema } from '../position.js';
-import { wireErrorSchema } from '../errors.js';
 import { versionRangeSchema } from '../protocol.js';
 import { entitySchema, modelChangeSchema } from './model.js';
 
@@ -31,7 +31,9 @@ export const endpointListSchema = z.object({
     .max(controllersMax)
     .refine((list) => new Set(list.map((each) => each.id)).size === list.length, { error: 'names a controller twice' }),
 });
-export type EndpointList = z.infer<typeof endpointListSchema> & { readonly controllers: readonly [Endpoint, ...Endpoint[]] };
+export type EndpointList = z.infer<typeof endpointListSchema> & {
+  readonly controllers: readonly [Endpoint, ...Endpoint[]];
+};
 
 export const helloRequestSchema = z.object({
   router: identifierSchema,

@@ -15,10 +15,19 @@ export interface EndpointSource {
 /** Null where there is no member with an address: then no list is sent at all. */
 export function makeEndpointList(source: EndpointSource): EndpointList | null {
   const usable = source.members
-    .map((member) => ({ ...member, addresses: [...new Set(member.addresses.filter((address) => address.trim() !== ''))] }))
+    .map((member) => ({
+      ...member,
+      addresses: [...new Set(member.addresses.filter((address) => address.trim() !== ''))],
+    }))
     .filter((member) => member.addresses.length > 0)
     .sort((one, other) => (one.id < other.id ? -1 : 1));
   const [first, ...rest] = usable;
   if (first === undefined) return null;
-  return { v: protocolVersion, cluster: source.cluster, clusterId: source.clusterId, position: source.position, controllers: [first, ...rest] };
+  return {
+    v: protocolVersion,
+    cluster: source.cluster,
+    clusterId: source.clusterId,
+    position: source.position,
+    controllers: [first, ...rest],
+  };
 }

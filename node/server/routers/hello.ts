@@ -18,12 +18,18 @@ export function refusalOf(hello: HelloRequest, facts: HelloFacts): WireError | n
   const ours = facts.protocol ?? supportedVersions;
   if (agreeVersion(ours, hello.protocol) === null) {
     const { min, max } = hello.protocol;
-    return new QuorateError('unsupported-version', `the router speaks versions ${min} to ${max} and the controllers ${ours.min} to ${ours.max}`, {
-      remedy: max < ours.min ? 'Upgrade the router.' : 'Upgrade the controllers.',
-    }).toWire();
+    return new QuorateError(
+      'unsupported-version',
+      `the router speaks versions ${min} to ${max} and the controllers ${ours.min} to ${ours.max}`,
+      {
+        remedy: max < ours.min ? 'Upgrade the router.' : 'Upgrade the controllers.',
+      },
+    ).toWire();
   }
   if (facts.position !== null && !hello.indexTypes.includes(facts.position.indexType)) {
-    return new QuorateError('hello-refused', `the router does not understand ${facts.position.indexType} indexes`, { remedy: 'Upgrade the router.' }).toWire();
+    return new QuorateError('hello-refused', `the router does not understand ${facts.position.indexType} indexes`, {
+      remedy: 'Upgrade the router.',
+    }).toWire();
   }
   return null;
 }
@@ -33,7 +39,11 @@ export function answerHello(hello: HelloRequest, facts: HelloFacts): HelloReply 
   if (refusal !== null) return { v: protocolVersion, ok: false, error: refusal };
   const agreed = agreeVersion(facts.protocol ?? supportedVersions, hello.protocol);
   if (facts.position === null || facts.endpoints === null || agreed === null) {
-    return { v: protocolVersion, ok: false, error: new QuorateError('behind', 'this controller is not a member with a model yet').toWire() };
+    return {
+      v: protocolVersion,
+      ok: false,
+      error: new QuorateError('behind', 'this controller is not a member with a model yet').toWire(),
+    };
   }
   return {
     v: protocolVersion,

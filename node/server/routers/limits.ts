@@ -29,3 +29,5 @@ export const serviceLimits = {
   /** Alerts remembered, to tell one that was sent again. */
   alertsRememberedMax: 4_096,
 } as const;
+
+export type ServiceLimits = { readonly [Name in keyof typeof serviceLimits]: number };

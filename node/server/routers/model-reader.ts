@@ -1,6 +1,7 @@
 /** What the answers to routers need to read of the model, and the reader over the controller's own store. */
 import type { Position } from '../../../messaging/position.js';
 import type { Entity, ModelChange } from '../../../messaging/schemas/model.js';
+import type { ModelMeta, ModelStore } from '../../model/store.js';
 
 export interface RouterModelReader {
   /**
@@ -16,4 +17,32 @@ export interface RouterModelReader {
   kinds(): readonly string[];
   /** Entities of a kind with ids after this one, in the order of the ids. */
   entities(kind: string, after: string | undefined, limit: number): readonly Entity[];
+}
+
+/** The reader over a controller's own model. */
+export function readerOf(store: ModelStore): RouterModelReader {
+  const positionAt = (meta: ModelMeta, index: number): Position => ({ ...meta.position, index });
+  return {
+    position() {
+      const meta = store.meta();
+      return meta === undefined ? null : positionAt(meta, meta.lastChangeIndex);
+    },
+    changesAfter(index, limit) {
+      const meta = store.meta();
+      if (meta === undefined) return 'snapshot-required';
+      const rows = store.changesAfter(index, limit);
+      const [first] = rows;
+      // Whether rows were pruned is seen by what the first one follows, and where there is none, by the last change there was.
+      const reachesBack = first === undefined ? meta.lastChangeIndex <= index : first.previousIndex <= index;
+      if (!reachesBack) return 'snapshot-required';
+      return rows.map(({ index: at, previousIndex, type, entity }) => ({
+        position: positionAt(meta, at),
+        previousIndex,
+        type,
+        entity,
+      }));
+    },
+    kinds: () => Object.keys(store.countsByKind()),
+    entities: (kind, after, limit) => store.list(kind, { after, limit }),
+  };
 }

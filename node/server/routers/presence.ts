@@ -50,6 +50,8 @@ export interface Standing {
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #routers = new Map<string, Seen>();
+  /** Those for whom what is seen differs from what is published. */
+  readonly #differing = new Set<Seen>();
   #tickedAt: number | null = null;
 
   constructor(options: PresenceOptions) {
@@ -70,8 +72,15 @@ export class Presence {
   hello(hello: HelloRequest, refused: WireError | null, nowMs: number): void {
     const seen = this.#hear(hello.router, nowMs, false);
     if (seen === null) return;
-    Object.assign(seen, { incarnation: hello.incarnation, version: hello.version, position: hello.position, refused, left: false });
+    Object.assign(seen, {
+      incarnation: hello.incarnation,
+      version: hello.version,
+      position: hello.position,
+      refused,
+      left: false,
+    });
     seen.online = refused === null;
+    this.#compare(seen);
   }
 
   /** Returns why the router should say hello again, or null: it misses something and seems not to know. */
@@ -93,6 +102,7 @@ export class Presence {
       counters: heartbeat.counters,
       expected: standing,
     });
+    this.#compare(seen);
     if (isLeaving) return null;
     if (isBehind(heartbeat.position, expected.model)) return 'the model has changed since';
     return isBehind(heartbeat.endpoints, expected.endpoints) ? 'the list of controllers has changed since' : null;
@@ -101,7 +111,9 @@ export class Presence {
   /** The leader published this (or this member itself did). */
   published(router: string, online: boolean): void {
     const seen = this.#routers.get(router);
-    if (seen !== undefined) seen.published = online;
+    if (seen === undefined) return;
+    seen.published = online;
+    this.#compare(seen);
   }
 
   /**
@@ -119,18 +131,19 @@ export class Presence {
     this.#tickedAt = nowMs;
     if (pausedMs > heartbeatMs * 2) this.listenAgain(nowMs);
     for (const seen of this.#routers.values()) {
-      if (seen.online && nowMs - seen.heardAt > heartbeatMs * heartbeatsMissedMax) seen.online = false;
+      if (!seen.online || nowMs - seen.heardAt <= heartbeatMs * heartbeatsMissedMax) continue;
+      seen.online = false;
+      this.#compare(seen);
     }
   }
 
   /** What the leader has to publish now; say `published` of each when it has been. */
   unpublished(nowMs: number): readonly Transition[] {
-    const transitions: Transition[] = [];
-    for (const seen of this.#routers.values()) {
-      if (seen.online && seen.published !== true) transitions.push({ router: seen.id, online: true, message: `router ${seen.id} is online` });
-      if (!seen.online && seen.published === true) transitions.push({ router: seen.id, online: false, message: awaySentence(seen, nowMs) });
-    }
-    return transitions;
+    return [...this.#differing].map((seen) => ({
+      router: seen.id,
+      online: seen.online,
+      message: seen.online ? `router ${seen.id} is online` : awaySentence(seen, nowMs),
+    }));
   }
 
   view(standing: Standing, nowMs: number): readonly RouterView[] {
@@ -180,6 +193,12 @@ export class Presence {
     };
     this.#routers.set(id, seen);
     return seen;
+  }
+
+  /** Away and never said to be here is no difference. */
+  #compare(seen: Seen): void {
+    if (seen.online === (seen.published === true)) this.#differing.delete(seen);
+    else this.#differing.add(seen);
   }
 
   #forgetOne(): boolean {

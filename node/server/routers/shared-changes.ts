@@ -2,13 +2,13 @@
 import { QuorateError } from '../../../messaging/errors.js';
 import { type Position, relateTimelines } from '../../../messaging/position.js';
 import { protocolVersion } from '../../../messaging/protocol.js';
-import { serviceLimits as limits } from './limits.js';
+import { serviceLimits as limits, type ServiceLimits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
 
 export interface SharedChangesOptions {
   readonly reader: RouterModelReader;
   readonly controller: string;
-  readonly limits?: Partial<Pick<typeof limits, 'replyBytesMax' | 'changesMax' | 'changesKeptMax'>>;
+  readonly limits?: Partial<Pick<ServiceLimits, 'replyBytesMax' | 'changesMax' | 'changesKeptMax'>>;
 }
 
 export class SharedChanges {
@@ -53,7 +53,13 @@ export class SharedChanges {
       last = change.position.index;
     }
     const more = texts.length > 0 && last < position.index;
-    const head = JSON.stringify({ v: protocolVersion, what: 'changes', controller: this.#options.controller, position, more }).slice(0, -1);
+    const head = JSON.stringify({
+      v: protocolVersion,
+      what: 'changes',
+      controller: this.#options.controller,
+      position,
+      more,
+    }).slice(0, -1);
     return Buffer.from(`${head},"changes":[${texts.join(',')}]}`);
   }
 }
@@ -63,12 +69,16 @@ function checkReachable(after: Position, position: Position): void {
     case 'older':
       throw new QuorateError('behind', 'this controller stands in an older history');
     case 'conflict':
-      throw new QuorateError('timeline-conflict', `epoch ${after.timeline.epoch} is that of the timeline ${position.timeline.id} here, not of ${after.timeline.id}`);
+      throw new QuorateError(
+        'timeline-conflict',
+        `epoch ${after.timeline.epoch} is that of the timeline ${position.timeline.id} here, not of ${after.timeline.id}`,
+      );
     case 'newer':
       throw new QuorateError('snapshot-required', 'another history has begun since');
     case 'same':
       break;
   }
-  if (after.indexType !== position.indexType) throw new QuorateError('snapshot-required', 'changes are counted in another way since');
+  if (after.indexType !== position.indexType)
+    throw new QuorateError('snapshot-required', 'changes are counted in another way since');
   if (after.index > position.index) throw new QuorateError('behind');
 }

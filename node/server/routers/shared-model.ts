@@ -10,7 +10,7 @@ import { QuorateError } from '../../../messaging/errors.js';
 import { comparable, type Position } from '../../../messaging/position.js';
 import { protocolVersion } from '../../../messaging/protocol.js';
 import type { Entity } from '../../../messaging/schemas/model.js';
-import { serviceLimits as limits } from './limits.js';
+import { serviceLimits as limits, type ServiceLimits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
 
 export interface SharedModelOptions {
@@ -19,7 +19,7 @@ export interface SharedModelOptions {
   /** Lets other work have its turn. */
   readonly yieldTurn: () => Promise<void>;
   readonly now: () => number;
-  readonly limits?: Partial<Pick<typeof limits, 'replyBytesMax' | 'modelReuseMs' | 'modelKeepMs' | 'sliceEntities'>>;
+  readonly limits?: Partial<Pick<ServiceLimits, 'replyBytesMax' | 'modelReuseMs' | 'modelKeepMs' | 'sliceEntities'>>;
 }
 
 interface BuiltModel {
@@ -59,7 +59,8 @@ export class SharedModel {
     }
     const [id, number] = cursor.split('/');
     const model = this.#kept.find((each) => each.id === id);
-    if (model === undefined) throw new QuorateError('snapshot-required', 'the model that this page belongs to is no longer kept');
+    if (model === undefined)
+      throw new QuorateError('snapshot-required', 'the model that this page belongs to is no longer kept');
     return this.#use(model, Number(number));
   }
 
@@ -79,11 +80,19 @@ export class SharedModel {
   #reusable(): BuiltModel | null {
     const newest = this.#kept.at(-1);
     const position = this.#options.reader.position();
-    if (newest === undefined || position === null || !comparable(newest.position, position) || position.index < newest.position.index) return null;
+    if (
+      newest === undefined ||
+      position === null ||
+      !comparable(newest.position, position) ||
+      position.index < newest.position.index
+    )
+      return null;
     if (newest.position.index === position.index) return newest;
     const isYoung = this.#options.now() - newest.builtAt <= this.#limits.modelReuseMs;
     // Who takes an older one must be able to fetch what has changed since.
-    return isYoung && this.#options.reader.changesAfter(newest.position.index, 1) !== 'snapshot-required' ? newest : null;
+    return isYoung && this.#options.reader.changesAfter(newest.position.index, 1) !== 'snapshot-required'
+      ? newest
+      : null;
   }
 
   #build(): Promise<BuiltModel> {

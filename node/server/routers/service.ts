@@ -1,0 +1,422 @@
+/**
+ * What a controller does for routers, on NATS. Every member hears every hello and heartbeat and keeps who is there; any of
+ * them answers hellos and gives what routers miss; the leader alone publishes, broadcasts the list of controllers and takes
+ * alerts. Reads the controller's state through functions handed in; changes nothing but its own memory.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parseJson } from '../../../messaging/api-client.js';
+import { type Msg, type NatsConnection, NatsEvents, type Subscription } from '../../../messaging/connection.js';
+import { QuorateError, toQuorateError, validate } from '../../../messaging/errors.js';
+import { protocolVersion, type VersionRange } from '../../../messaging/protocol.js';
+import type { AlertEvent, RouterEvent } from '../../../messaging/schemas/events.js';
+import { routerEventSchema } from '../../../messaging/schemas/events.js';
+import {
+  type EndpointList,
+  type HelloRequest,
+  heartbeatSchema,
+  helloRequestSchema,
+  type RouterAlert,
+  type RouterDirect,
+  type RouterView,
+  routerAlertSchema,
+  syncRequestSchema,
+} from '../../../messaging/schemas/router.js';
+import { anyControllerQueue, type Subjects, subjectToken } from '../../../messaging/subjects.js';
+import { answerHello, type HelloFacts, refusalOf } from './hello.js';
+import { serviceLimits as limits } from './limits.js';
+import type { RouterModelReader } from './model-reader.js';
+import { Presence, type Standing } from './presence.js';
+import { SharedChanges } from './shared-changes.js';
+import { SharedModel, type SharedModelOptions } from './shared-model.js';
+import { Throttle } from './throttle.js';
+
+type Unstamped<Event> = Omit<Event, 'v' | 'event_src_id' | 'timestamp' | 'event_id'> & { readonly event_id?: string };
+/** An event without what the publisher adds; with an `event_id` where a repetition must be told from a new one. */
+export type RouterServiceEvent = Unstamped<RouterEvent> | Unstamped<AlertEvent>;
+
+export interface RouterServiceOptions {
+  readonly connection: NatsConnection;
+  readonly subjects: Subjects;
+  readonly nodeId: string;
+  readonly model: RouterModelReader;
+  /**
+   * Whether routers may be given this controller's model: it is a member of a committed configuration (or standalone) and has
+   * once applied all that the leader had committed. A learner that is still catching up must say no: a router that starts
+   * now would take its half-empty model.
+   */
+  readonly serves: () => boolean;
+  readonly isLeader: () => boolean;
+  /** From the committed configuration only; null where this controller is in none. See `makeEndpointList`. */
+  readonly endpoints: () => EndpointList | null;
+  readonly publishEvent: (event: RouterServiceEvent) => void;
+  readonly heartbeatMs?: number;
+  readonly heartbeatsMissedMax?: number;
+  /** Versions spoken with routers. Default: all of this build. */
+  readonly protocol?: VersionRange;
+  readonly sharedModelLimits?: SharedModelOptions['limits'];
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** Milliseconds that never go back. */
+  readonly now?: () => number;
+  /** Runs `work` every `intervalMs`; returns how to stop. */
+  readonly every?: (intervalMs: number, work: () => void) => () => void;
+}
+
+export interface RouterServiceCounters {
+  readonly hellos: number;
+  readonly hellosRefused: number;
+  readonly heartbeats: number;
+  readonly changesAnswers: number;
+  readonly pages: number;
+  readonly modelsBuilt: number;
+  readonly overloaded: number;
+  readonly nudges: number;
+  readonly alerts: number;
+  readonly undecodable: number;
+}
+
+export interface RouterService {
+  /** Routers heard of, in the order of their ids. */
+  routers(): readonly RouterView[];
+  /** For the status of this controller. */
+  presence(): { readonly online: number; readonly known: number };
+  counters(): RouterServiceCounters;
+  /** Call it when leadership, membership or the list of controllers changed, so that it acts at once; it also looks by itself. */
+  refresh(): void;
+  stop(): void;
+}
+
+export function createRouterService(options: RouterServiceOptions): RouterService {
+  return new NatsRouterService(options);
+}
+
+class NatsRouterService implements RouterService {
+  readonly #options: RouterServiceOptions;
+  readonly #now: () => number;
+  readonly #heartbeatMs: number;
+  readonly #presence: Presence;
+  readonly #model: SharedModel;
+  readonly #changes: SharedChanges;
+  readonly #throttle: Throttle;
+  readonly #listening: Subscription[] = [];
+  readonly #stopTicking: () => void;
+  readonly #refusedAt = new Map<string, number>();
+  readonly #alertsTaken = new Set<string>();
+  readonly #counters = {
+    hellos: 0,
+    hellosRefused: 0,
+    heartbeats: 0,
+    changesAnswers: 0,
+    pages: 0,
+    overloaded: 0,
+    nudges: 0,
+    alerts: 0,
+    undecodable: 0,
+  };
+  #answering: Subscription[] = [];
+  #waiting = 0;
+  #broadcast: string | null = null;
+  #isConnected = true;
+  #stopped = false;
+
+  constructor(options: RouterServiceOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#heartbeatMs = options.heartbeatMs ?? limits.heartbeatMs;
+    this.#presence = new Presence({
+      heartbeatMs: this.#heartbeatMs,
+      heartbeatsMissedMax: options.heartbeatsMissedMax ?? limits.heartbeatsMissedMax,
+      routersMax: limits.routersMax,
+    });
+    this.#throttle = new Throttle({ perSecondMax: limits.syncBytesPerSecondMax, now: this.#now });
+    this.#model = new SharedModel({
+      reader: options.model,
+      controller: options.nodeId,
+      yieldTurn: () => nextTurn(),
+      now: this.#now,
+      limits: options.sharedModelLimits,
+    });
+    this.#changes = new SharedChanges({ reader: options.model, controller: options.nodeId });
+    this.#listen();
+    void this.#watchConnection();
+    const every = options.every ?? everyInterval;
+    this.#stopTicking = every(Math.max(20, this.#heartbeatMs / 4), () => this.#tick());
+    this.#tick();
+  }
+
+  routers(): readonly RouterView[] {
+    return this.#presence.view(this.#standing(), this.#now());
+  }
+
+  presence(): { readonly online: number; readonly known: number } {
+    return { online: this.#presence.online, known: this.#presence.known };
+  }
+
+  counters(): RouterServiceCounters {
+    return { ...this.#counters, modelsBuilt: this.#model.built };
+  }
+
+  refresh(): void {
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopTicking();
+    for (const subscription of [...this.#listening, ...this.#answering]) subscription.unsubscribe();
+  }
+
+  // ---- what every member hears
+
+  #listen(): void {
+    const { subjects } = this.#options;
+    this.#listening.push(
+      this.#subscribe(subjects.routerRequests('hello'), (message) => this.#observeHello(this.#helloIn(message))),
+      this.#subscribe(subjects.routerRequests('heartbeat'), (message) => this.#onHeartbeat(message)),
+      this.#subscribe(subjects.routerRequests('alert'), (message) => this.#onAlert(message)),
+      this.#subscribe(subjects.event('router.>'), (message) => {
+        const event = routerEventSchema.safeParse(parseJson(message));
+        const isPresence =
+          event.success && (event.data.event_type === 'router-online' || event.data.event_type === 'router-offline');
+        if (isPresence) this.#presence.published(event.data.router_id, event.data.router_online);
+      }),
+    );
+  }
+
+  #observeHello(hello: HelloRequest): void {
+    const refusal = refusalOf(hello, this.#facts());
+    const now = this.#now();
+    this.#presence.hello(hello, refusal, now);
+    if (refusal === null) this.#refusedAt.delete(hello.router);
+    else if (
+      this.#options.isLeader() &&
+      now - (this.#refusedAt.get(hello.router) ?? -Infinity) >= limits.refusedWindowMs
+    ) {
+      if (this.#refusedAt.size >= limits.routersMax) this.#refusedAt.clear();
+      this.#refusedAt.set(hello.router, now);
+      const message = `router ${hello.router} is refused: ${refusal.message}. ${refusal.remedy}`;
+      this.#options.publishEvent({
+        namespace: 'router',
+        event_type: 'router-hello-refused',
+        router_id: hello.router,
+        router_online: false,
+        message,
+      });
+    }
+    if (this.#options.isLeader()) this.#publishTransitions();
+  }
+
+  #onHeartbeat(message: Msg): void {
+    const heartbeat = validate(heartbeatSchema, parseJson(message), 'invalid-request', 'the heartbeat');
+    checkSender(message, heartbeat.router);
+    this.#counters.heartbeats += 1;
+    const nudge = this.#presence.heartbeat(heartbeat, this.#standing(), this.#now());
+    if (!this.#options.isLeader()) return;
+    this.#publishTransitions();
+    if (nudge === null) return;
+    this.#counters.nudges += 1;
+    const direct: RouterDirect = { v: protocolVersion, what: 'hello-again', reason: nudge };
+    this.#options.connection.publish(this.#options.subjects.routerDirect(heartbeat.router), JSON.stringify(direct));
+  }
+
+  /** Only the leader takes alerts, and answers: what is not answered is sent again. */
+  #onAlert(message: Msg): void {
+    if (!this.#options.isLeader()) return;
+    const alert = validate(routerAlertSchema, parseJson(message), 'invalid-request', 'the alert');
+    checkSender(message, alert.router);
+    this.#publishAlert(alert);
+    message.respond(JSON.stringify({ v: protocolVersion, ok: true }));
+  }
+
+  #publishAlert(alert: RouterAlert): void {
+    const eventId = `${alert.router}-${alert.id}`;
+    if (this.#alertsTaken.has(eventId)) return;
+    if (this.#alertsTaken.size >= limits.alertsRememberedMax)
+      this.#alertsTaken.delete(this.#alertsTaken.values().next().value ?? '');
+    this.#alertsTaken.add(eventId);
+    this.#counters.alerts += 1;
+    this.#options.publishEvent({
+      namespace: 'alert',
+      event_id: eventId,
+      alert_source_type: 'router',
+      alert_source_id: alert.router,
+      severity: alert.severity,
+      message: alert.message,
+      details: [alert.code, ...alert.details],
+      related_entities: { router: alert.router },
+    });
+  }
+
+  // ---- what any member answers
+
+  #startAnswering(): void {
+    const { subjects, nodeId } = this.#options;
+    const queue = anyControllerQueue;
+    this.#answering = [
+      this.#subscribe(subjects.routerRequests('hello'), (message) => this.#answerHello(message), queue),
+      this.#subscribe(subjects.routerRequests('sync'), (message) => void this.#answerSync(message), queue),
+      this.#subscribe(subjects.routerRequests('sync', nodeId), (message) => void this.#answerSync(message)),
+    ];
+  }
+
+  #stopAnswering(): void {
+    for (const subscription of this.#answering) subscription.unsubscribe();
+    this.#answering = [];
+  }
+
+  #answerHello(message: Msg): void {
+    let answer: string;
+    try {
+      const reply = answerHello(this.#helloIn(message), this.#facts());
+      this.#counters[reply.ok ? 'hellos' : 'hellosRefused'] += 1;
+      answer = JSON.stringify(reply);
+    } catch (error) {
+      answer = JSON.stringify({ v: protocolVersion, ok: false, error: toQuorateError(error).toWire() });
+    }
+    message.respond(answer);
+  }
+
+  async #answerSync(message: Msg): Promise<void> {
+    try {
+      const answer = await this.#syncAnswer(message);
+      const retryAfterMs = this.#throttle.take(answer.byteLength);
+      if (retryAfterMs > 0) throw overloaded(retryAfterMs);
+      if (!this.#stopped) message.respond(answer);
+    } catch (error) {
+      const refusal = toQuorateError(error);
+      if (refusal.code === 'overloaded') this.#counters.overloaded += 1;
+      if (refusal.code === 'internal')
+        this.#options.log('error', 'a router could not be answered', { error: refusal.message });
+      if (!this.#stopped)
+        message.respond(JSON.stringify({ v: protocolVersion, what: 'refused', error: refusal.toWire() }));
+    }
+  }
+
+  async #syncAnswer(message: Msg): Promise<Uint8Array> {
+    const { router, want } = validate(syncRequestSchema, parseJson(message), 'invalid-request', 'the request');
+    checkSender(message, router);
+    if (want.what === 'changes') {
+      this.#counters.changesAnswers += 1;
+      return this.#changes.after(want.after);
+    }
+    if (this.#waiting >= limits.syncWaitingMax) throw overloaded(limits.retryAfterMaxMs);
+    this.#waiting += 1;
+    try {
+      const page = await this.#model.page(want.cursor);
+      this.#counters.pages += 1;
+      return page;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  // ---- what the leader does, and what time does
+
+  #tick(): void {
+    if (this.#stopped) return;
+    this.#model.expire();
+    const serves = this.#options.serves();
+    if (serves && this.#answering.length === 0) this.#startAnswering();
+    else if (!serves && this.#answering.length > 0) this.#stopAnswering();
+    // While the connection is away nothing can be heard, and what is published would be sent late.
+    if (!this.#isConnected) return;
+    this.#presence.tick(this.#now());
+    if (this.#options.isLeader()) {
+      this.#publishTransitions();
+      this.#broadcastEndpoints();
+    } else {
+      this.#broadcast = null;
+    }
+  }
+
+  #publishTransitions(): void {
+    for (const { router, online, message } of this.#presence.unpublished(this.#now())) {
+      const type = online ? 'router-online' : 'router-offline';
+      this.#options.publishEvent({
+        namespace: 'router',
+        event_type: type,
+        router_id: router,
+        router_online: online,
+        message,
+      });
+      this.#presence.published(router, online);
+    }
+  }
+
+  /** When it changed, and by each new leader once: the old one may not have come to it. */
+  #broadcastEndpoints(): void {
+    const list = this.#options.endpoints();
+    if (list === null) return;
+    const text = JSON.stringify(list);
+    if (text === this.#broadcast) return;
+    this.#broadcast = text;
+    this.#options.connection.publish(this.#options.subjects.endpoints(), text);
+  }
+
+  async #watchConnection(): Promise<void> {
+    for await (const status of this.#options.connection.status()) {
+      if (status.type === NatsEvents.Disconnect) this.#isConnected = false;
+      if (status.type === NatsEvents.Reconnect) {
+        this.#isConnected = true;
+        this.#presence.listenAgain(this.#now());
+        // Routers may have missed a broadcast that was sent into the breaking connection.
+        this.#broadcast = null;
+      }
+    }
+  }
+
+  #facts(): HelloFacts {
+    return {
+      controller: this.#options.nodeId,
+      heartbeatMs: this.#heartbeatMs,
+      protocol: this.#options.protocol,
+      position: this.#options.model.position(),
+      endpoints: this.#options.endpoints(),
+    };
+  }
+
+  #standing(): Standing {
+    return { model: this.#options.model.position(), endpoints: this.#options.endpoints()?.position ?? null };
+  }
+
+  #helloIn(message: Msg): HelloRequest {
+    const hello = validate(helloRequestSchema, parseJson(message), 'invalid-request', 'the hello');
+    checkSender(message, hello.router);
+    return hello;
+  }
+
+  /** No message, whatever is in it, may end the controller. */
+  #subscribe(subject: string, handle: (message: Msg) => void, queue?: string): Subscription {
+    return this.#options.connection.subscribe(subject, {
+      queue,
+      callback: (error, message) => {
+        if (error !== null || this.#stopped) return;
+        try {
+          handle(message);
+        } catch (failure) {
+          const refusal = toQuorateError(failure);
+          if (refusal.code === 'internal')
+            this.#options.log('error', 'a router message could not be handled', { error: refusal.message });
+          else this.#counters.undecodable += 1;
+        }
+      },
+    });
+  }
+}
+
+/** NATS permissions bind the subject; what the message says of its sender must be the same. */
+function checkSender(message: Msg, router: string): void {
+  const verbAt = 1;
+  if (subjectToken(message.subject, verbAt) !== router)
+    throw new QuorateError('invalid-request', 'the message names another router than its subject');
+}
+
+function overloaded(retryAfterMs: number): QuorateError {
+  return new QuorateError('overloaded', undefined, {
+    details: { retryAfterMs: Math.ceil(Math.min(retryAfterMs, limits.retryAfterMaxMs)) },
+  });
+}
+
+function everyInterval(intervalMs: number, work: () => void): () => void {
+  const timer = setInterval(work, intervalMs);
+  return () => clearInterval(timer);
+}

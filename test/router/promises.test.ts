@@ -1,0 +1,529 @@
+/** What routers are promised, each against real clients, the real service and a real nats-server. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import {
+  connectRouter,
+  endpointFileName,
+  type RouterAlarm,
+  type RouterChange,
+  type RouterClient,
+  type RouterOptions,
+  subjectsOf,
+} from '../../messaging/index.js';
+import { startNatsServer } from '../support/nats.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from '../support/wait.js';
+import { clusterName, FakeCluster, type FakeClusterOptions } from './support/fake-cluster.js';
+import { ModelSource, sorted } from './support/source.js';
+
+const subjects = subjectsOf(clusterName);
+
+interface Watched {
+  readonly client: RouterClient;
+  readonly changes: RouterChange[];
+  readonly alarms: RouterAlarm[];
+  readonly logged: string[];
+  readonly directory: string;
+}
+
+async function clusterFor(t: ExecutionContext, options?: FakeClusterOptions): Promise<FakeCluster> {
+  const cluster = await FakeCluster.start(options);
+  t.teardown(() => cluster.end());
+  return cluster;
+}
+
+async function router(
+  t: ExecutionContext,
+  cluster: FakeCluster,
+  options: Partial<RouterOptions> = {},
+): Promise<Watched> {
+  const directory = options.dataDirectory ?? temporaryDirectory('router');
+  const changes: RouterChange[] = [];
+  const alarms: RouterAlarm[] = [];
+  const logged: string[] = [];
+  const log: RouterOptions['log'] = (level, message) => logged.push(`${level}: ${message}`);
+  const client = await connectRouter({
+    cluster: clusterName,
+    id: 'r1',
+    servers: [cluster.url],
+    dataDirectory: directory,
+    log,
+    ...options,
+  });
+  t.teardown(() => client.close());
+  client.on('change', (change) => changes.push(change));
+  client.on('alarm', (alarm) => alarms.push(alarm));
+  return { client, changes, alarms, logged, directory };
+}
+
+async function liveRouter(
+  t: ExecutionContext,
+  cluster: FakeCluster,
+  options?: Partial<RouterOptions>,
+): Promise<Watched> {
+  const watched = await router(t, cluster, options);
+  await watched.client.whenLive();
+  return watched;
+}
+
+const entitiesOf = (client: RouterClient) => sorted(client.model.kinds().flatMap((kind) => client.model.list(kind)));
+
+async function inSync(t: ExecutionContext, cluster: FakeCluster, client: RouterClient): Promise<void> {
+  await eventually(
+    () => client.phase === 'live' && JSON.stringify(client.model.position) === JSON.stringify(cluster.source.position),
+    {
+      what: `the router to stand where the source stands, ${JSON.stringify(cluster.source.position)}`,
+      show: () => ({ phase: client.phase, position: client.model.position, counters: client.counters }),
+    },
+  );
+  t.deepEqual(entitiesOf(client), sorted(cluster.source.entities.values()));
+}
+
+const endpointIds = (client: RouterClient) => client.endpoints?.controllers.map((each) => each.id);
+
+// ---- 1. A router never ends up without controllers
+
+test('an empty list of controllers is never accepted, and the operator sees that it was refused', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, directory } = await liveRouter(t, cluster);
+  const file = () => readFileSync(join(directory, endpointFileName), 'utf8');
+  await eventually(() => file().includes('"n3"'), { what: 'the list to be on disk' });
+  const before = file();
+  cluster.send(subjects.endpoints(), {
+    ...cluster.endpoints,
+    position: { ...cluster.source.position, index: 99 },
+    controllers: [],
+  });
+  await eventually(() => client.counters.endpointsRefused === 1, { what: 'the list to be refused' });
+  t.deepEqual(endpointIds(client), ['n1', 'n2', 'n3']);
+  t.is(file(), before);
+  const [alert] = await eventually(
+    () => cluster.alerts('router.endpoints.refused').length > 0 && cluster.alerts('router.endpoints.refused'),
+    { what: 'the alert' },
+  );
+  t.like(alert, {
+    namespace: 'alert',
+    alert_source_id: 'r1',
+    severity: 'warning',
+    details: ['router.endpoints.refused', 'empty'],
+  });
+});
+
+test('a hello that brings a bad list costs the router only the list', async (t) => {
+  const cluster = await clusterFor(t);
+  cluster.put('service', 's1');
+  // A controller whose code is broken in just the way that once cut routers off.
+  cluster.endpoints = { ...cluster.endpoints, controllers: [] } as unknown as typeof cluster.endpoints;
+  const { client, alarms } = await liveRouter(t, cluster);
+  await inSync(t, cluster, client);
+  t.is(client.endpoints, null);
+  t.true(alarms.some((alarm) => alarm.code === 'router.endpoints.refused'));
+});
+
+test('each alert reaches the operator once, also when no leader was there to take it', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client } = await liveRouter(t, cluster);
+  cluster.leader = null;
+  for (let index = 0; index < 5; index += 1) cluster.send(subjects.endpoints(), 'not even JSON');
+  await eventually(() => client.counters.endpointsRefused === 5, { what: 'the lists to be refused' });
+  t.is(cluster.alerts('router.endpoints.refused').length, 0);
+  cluster.elect('n2');
+  await eventually(() => cluster.alerts('router.endpoints.refused').length > 0, {
+    what: 'the alert, sent again to the new leader',
+  });
+  cluster.put('service', 's1');
+  await inSync(t, cluster, client);
+  t.is(cluster.alerts('router.endpoints.refused').length, 1);
+});
+
+for (const [what, contents] of [
+  ['an empty file', ''],
+  ['a damaged file', '{"format":1,"sha256":"00","list":{"controllers":[]}}'],
+  ['a file of something else', 'hello'],
+] as const) {
+  test(`${what} falls back to the configured list, said in the log and to the operator`, async (t) => {
+    const cluster = await clusterFor(t);
+    const directory = temporaryDirectory('router');
+    writeFileSync(join(directory, endpointFileName), contents);
+    const { client, logged } = await liveRouter(t, cluster, { dataDirectory: directory });
+    t.true(logged.some((line) => line.startsWith('warn: the configured list of servers is used')));
+    t.deepEqual(endpointIds(client), ['n1', 'n2', 'n3']);
+    await eventually(() => cluster.alerts('router.endpoints.fallback').length === 1, { what: 'the alert' });
+    await eventually(() => readFileSync(join(directory, endpointFileName), 'utf8').includes('"n3"'), {
+      what: 'a good file',
+    });
+  });
+}
+
+test('the last good list on disk is enough when the configured server is gone', async (t) => {
+  const old = await startNatsServer();
+  t.teardown(() => old.kill());
+  const cluster = await clusterFor(t);
+  const directory = temporaryDirectory('router');
+  const first = await liveRouter(t, cluster, { dataDirectory: directory });
+  await first.client.close();
+  await old.kill();
+  const second = await liveRouter(t, cluster, { dataDirectory: directory, servers: [old.url] });
+  await inSync(t, cluster, second.client);
+});
+
+test('a running router finds controllers through addresses that it has learned', async (t) => {
+  // Two servers that know nothing of each other: only the list of controllers leads from one to the other.
+  const [one, two] = await Promise.all([startNatsServer(), startNatsServer()]);
+  t.teardown(() => Promise.all([one.kill(), two.kill()]));
+  const source = new ModelSource();
+  const before = await clusterFor(t, { natsUrl: one.url, source });
+  before.setMembers(['n1', 'n2', 'n3'], () => [one.url, two.url]);
+  const { client } = await liveRouter(t, before, { servers: [one.url] });
+  await eventually(() => client.endpoints?.controllers[0].addresses.includes(two.url), { what: 'the new address' });
+  const after = await clusterFor(t, { natsUrl: two.url, source });
+  await one.kill();
+  await eventually(() => client.phase !== 'live', { what: 'the router to notice' });
+  after.put('service', 's1');
+  await inSync(t, after, client);
+});
+
+test('each committed change of membership reaches the routers, also when the broadcast is lost', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 100 });
+  const { client } = await liveRouter(t, cluster);
+  cluster.setMembers(['n1', 'n2']);
+  await eventually(() => endpointIds(client)?.length === 2, { what: 'the list of two' });
+  t.deepEqual(endpointIds(client), ['n1', 'n2']);
+  // No leader broadcasts this one; the next leader does not either, for it finds it already so: the heartbeat tells.
+  cluster.leader = null;
+  cluster.setMembers(['n1', 'n2', 'n3']);
+  cluster.leader = 'n3';
+  await eventually(() => endpointIds(client)?.length === 3, { what: 'the list of three' });
+  t.deepEqual(endpointIds(client), ['n1', 'n2', 'n3']);
+});
+
+// ---- 2. A router never drops a new event as old
+
+test('a new timeline makes the router take the whole model again, though its indexes are lower', async (t) => {
+  const cluster = await clusterFor(t);
+  for (let index = 0; index < 20; index += 1) cluster.put('service', `s${index}`);
+  const { client } = await liveRouter(t, cluster);
+  const [kept] = [...cluster.source.entities.values()];
+  cluster.source.begin({ timeline: { id: 'restored', epoch: 2 }, entities: kept === undefined ? [] : [kept] });
+  cluster.setMembers(['n1', 'n2', 'n3']);
+  cluster.put('service', 'after-restore');
+  await inSync(t, cluster, client);
+  t.is(client.model.size, 2);
+  t.is(client.model.position?.timeline.epoch, 2);
+  // And goes on from there.
+  cluster.put('service', 'later');
+  await inSync(t, cluster, client);
+});
+
+test('a router follows from legacy indexes to Raft indexes and back', async (t) => {
+  const source = new ModelSource({ id: 'standalone', epoch: 1 }, 'legacy');
+  const cluster = await clusterFor(t, { source, controllers: ['n1'] });
+  for (let index = 0; index < 20; index += 1) cluster.put('service', `s${index}`);
+  const { client, changes } = await liveRouter(t, cluster);
+  cluster.source.begin({ timeline: { id: 'cluster', epoch: 2 }, indexType: 'raft' });
+  cluster.setMembers(['n1']);
+  cluster.put('service', 'first-in-cluster');
+  await inSync(t, cluster, client);
+  t.is(client.model.position?.indexType, 'raft');
+  // Nothing but the new entity: taking the whole model again disturbs no application.
+  t.deepEqual(
+    changes.filter((change) => change.position.timeline.epoch === 2).map((change) => change.entity.id),
+    ['first-in-cluster'],
+  );
+  cluster.source.begin({ timeline: { id: 'standalone-again', epoch: 3 }, indexType: 'legacy' });
+  cluster.put('service', 'first-alone');
+  await inSync(t, cluster, client);
+});
+
+test('a lower epoch is ignored', async (t) => {
+  const cluster = await clusterFor(t, { source: new ModelSource({ id: 'second', epoch: 2 }) });
+  cluster.put('service', 's1');
+  const { client } = await liveRouter(t, cluster);
+  const stale = new ModelSource({ id: 'first', epoch: 1 });
+  for (let index = 0; index < 10; index += 1) cluster.publishChange(stale.put('service', 'stale'));
+  await eventually(() => client.counters.staleEvents === 10, { what: 'the stale events to be counted' });
+  cluster.put('service', 's2');
+  await inSync(t, cluster, client);
+  t.is(client.counters.resyncs, 1);
+});
+
+test('the same epoch with another id is an alarm, and the model stays as it is', async (t) => {
+  const cluster = await clusterFor(t);
+  cluster.put('service', 's1');
+  const { client, alarms } = await liveRouter(t, cluster);
+  cluster.publishChange(new ModelSource({ id: 'impostor', epoch: 1 }).put('service', 'foreign'));
+  await eventually(() => cluster.alerts('router.timeline.conflict').length === 1, { what: 'the alert' });
+  t.true(alarms.some((alarm) => alarm.code === 'router.timeline.conflict'));
+  cluster.put('service', 's2');
+  await inSync(t, cluster, client);
+});
+
+test('one event of a history that no controller knows does not cut the router off', async (t) => {
+  const cluster = await clusterFor(t);
+  cluster.put('service', 's1');
+  const { client } = await liveRouter(t, cluster);
+  cluster.publishChange(new ModelSource({ id: 'from-nowhere', epoch: 9 }).put('service', 'foreign'));
+  await eventually(() => client.phase === 'syncing', { what: 'the router to look for that history' });
+  const change = cluster.put('service', 's2');
+  await eventually(() => client.model.get('service', 's2') !== undefined, {
+    what: 'the true history to go on meanwhile',
+  });
+  t.deepEqual(client.model.position, change.position);
+});
+
+// ---- 3. A router never misses an event
+
+test('a gap is filled, and nothing is applied twice', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, changes } = await liveRouter(t, cluster);
+  cluster.put('service', 's1');
+  cluster.publishesChanges = false;
+  for (let index = 0; index < 10; index += 1) cluster.put('service', 'lost', `name ${index}`);
+  cluster.publishesChanges = true;
+  const last = cluster.put('service', 's2');
+  await inSync(t, cluster, client);
+  cluster.publishChange(last);
+  cluster.publishChange(last);
+  await eventually(() => client.counters.duplicates >= 2, { what: 'the repeated events to be counted' });
+  t.is(changes.filter((change) => change.entity.id === 'lost').length, 10);
+  t.is(changes.length, 12);
+  t.is(client.counters.resyncs, 1, 'only the first, when it started');
+});
+
+test('the last event before a silence is lost, and the router gets it all the same', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const { client } = await liveRouter(t, cluster);
+  cluster.publishesChanges = false;
+  cluster.put('service', 'lost');
+  await inSync(t, cluster, client);
+  t.is(client.counters.changesFetched, 1);
+});
+
+test('where the log no longer reaches back the router gets the whole model', async (t) => {
+  const cluster = await clusterFor(t, { source: new ModelSource(undefined, 'raft', 5) });
+  const { client } = await liveRouter(t, cluster);
+  cluster.publishesChanges = false;
+  for (let index = 0; index < 50; index += 1) cluster.put('service', `s${index}`);
+  cluster.publishesChanges = true;
+  cluster.put('service', 'last');
+  await inSync(t, cluster, client);
+  t.is(client.counters.resyncs, 2);
+});
+
+test('a killed nats-server that comes back: the router has what happened meanwhile', async (t) => {
+  const nats = await startNatsServer();
+  t.teardown(() => nats.kill());
+  const cluster = await clusterFor(t, { natsUrl: nats.url });
+  const { client, changes } = await liveRouter(t, cluster);
+  cluster.put('service', 'before');
+  await inSync(t, cluster, client);
+  await nats.kill();
+  await eventually(() => client.phase === 'disconnected', { what: 'the router to notice' });
+  cluster.publishesChanges = false;
+  cluster.put('service', 'meanwhile');
+  cluster.put('service', 'meanwhile', 'again');
+  cluster.publishesChanges = true;
+  await nats.restart();
+  await inSync(t, cluster, client);
+  t.deepEqual(
+    changes.map((change) => [change.entity.name, change.source]),
+    [
+      ['before', 'event'],
+      ['meanwhile', 'sync'],
+      ['again', 'sync'],
+    ],
+  );
+});
+
+test('a router that starts before any controller and any nats-server is there comes live when they are', async (t) => {
+  const nats = await startNatsServer();
+  await nats.kill();
+  t.teardown(() => nats.kill());
+  const directory = temporaryDirectory('router');
+  const client = await connectRouter({ cluster: clusterName, id: 'r1', servers: [nats.url], dataDirectory: directory });
+  t.teardown(() => client.close());
+  t.is(client.phase, 'disconnected');
+  await nats.restart();
+  await eventually(() => client.phase === 'greeting', { what: 'the router to look for controllers' });
+  const cluster = await clusterFor(t, { natsUrl: nats.url });
+  cluster.put('service', 's1');
+  await client.whenLive();
+  await inSync(t, cluster, client);
+});
+
+test('a follower that is behind leads no router back', async (t) => {
+  const cluster = await clusterFor(t);
+  cluster.put('service', 's1');
+  cluster.replicasFollow = false;
+  const { client } = await liveRouter(t, cluster);
+  // Only the router hears of these; all controllers lag.
+  const second = cluster.source.put('service', 's2');
+  const third = cluster.source.put('service', 's3');
+  cluster.publishChange(second);
+  await eventually(() => client.model.get('service', 's2') !== undefined, { what: 's2' });
+  cluster.publishChange(third);
+  await eventually(() => client.model.get('service', 's3') !== undefined, { what: 's3' });
+  for (const id of ['n1', 'n2', 'n3'])
+    cluster.send(subjects.routerDirect('r1'), { v: 1, what: 'hello-again', reason: id });
+  await eventually(() => client.counters.hellos >= 2, { what: 'another hello' });
+  t.deepEqual(client.model.position, third.position);
+  cluster.replicasFollow = true;
+  cluster.put('service', 's4');
+  await inSync(t, cluster, client);
+});
+
+test('a large model is taken in pages that all stand at one position, while it goes on changing', async (t) => {
+  const cluster = await clusterFor(t);
+  for (let index = 0; index < 6000; index += 1) cluster.source.put('service', `service-${index}`);
+  cluster.follow();
+  const { client } = await router(t, cluster);
+  for (let index = 0; index < 300; index += 1) {
+    cluster.put('service', `service-${(index * 7) % 6000}`, `name ${index}`);
+    if (index % 10 === 0) await cluster.flush();
+  }
+  await client.whenLive();
+  await inSync(t, cluster, client);
+  const pages = [...cluster.controllers.values()].reduce((sum, each) => sum + (each.service?.counters().pages ?? 0), 0);
+  t.true(pages > 1, `${pages} pages`);
+});
+
+// ---- 4. Versions
+
+test('a router whose versions the controllers do not understand is told why, and the operator sees it', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, alarms } = await router(t, cluster, { protocol: { min: 7, max: 9 } });
+  await eventually(() => client.phase === 'refused', { what: 'the refusal' });
+  t.regex(alarms.find((alarm) => alarm.code === 'router.hello.refused')?.message ?? '', /7 to 9/);
+  await eventually(() => cluster.routerEvents('r1').includes('router-hello-refused'), { what: 'the event' });
+  const [view] = cluster.controller('n1').service?.routers() ?? [];
+  t.like(view, { id: 'r1', online: false, refused: { code: 'unsupported-version' } });
+});
+
+test('a router that understands no Raft indexes is refused by a cluster', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, alarms } = await router(t, cluster, { indexTypes: ['legacy'] });
+  await eventually(() => client.phase === 'refused', { what: 'the refusal' });
+  t.regex(alarms.find((alarm) => alarm.code === 'router.hello.refused')?.message ?? '', /raft indexes/);
+});
+
+// ---- Presence
+
+test('routers come online and go offline, each told once', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const { client } = await liveRouter(t, cluster);
+  await eventually(() => cluster.routerEvents('r1').length === 1, { what: 'online' });
+  await client.close();
+  await eventually(() => cluster.routerEvents('r1').length === 2, { what: 'offline' });
+  t.deepEqual(cluster.routerEvents('r1'), ['router-online', 'router-offline']);
+});
+
+test('a change of leader publishes no false transition', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const { client } = await liveRouter(t, cluster);
+  const beats = (id: string) => cluster.controller(id).service?.counters().heartbeats ?? 0;
+  for (const id of ['n2', 'n3', 'n1']) {
+    cluster.elect(id);
+    const before = beats(id);
+    await eventually(() => beats(id) > before + 5, { what: `${id} to lead for a while` });
+  }
+  t.deepEqual(cluster.routerEvents('r1'), ['router-online']);
+  // A controller that has just come and leads at once.
+  await cluster.add('n4');
+  cluster.elect('n4');
+  await eventually(() => beats('n4') > 5, { what: 'n4 to lead for a while' });
+  t.deepEqual(cluster.routerEvents('r1'), ['router-online']);
+  t.is(client.phase, 'live');
+});
+
+test('a router that goes away while there is no leader is told of by the next one', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const { client } = await liveRouter(t, cluster);
+  await eventually(() => cluster.routerEvents('r1').length === 1, { what: 'online' });
+  cluster.leader = null;
+  await client.close();
+  await eventually(() => cluster.controller('n2').service?.presence().online === 0, { what: 'n2 to see it' });
+  cluster.elect('n2');
+  await eventually(() => cluster.routerEvents('r1').length === 2, { what: 'offline' });
+  t.deepEqual(cluster.routerEvents('r1'), ['router-online', 'router-offline']);
+});
+
+test('a nats-server that restarts makes no router offline', async (t) => {
+  const nats = await startNatsServer();
+  t.teardown(() => nats.kill());
+  const cluster = await clusterFor(t, { natsUrl: nats.url, heartbeatMs: 400 });
+  const { client } = await liveRouter(t, cluster);
+  await eventually(() => cluster.routerEvents('r1').length === 1, { what: 'online' });
+  await nats.kill();
+  await eventually(() => client.phase === 'disconnected', { what: 'the router to notice' });
+  await nats.restart();
+  await client.whenLive();
+  const beats = () => cluster.controller('n1').service?.counters().heartbeats ?? 0;
+  const before = beats();
+  await eventually(() => beats() > before + 3, { what: 'heartbeats' });
+  t.deepEqual(cluster.routerEvents('r1'), ['router-online']);
+});
+
+// ---- Robustness
+
+test('no message, whatever is in it, ends a router or a controller', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client } = await liveRouter(t, cluster);
+  const rubbish = [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"v":1}',
+    '{"v":99,"what":"hello-again"}',
+    '\u0000\u0001',
+    '{"namespace":"entityChange"}',
+    '1e999',
+  ];
+  for (const body of rubbish) {
+    for (const subject of [
+      subjects.event('entityChange.services'),
+      subjects.endpoints(),
+      subjects.routerDirect('r1'),
+      subjects.routerRequest('r1', 'hello'),
+      subjects.routerRequest('r1', 'heartbeat'),
+      subjects.routerRequest('r1', 'sync'),
+      subjects.routerRequest('r1', 'sync', 'n1'),
+      subjects.routerRequest('r1', 'alert'),
+      subjects.event('router.router-online'),
+    ]) {
+      cluster.send(subject, body);
+    }
+  }
+  await eventually(() => client.counters.undecodable >= rubbish.length, { what: 'the rubbish to be counted' });
+  cluster.put('service', 's1');
+  await inSync(t, cluster, client);
+});
+
+test('changes can be read with for await, and end when the client is closed', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client } = await liveRouter(t, cluster);
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const { type, entity } of client.changes()) seen.push(`${type} ${entity.id}`);
+  })();
+  cluster.put('service', 's1');
+  cluster.put('service', 's1', 'renamed');
+  cluster.delete('service', 's1');
+  await inSync(t, cluster, client);
+  await client.close();
+  await reading;
+  t.deepEqual(seen, ['created s1', 'updated s1', 'deleted s1']);
+});
+
+test('a handler of the application that fails disturbs nothing', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client } = await liveRouter(t, cluster);
+  client.on('change', () => {
+    throw new Error('the application is broken');
+  });
+  cluster.put('service', 's1');
+  cluster.put('service', 's2');
+  await inSync(t, cluster, client);
+  t.is(client.counters.handlerErrors, 2);
+});
