@@ -71,6 +71,10 @@ export class Cluster {
     return member;
   }
 
+  raft(id: NodeId): Raft {
+    return this.member(id).raft;
+  }
+
   status(id: NodeId): RaftStatus {
     return this.member(id).raft.status();
   }

@@ -30,6 +30,9 @@ export interface MemberOptions {
   readonly id: NodeId;
   /** Of the first members only: what they start from. */
   readonly founders?: readonly NodeId[];
+  /** What it finds when it starts; nothing, if not given. */
+  readonly disk?: Disk;
+  readonly machine?: Machine;
   readonly random: () => number;
   readonly limits: Partial<RaftLimits>;
   readonly surroundings: Surroundings;
@@ -37,11 +40,11 @@ export interface MemberOptions {
 
 export class Member {
   readonly id: NodeId;
-  readonly disk = new Disk();
+  readonly disk: Disk;
   raft: Raft;
-  machine: Machine = blankMachine;
+  machine: Machine;
   /** The state machine as it would be found after a crash: it may lag behind the log. */
-  durableMachine: Machine = blankMachine;
+  durableMachine: Machine;
   /** Fetched, and waiting for the core to say that it is to be installed. */
   staged: Machine | undefined;
   readonly pending: Ready[] = [];
@@ -55,6 +58,9 @@ export class Member {
   constructor(options: MemberOptions) {
     this.#options = options;
     this.id = options.id;
+    this.disk = options.disk ?? new Disk();
+    this.machine = options.machine ?? blankMachine;
+    this.durableMachine = this.machine;
     if (options.founders) this.disk.store(bootstrapLog(options.founders));
     this.raft = this.#start();
   }
