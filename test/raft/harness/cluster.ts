@@ -8,6 +8,7 @@ import type {
   Message,
   NodeId,
   ProposeResult,
+  Raft,
   RaftLimits,
   RaftStatus,
   ReadIndexResult,
