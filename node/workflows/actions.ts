@@ -20,9 +20,8 @@ export interface Actions extends FactGatherer {
   leadership(): { readonly leading: boolean; readonly leader: string | null; readonly term: number };
   /** Committed and applied here. */
   configuration(): Configuration;
-  /** Last index of the leader's log, for "1,204 of 1,310". */
-  lastIndex(): number;
-  commitIndex(): number;
+  /** This member's log: what there is, what of it is committed, what of that is applied here. */
+  log(): { readonly lastIndex: number; readonly commit: number; readonly applied: number };
   /** What the leader knows of a member's replication; undefined: not a member, or nothing is known. */
   progress(node: string): ProgressView | undefined;
   /** How far a snapshot to this member has got; null: none is on its way. */

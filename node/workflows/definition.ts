@@ -1,0 +1,60 @@
+/** A workflow as data, and what its steps are given to work with. */
+import type { Impact, Operation, WorkflowName, WorkflowParameters } from '../../messaging/index.js';
+import type { Actions } from './actions.js';
+import type { Check } from './checks/index.js';
+import type { Facts } from './facts.js';
+
+export interface Workflow {
+  readonly name: WorkflowName;
+  /** One sentence. */
+  readonly summary: string;
+  /** Asked in this order, all of them, before anything is touched; one that fails stops the workflow. */
+  readonly checks: readonly Check[];
+  readonly steps: readonly Step[];
+  /** What must be seen before success is said. */
+  readonly verifications: readonly Verification[];
+  /** What an operator must type, e.g. the id of the controller. */
+  readonly confirmation: (target: string) => string;
+  readonly impact: (parameters: WorkflowParameters, facts: Facts) => Impact;
+}
+
+/**
+ * A step brings about one effect, and looks whether it is there already before it does anything: after a change of leader
+ * the step that was running runs again.
+ */
+export interface Step {
+  readonly name: string;
+  /** What it does, for people; `target` is the controller that the workflow is about. */
+  readonly title: (target: string) => string;
+  /** Left out of the operation where it does not apply. */
+  readonly applies?: (parameters: WorkflowParameters) => boolean;
+  /** Whether the operation may be cancelled while it runs, or before it. What was done is then taken back. */
+  readonly cancellable: boolean;
+  /** Resolves to what was done, when the effect is there. */
+  readonly run: (work: Work) => Promise<string>;
+  /** Takes the effect back, where it is there; also repeatable. Absent: there is nothing to take back. */
+  readonly undo?: (work: Work) => Promise<string>;
+}
+
+export interface Verification {
+  readonly name: string;
+  readonly title: (target: string) => string;
+  /** Resolves to what was seen; rejects when it was not seen in time. */
+  readonly run: (work: Work) => Promise<string>;
+}
+
+/** What a step works with. */
+export interface Work {
+  readonly actions: Actions;
+  readonly target: string;
+  readonly parameters: WorkflowParameters;
+  readonly operation: () => Operation;
+  /** Throws when the step must end: leadership is lost, or the operator cancelled and may. */
+  readonly checkpoint: () => void;
+  /** Says how far it is; the record is replicated at most every {@link progressIntervalMs}. */
+  readonly say: (detail: string) => Promise<void>;
+  /** Waits, or returns early because {@link checkpoint} has something to throw. */
+  readonly pause: (durationMs: number) => Promise<void>;
+}
+
+export const progressIntervalMs = 100;

@@ -1,0 +1,125 @@
+/** A member is removed, for good: its id is never used again. A leader hands leadership over first. */
+import { membersOf } from '../raft/index.js';
+import type { Actions } from './actions.js';
+import { cluster, member } from './checks/index.js';
+import type { Step, Verification, Work, Workflow } from './definition.js';
+import { statusFreshMs } from './facts.js';
+import { impactAfter } from './impact.js';
+import { handOver, successorOf } from './leadership.js';
+import { changeMembership, failed, waitUntil } from './waits.js';
+
+/** A removed member that is there learns of it within moments. */
+export const knowsMaxMs = 30_000;
+/** One that does not answer for this long is away. */
+export const awayConfirmMs = 8_000;
+
+const isGone = ({ actions, target }: Work) => !membersOf(actions.configuration()).includes(target);
+
+function handOverFirst(work: Work): Promise<string> {
+  return handOver(work, work.target, () => successorOf(work, work.target));
+}
+
+const transferLeadership: Step = {
+  name: 'transfer-leadership',
+  title: (target) => `See that somebody other than ${target} leads`,
+  cancellable: true,
+  run: handOverFirst,
+};
+
+const removeMember: Step = {
+  name: 'remove-member',
+  title: (target) => `Remove ${target} from the configuration`,
+  cancellable: false,
+  run: async (work) => {
+    const { target } = work;
+    if (isGone(work)) return `${target} is not in the configuration`;
+    // An election in between may have made it the leader again.
+    await handOverFirst(work);
+    await changeMembership(
+      work,
+      { type: 'remove', id: target },
+      { isThere: () => isGone(work), members: [], what: `removing ${target}` },
+    );
+    return `${target} is not in the configuration any more`;
+  },
+};
+
+const configurationWithoutIt: Verification = {
+  name: 'configuration-without-it',
+  title: (target) => `The committed configuration does not hold ${target}`,
+  run: async (work) => {
+    await waitUntil(work, {
+      forMs: knowsMaxMs,
+      until: () => {
+        const { removed, votersOutgoing } = work.actions.configuration();
+        return (
+          (isGone(work) && removed.includes(work.target) && votersOutgoing.length === 0) ||
+          'the configuration still holds it'
+        );
+      },
+      otherwise: failed,
+    });
+    return 'it is gone from the committed configuration, and its id is never used again';
+  },
+};
+
+/** Success is said when it knows; or when it is away and so cannot act, and the members will tell it when it comes back. */
+const knowsIt: Verification = {
+  name: 'knows-it',
+  title: (target) => `${target} knows that it was removed`,
+  run: async (work) => {
+    const { actions, target } = work;
+    const seen: { answer: Awaited<ReturnType<Actions['knowsRemoved']>>; awaySince: number | undefined } = {
+      answer: 'not-yet',
+      awaySince: undefined,
+    };
+    await waitUntil(work, {
+      forMs: knowsMaxMs,
+      until: async () => {
+        seen.answer = await actions.knowsRemoved(target);
+        if (seen.answer === 'knows') return true;
+        const silentMs = actions.status(target)?.ageMs ?? Number.POSITIVE_INFINITY;
+        const away = seen.answer === 'away' && silentMs > statusFreshMs;
+        seen.awaySince = away ? (seen.awaySince ?? actions.now()) : undefined;
+        // One that restarts just now comes back within this time, and is told.
+        if (seen.awaySince !== undefined && actions.now() - seen.awaySince >= awayConfirmMs) return true;
+        return seen.answer === 'away' ? 'it does not answer' : 'it does not say so yet';
+      },
+      otherwise: (last) =>
+        failed(
+          `${target} is there and does not know that it was removed: ${last}`,
+          `Stop ${target}: it is not a member any more.`,
+        ),
+    });
+    return seen.answer === 'knows'
+      ? 'it says so'
+      : 'it is away; the members refuse its messages and tell it when it comes back';
+  },
+};
+
+export const remove: Workflow = {
+  name: 'remove',
+  summary: 'Removes a member for good; a leader hands leadership over first.',
+  checks: [
+    cluster.leaderCommittedInTerm,
+    member.targetIsMember,
+    cluster.noChangePending,
+    cluster.noOperationRunning,
+    cluster.noTransferRunning,
+    cluster.oneCluster,
+    cluster.oneTimeline,
+    cluster.quorumHealthy,
+    member.votersRemain,
+    member.quorumAfter,
+    member.failuresSurvived,
+    member.leaderTransferable,
+    member.newestStateKept,
+    member.targetReachable,
+    member.routersKeepController,
+    cluster.votersOddAfter,
+  ],
+  steps: [transferLeadership, removeMember],
+  verifications: [configurationWithoutIt, knowsIt],
+  confirmation: (target) => target,
+  impact: impactAfter,
+};

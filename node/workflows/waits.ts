@@ -1,0 +1,98 @@
+/** How steps wait and propose: always with a bound, always saying how far it is. */
+
+import type { Member } from '../../messaging/index.js';
+import { QuorateError, toQuorateError } from '../../messaging/index.js';
+import type { ConfChange, MembershipChange } from '../raft/index.js';
+import type { Work } from './definition.js';
+
+/** How often a step looks again. What it looks at is this member's own memory. */
+export const pollIntervalMs = 50;
+/** A change of membership that is not committed by then has no quorum behind it. */
+export const changeMaxMs = 30_000;
+
+/** The step did not reach its goal. */
+export function failed(sentence: string, remedy?: string): QuorateError {
+  return new QuorateError('operation-failed', sentence, { remedy });
+}
+
+export interface Wait {
+  readonly forMs: number;
+  /** True when it is so; otherwise what to say meanwhile. */
+  readonly until: () => true | string | Promise<true | string>;
+  /** Why it is given up; `last` is what `until` said last. */
+  readonly otherwise: (last: string) => QuorateError;
+}
+
+export async function waitUntil(work: Work, wait: Wait): Promise<void> {
+  const deadline = work.actions.now() + wait.forMs;
+  for (;;) {
+    work.checkpoint();
+    const seen = await wait.until();
+    if (seen === true) return;
+    if (work.actions.now() >= deadline) throw wait.otherwise(seen);
+    await work.say(seen);
+    await work.pause(pollIntervalMs);
+  }
+}
+
+/** Refusals that pass by themselves. */
+const passing: ReadonlySet<string> = new Set([
+  'change-pending',
+  'no-commit-in-term',
+  'overloaded',
+  'timeout',
+  'transferring',
+]);
+
+/**
+ * Proposes a change of membership until its effect is there. A proposal whose outcome is unknown may have happened: only
+ * the committed configuration says.
+ */
+export async function changeMembership(
+  work: Work,
+  change: MembershipChange,
+  options: { readonly isThere: () => boolean; readonly members: readonly Member[]; readonly what: string },
+): Promise<void> {
+  const proposal: ConfChange = { changes: [change], transition: 'auto' };
+  await waitUntil(work, {
+    forMs: changeMaxMs,
+    until: async () => {
+      if (options.isThere()) return true;
+      try {
+        await work.actions.proposeConfChange(proposal, options.members);
+      } catch (error) {
+        const refusal = toQuorateError(error);
+        if (!passing.has(refusal.code)) throw error;
+        return `${options.what}: ${refusal.message}`;
+      }
+      return options.isThere() || options.what;
+    },
+    otherwise: (last) => {
+      const sentence = `${options.what} was not committed within ${changeMaxMs / 1_000} s: ${last}`;
+      const { lastIndex, applied } = work.actions.log();
+      // What lies in the log without a quorum may still be committed, by this leader or another.
+      return applied >= lastIndex ? failed(sentence) : failed(`${sentence}; it may still be when a quorum is back`);
+    },
+  });
+}
+
+/**
+ * Waits until everything that is in the log now is applied. A change whose outcome is not known lies in the log or it does
+ * not; after this the configuration says which.
+ */
+export async function settle(work: Work): Promise<void> {
+  const goal = work.actions.log().lastIndex;
+  await waitUntil(work, {
+    forMs: changeMaxMs,
+    until: () => work.actions.log().applied >= goal || `waiting for entry ${grouped(goal)} to be committed`,
+    otherwise: () =>
+      failed(
+        `entry ${grouped(goal)} was not committed within ${changeMaxMs / 1_000} s: the leader does not reach a quorum`,
+      ),
+  });
+}
+
+/** `1,204`. */
+export function grouped(amount: number): string {
+  return amount.toLocaleString('en-US');
+}
