@@ -2,8 +2,8 @@
  * Everything that a workflow does to the world. The cluster part implements it on a running leader; tests implement it in
  * virtual time. All of it may be called again after it was done: the engine repeats a step when a new leader takes over.
  *
- * A promise that rejects with `not-leader`, `no-leader`, `leadership-lost`, `transferring`, `removed` or `stopping` says that
- * this controller is no longer the one to run the operation: the engine lets go of it, and the next leader resumes.
+ * An action that fails rejects with a `QuorateError`. Those that propose (`proposeConfChange`, `putOperation`) reject with
+ * `timeout` or `leadership-lost` where the outcome is not known; the engine then looks whether it happened.
  */
 import type { Member, NodeStatus, ProgressView } from '../../messaging/index.js';
 import type { OperationRecord } from '../model/index.js';

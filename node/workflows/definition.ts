@@ -1,5 +1,5 @@
 /** A workflow as data, and what its steps are given to work with. */
-import type { Impact, Operation, WorkflowName, WorkflowParameters } from '../../messaging/index.js';
+import type { Impact, WorkflowName, WorkflowParameters } from '../../messaging/index.js';
 import type { Actions } from './actions.js';
 import type { Check } from './checks/index.js';
 import type { Facts } from './facts.js';
@@ -48,7 +48,6 @@ export interface Work {
   readonly actions: Actions;
   readonly target: string;
   readonly parameters: WorkflowParameters;
-  readonly operation: () => Operation;
   /** Throws when the step must end: leadership is lost, or the operator cancelled and may. */
   readonly checkpoint: () => void;
   /** Says how far it is; the record is replicated at most every {@link progressIntervalMs}. */

@@ -1,7 +1,7 @@
 /** Handing leadership over: a workflow of its own, and the first step of removing a leader. */
 import { votersOf } from '../raft/index.js';
 import type { Work } from './definition.js';
-import { failed, waitUntil } from './waits.js';
+import { failed, isPassing, waitUntil } from './waits.js';
 
 /** The core gives a transfer up after one election timeout; then it is tried again. */
 export const transferAttemptMs = 2_000;
@@ -23,7 +23,11 @@ export async function handOver(work: Work, from: string, to: () => string | null
       `handing leadership to ${successor}${attempt === 1 ? '' : `, attempt ${attempt} of ${transferAttemptsMax}`}`,
     );
     last = `${successor} did not take it over`;
-    await actions.transferLeadership(successor);
+    try {
+      await actions.transferLeadership(successor);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
     const deadline = actions.now() + transferAttemptMs;
     await waitUntil(work, {
       forMs: transferAttemptMs,

@@ -35,14 +35,24 @@ export async function waitUntil(work: Work, wait: Wait): Promise<void> {
   }
 }
 
-/** Refusals that pass by themselves. */
+/**
+ * Refusals that pass by themselves, and outcomes that are not known. Whether leadership is really lost is for `checkpoint`
+ * to say: a leader that lost it and has it again goes on.
+ */
 const passing: ReadonlySet<string> = new Set([
   'change-pending',
   'no-commit-in-term',
   'overloaded',
   'timeout',
   'transferring',
+  'not-leader',
+  'no-leader',
+  'leadership-lost',
 ]);
+
+export function isPassing(error: unknown): boolean {
+  return passing.has(toQuorateError(error).code);
+}
 
 /**
  * Proposes a change of membership until its effect is there. A proposal whose outcome is unknown may have happened: only
@@ -61,9 +71,8 @@ export async function changeMembership(
       try {
         await work.actions.proposeConfChange(proposal, options.members);
       } catch (error) {
-        const refusal = toQuorateError(error);
-        if (!passing.has(refusal.code)) throw error;
-        return `${options.what}: ${refusal.message}`;
+        if (!isPassing(error)) throw error;
+        return `${options.what}: ${toQuorateError(error).message}`;
       }
       return options.isThere() || options.what;
     },

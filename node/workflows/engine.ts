@@ -1,0 +1,176 @@
+/**
+ * Runs operations on the leader, one at a time. It promises that an operation that was accepted comes to an end that is whole
+ * (done and verified, or taken back, with the reason), whoever leads meanwhile: each leader resumes what the last one left.
+ * It needs `Actions`, and to be told when leadership comes (`resume`) and goes (`letGo`).
+ */
+import { type Operation, type OperationPlan, QuorateError, type WorkflowParameters } from '../../messaging/index.js';
+import { isUnderWay, type OperationRecord } from '../model/index.js';
+import type { Actions } from './actions.js';
+import { evaluate } from './checks/index.js';
+import type { Workflow } from './definition.js';
+import { type Facts, targetOf } from './facts.js';
+import { impactNow } from './impact.js';
+import { join } from './join.js';
+import { newOperation, stepsOf } from './record.js';
+import { remove } from './remove.js';
+import { Run } from './run.js';
+import { transfer } from './transfer.js';
+import { pollIntervalMs } from './waits.js';
+
+export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Workflow } = { join, remove, transfer };
+
+/** Between two runs of an operation that was let go of although this controller leads. */
+const resumePauseMs = 100;
+
+export class OperationEngine {
+  private run: Run | undefined;
+  private driving: { readonly stopper: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(
+    private readonly actions: Actions,
+    private readonly self: string,
+  ) {}
+
+  /** Id of the operation that runs here. */
+  running(): string | null {
+    return this.run?.id ?? null;
+  }
+
+  /** Asks all checks, and says what would change. Touches nothing. */
+  async plan(parameters: WorkflowParameters): Promise<OperationPlan> {
+    return planFrom(parameters, await this.actions.gather(parameters));
+  }
+
+  /**
+   * Resolves to the record once it is replicated; the operation then runs by itself. `id`: that of the request, so that a
+   * retry finds the operation that the first one began.
+   * @throws QuorateError `check-failed` with the findings, `operation-running`, or what kept the record from being written
+   */
+  async start(
+    given: WorkflowParameters,
+    by: { readonly id: string; readonly requestedBy: string },
+  ): Promise<Operation> {
+    const known = this.actions.operationRecord(by.id);
+    if (known !== undefined) return known.operation;
+    const facts = await this.actions.gather(given);
+    const plan = planFrom(given, facts);
+    if (!plan.mayRun) throw checkFailed(plan);
+    const { parameters, findings, before, after } = plan;
+    const target = targetOf(parameters, facts) ?? '';
+    const at = this.actions.now();
+    const operation = newOperation({
+      ...by,
+      workflow: workflows[parameters.workflow],
+      parameters,
+      target,
+      runner: this.self,
+      at,
+      findings,
+      before,
+      after,
+    });
+    await this.actions.putOperation({ revision: 0, operation });
+    this.resume();
+    return operation;
+  }
+
+  /** To be called when this controller has become leader: goes on with whatever is under way. Harmless at any other time. */
+  resume(): void {
+    if (this.driving !== undefined && !this.driving.stopper.signal.aborted) return;
+    const before = this.driving?.ended;
+    const stopper = new AbortController();
+    const ended = (async () => {
+      await before;
+      await this.drive(stopper.signal);
+    })()
+      .catch((error: unknown) => this.actions.reportError(error, 'the engine of operations'))
+      .finally(() => {
+        if (this.driving?.stopper === stopper) this.driving = undefined;
+      });
+    this.driving = { stopper, ended };
+  }
+
+  /** To be called when leadership is lost, and before stopping. Resolves when nothing is done here any more. */
+  async letGo(): Promise<void> {
+    this.driving?.stopper.abort();
+    await this.driving?.ended;
+  }
+
+  /** Resolves when nothing runs here any more. */
+  async idle(): Promise<void> {
+    await this.driving?.ended;
+  }
+
+  /** Cancels, takes back what was done, and resolves to the record as it ended. */
+  async cancel(id: string): Promise<Operation> {
+    const record = this.actions.operationRecord(id);
+    if (record === undefined) throw new QuorateError('not-found', `there is no operation ${id}`);
+    if (this.run?.id !== id || !this.run.cancel()) {
+      throw new QuorateError('invalid-request', `the operation ${id} cannot be cancelled any more`, {
+        remedy: 'See how far it is: `quorate operations show ID`.',
+      });
+    }
+    await this.idle();
+    const ended = this.actions.operationRecord(id)?.operation ?? record.operation;
+    if (isUnderWay(ended))
+      throw new QuorateError('leadership-lost', `leadership was lost before the operation ${id} was cancelled`);
+    return ended;
+  }
+
+  private async drive(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.actions.leadership().leading) {
+      await this.settle(signal);
+      if (signal.aborted) return;
+      const record = this.actions.operationRecords().find(({ operation }) => isUnderWay(operation));
+      if (record === undefined) return;
+      await this.carryOn(record, signal);
+      if (!signal.aborted) await this.actions.sleep(resumePauseMs, signal);
+    }
+  }
+
+  /** What an earlier leader, or an earlier run here, proposed may lie in the log without being applied yet. */
+  private async settle(signal: AbortSignal): Promise<void> {
+    const goal = this.actions.log().lastIndex;
+    while (!signal.aborted && this.actions.log().applied < goal && this.actions.leadership().leading) {
+      await this.actions.sleep(pollIntervalMs, signal);
+    }
+  }
+
+  private async carryOn(record: OperationRecord, signal: AbortSignal): Promise<void> {
+    const workflow = workflows[record.operation.parameters.workflow];
+    this.run = new Run(this.actions, this.self, workflow, record, signal);
+    try {
+      await this.run.finish();
+    } finally {
+      this.run = undefined;
+    }
+  }
+}
+
+function planFrom(given: WorkflowParameters, facts: Facts): OperationPlan {
+  const workflow = workflows[given.workflow];
+  const target = targetOf(given, facts) ?? '';
+  // Chosen once: the operation keeps its target whoever leads.
+  const parameters: WorkflowParameters =
+    given.workflow === 'transfer' ? { ...given, to: target === '' ? null : target } : given;
+  const findings = workflow.checks.map((check) => evaluate(check, facts, given));
+  return {
+    parameters,
+    findings,
+    before: impactNow(facts),
+    after: workflow.impact(parameters, facts),
+    steps: stepsOf(workflow, parameters).map((step) => ({ step: step.name, title: step.title(target) })),
+    mayRun: findings.every(({ outcome }) => outcome !== 'fail'),
+    confirmation: workflow.confirmation(target),
+  };
+}
+
+function checkFailed(plan: OperationPlan): QuorateError {
+  const failures = plan.findings.filter(({ outcome }) => outcome === 'fail');
+  const [first] = failures;
+  const more = failures.length > 1 ? `, and ${failures.length - 1} more` : '';
+  return new QuorateError('check-failed', `the check ${first?.check} failed: ${first?.sentence}${more}`, {
+    remedy: first?.remedy,
+    details: { findings: plan.findings },
+  });
+}
