@@ -3,26 +3,65 @@
  * when the operator quits. It needs a client and its connection, changes nothing that was not confirmed by name, and
  * never imports the controller.
  */
-import { render, Text } from 'ink';
+import { randomUUID } from 'node:crypto';
 import type { ApiClient, NatsConnection } from '../messaging/index.js';
+import { startShell } from './shell.js';
+import { initialState } from './state/state.js';
+import type { ThemeName } from './theme.js';
 
 export interface ConsoleOptions {
   readonly client: ApiClient;
   /** The connection that `client` was made with: tells when the console itself is cut off. Not closed here. */
   readonly connection: NatsConnection;
   readonly cluster: string;
-  /** Name of the operator, as in the client's `from`; shown and recorded with operations. */
+  /** Name of the operator, as in the client's `from`; shown, and recorded with operations. */
   readonly operator: string;
-  /** True: nothing can be changed, and `:unlock` is refused. */
+  /** True: starts locked, so that nothing can be changed until `:unlock`. What may be changed at all, credentials say. */
   readonly readOnly: boolean;
-  /** Colours; `none` also where NO_COLOR is set. Default: dark. */
-  readonly theme?: 'dark' | 'light' | 'colour-blind' | 'none';
-  /** Version of this program, for the header. */
+  /** Default: dark; none where NO_COLOR is set. */
+  readonly theme?: ThemeName;
+  /** Version of this program. */
   readonly version?: string;
 }
 
 /** Resolves when the operator quits; the terminal is then as it was. Needs a terminal on stdin and stdout. */
 export async function runConsole(options: ConsoleOptions): Promise<void> {
-  const instance = render(<Text>Listening for controllers of cluster {options.cluster} ...</Text>, { alternateScreen: true });
-  await instance.waitUntilExit();
+  // React's development build is several times slower; it decides by this variable when it is loaded.
+  process.env.NODE_ENV ??= 'production';
+  const shell = startShell({
+    client: options.client,
+    connection: options.connection,
+    initial: initialState({
+      now: Date.now(),
+      cluster: options.cluster,
+      operator: options.operator,
+      version: options.version ?? '',
+      nonce: randomUUID(),
+      locked: options.readOnly,
+      theme: themeFor(options.theme),
+      size: { columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 },
+    }),
+    quit: () => quit(),
+    copy: (text) => process.stdout.write(clipboardSequence(text)),
+  });
+  let quit = (): void => {};
+  try {
+    // The cluster is asked before the screens are loaded: both take a tenth of a second.
+    const { drawScreens } = await import('./draw.js');
+    const drawing = drawScreens(shell);
+    quit = drawing.quit;
+    await drawing.ended;
+  } finally {
+    shell.stop();
+  }
+}
+
+function themeFor(wanted: ThemeName | undefined): ThemeName {
+  const { NO_COLOR } = process.env;
+  return NO_COLOR !== undefined && NO_COLOR !== '' ? 'none' : (wanted ?? 'dark');
+}
+
+/** OSC 52: the terminal itself puts the text on the clipboard, also through ssh. */
+function clipboardSequence(text: string): string {
+  return `\u001b]52;c;${Buffer.from(text, 'utf8').toString('base64')}\u0007`;
 }

@@ -1,0 +1,118 @@
+/** What stands on every screen: where you are, how the cluster is, what works here. */
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { bindings, keyLabel } from '../keys.js';
+import { formatClock } from '../state/format.js';
+import { judgeHealth } from '../state/health.js';
+import { contextsOf } from '../state/input.js';
+import { bodyRows } from '../state/layout.js';
+import { cursorOf, shownRows } from '../state/lists.js';
+import { listOf, screenTitles } from '../state/navigation.js';
+import { type Place, placeOf, type State } from '../state/state.js';
+import { graphemes } from '../state/text.js';
+import type { TextInput } from '../state/text-input.js';
+import { badgeTone, glyphs } from '../theme.js';
+import { justify, Line, type Span, type Spans } from './line.js';
+
+export function Frame({ state, children }: { readonly state: State; readonly children: ReactNode }) {
+  const { columns, rows } = state.size;
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      <Line spans={headerSpans(state)} width={columns} />
+      <HealthLine state={state} />
+      <Line spans={[]} width={columns} />
+      <Box flexDirection="column" height={bodyRows(state)} overflow="hidden">
+        {children}
+      </Box>
+      <Flash state={state} />
+      <Line spans={state.view.prompt === null ? footerSpans(state) : promptSpans(state.view.prompt.input)} width={columns} />
+    </Box>
+  );
+}
+
+function headerSpans(state: State): Spans {
+  const crumbs = state.view.places.flatMap((place, index): Span[] => [
+    { text: ' › ', tone: 'dim' },
+    { text: crumbOf(place), tone: index === state.view.places.length - 1 ? 'strong' : 'dim' },
+  ]);
+  const right: Span[] = [
+    { text: state.operator, tone: 'dim' },
+    { text: state.locked ? '  locked' : '', tone: 'warn' },
+    { text: `  ${formatClock(state.now)} `, tone: 'dim' },
+  ];
+  return justify([{ text: ' Quorate ', tone: 'heading' }, { text: state.cluster, tone: 'strong' }, ...crumbs], right, state.size.columns);
+}
+
+function crumbOf(place: Place): string {
+  switch (place.screen) {
+    case 'member':
+      return place.node;
+    case 'router':
+      return place.router;
+    case 'entity':
+      return `${place.kind} ${place.id}`;
+    case 'operation':
+      return `Operation ${place.id}`;
+    default:
+      return screenTitles[place.screen];
+  }
+}
+
+function HealthLine({ state }: { readonly state: State }) {
+  const { level, sentence } = judgeHealth(state);
+  const [word, ...rest] = sentence.split(':');
+  const badge = rest.length === 0 ? sentence : `${word}:`;
+  return (
+    <Line
+      spans={[
+        { text: ' ' },
+        { text: ` ${glyphs[level]} ${badge}`, tone: badgeTone(level) },
+        { text: `${rest.join(':')} `, tone: badgeTone(level) },
+      ]}
+      width={state.size.columns}
+    />
+  );
+}
+
+function Flash({ state }: { readonly state: State }) {
+  const { flash } = state.view;
+  if (flash === null) return null;
+  const { columns } = state.size;
+  return (
+    <Box flexDirection="column">
+      <Line spans={[{ text: ` ${glyphs[flash.level]} ${flash.sentence}`, tone: flash.level }]} width={columns} />
+      {flash.remedy === '' ? null : <Line spans={[{ text: `   ${flash.remedy}`, tone: 'dim' }]} width={columns} />}
+    </Box>
+  );
+}
+
+/** A line that is typed into, with its cursor shown as an inverted cell. */
+export function inputSpans(input: TextInput): Spans {
+  const parts = graphemes(input.text);
+  const before = parts.slice(0, input.cursor).join('');
+  const after = parts.slice(input.cursor).join('');
+  return [{ text: before, tone: 'input' }, { text: '▏', tone: 'accent' }, { text: after, tone: 'input' }];
+}
+
+function promptSpans(input: TextInput): Spans {
+  return [{ text: ' /', tone: 'key' }, ...inputSpans(input), { text: '   enter keeps, esc undoes, !word leaves out', tone: 'dim' }];
+}
+
+function footerSpans(state: State): Spans {
+  const where = contextsOf(state);
+  const shown = where.flatMap((context) => bindings.filter((binding) => binding.context === context && binding.footer !== undefined));
+  const seen = new Set<string>();
+  const left = shown.flatMap((binding): Span[] => {
+    if (seen.has(binding.action) || binding.footer === undefined) return [];
+    seen.add(binding.action);
+    return [{ text: ` ${keyLabel(binding.keys[0] ?? '')}`, tone: 'key' }, { text: ` ${binding.footer} `, tone: 'dim' }];
+  });
+  return justify(left, state.view.overlay === null ? placeInList(state) : [], state.size.columns);
+}
+
+function placeInList(state: State): Spans {
+  const list = listOf(state);
+  if (list === null || placeOf(state).screen === 'overview') return [];
+  const { rows } = shownRows(state, list);
+  return rows.length === 0 ? [] : [{ text: `${cursorOf(state, list) + 1} of ${rows.length} `, tone: 'dim' }];
+}

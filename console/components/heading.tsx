@@ -1,0 +1,20 @@
+/** The name of a part of the screen, what is to be known of it as a whole, and a rule to the end. */
+import { Line, type Spans, widthOf } from './line.js';
+
+interface HeadingProps {
+  readonly title: string;
+  readonly info?: Spans;
+  readonly width: number;
+  /** The cursor is in this part. */
+  readonly active?: boolean;
+}
+
+export function headingSpans({ title, info = [], width, active = false }: HeadingProps): Spans {
+  const left: Spans = [{ text: title, tone: active ? 'heading' : 'strong' }, { text: info.length === 0 ? ' ' : '  ' }, ...info];
+  const rule = Math.max(0, width - widthOf(left) - 1);
+  return rule < 2 ? left : [...left, { text: ' ' }, { text: '─'.repeat(rule), tone: 'rule' }];
+}
+
+export function Heading(props: HeadingProps) {
+  return <Line spans={headingSpans(props)} width={props.width} />;
+}

@@ -1,0 +1,70 @@
+/** One row of the screen: pieces of text with meanings, drawn as one text node, and again only when it changed. */
+import { Text } from 'ink';
+import { memo } from 'react';
+import { cells, cut } from '../state/text.js';
+import type { Tone } from '../theme.js';
+import { useTheme } from './theme-context.js';
+
+export interface Span {
+  readonly text: string;
+  readonly tone?: Tone | undefined;
+}
+export type Spans = readonly Span[];
+
+export function widthOf(spans: Spans): number {
+  return spans.reduce((sum, span) => sum + cells(span.text), 0);
+}
+
+/** At most `width` cells, cut in whichever piece the edge falls. */
+export function cutSpans(spans: Spans, width: number): Spans {
+  const kept: Span[] = [];
+  let left = width;
+  for (const span of spans) {
+    if (left <= 0) break;
+    const text = cut(span.text, left);
+    kept.push({ ...span, text });
+    left -= cells(text);
+    if (text !== span.text && cells(span.text) > cells(text)) break;
+  }
+  return kept;
+}
+
+/** `left` at the left, `right` at the right; where both do not fit, the left is cut. */
+export function justify(left: Spans, right: Spans, width: number): Spans {
+  const taken = widthOf(right);
+  if (taken >= width) return cutSpans(right, width);
+  const shown = cutSpans(left, Math.max(0, width - taken - (taken > 0 ? 1 : 0)));
+  return [...shown, { text: ' '.repeat(width - taken - widthOf(shown)) }, ...right];
+}
+
+interface LineProps {
+  readonly spans: Spans;
+  readonly width: number;
+  readonly selected?: boolean;
+}
+
+export const Line = memo(function Line({ spans, width, selected = false }: LineProps) {
+  const theme = useTheme();
+  const shown = cutSpans(spans, width);
+  const space = width - widthOf(shown);
+  const ground = selected ? theme.selected : undefined;
+  // A row without text would have no height; a selected one is filled to its end.
+  const tail = selected ? ' '.repeat(space) : shown.length === 0 ? ' ' : '';
+  return (
+    <Text wrap="truncate">
+      {shown.map((span, index) => (
+        // The pieces of a row have no identity but their order.
+        // biome-ignore lint/suspicious/noArrayIndexKey: see above
+        <Text key={index} {...theme[span.tone ?? 'plain']} {...(ground ?? {})}>
+          {span.text}
+        </Text>
+      ))}
+      {tail === '' ? null : <Text {...(ground ?? {})}>{tail}</Text>}
+    </Text>
+  );
+}, sameLine);
+
+function sameLine(a: LineProps, b: LineProps): boolean {
+  if (a.width !== b.width || a.selected !== b.selected || a.spans.length !== b.spans.length) return false;
+  return a.spans.every((span, index) => span.text === b.spans[index]?.text && span.tone === b.spans[index]?.tone);
+}

@@ -1,0 +1,117 @@
+/** A list as a table: only the rows in sight are drawn, whatever its length. */
+import { Box } from 'ink';
+import { cursorOf, shownRows, tableOf, topOf } from '../state/lists.js';
+import type { ListName, State } from '../state/state.js';
+import type { Column, RowOf } from '../state/tables.js';
+import { fit } from '../state/text.js';
+import { Line, type Span, type Spans } from './line.js';
+
+export interface Placed<Row> {
+  readonly column: Column<Row>;
+  readonly width: number;
+}
+
+const markWidth = 2;
+
+/** Columns that fit into `width`: the most dispensable go first, what is left over goes to those that may grow. */
+export function placeColumns<Row>(columns: readonly Column<Row>[], width: number): readonly Placed<Row>[] {
+  const gap = gapFor(width);
+  const room = width - markWidth;
+  const taken = (kept: readonly Column<Row>[]): number => kept.reduce((sum, column) => sum + column.width, 0) + gap * (kept.length - 1);
+  let kept = columns;
+  while (taken(kept) > room) {
+    const most = Math.max(...kept.map((column) => column.dispensable ?? 0));
+    if (most === 0) break;
+    kept = kept.filter((column) => (column.dispensable ?? 0) !== most);
+  }
+  let left = Math.max(0, room - taken(kept));
+  const widths = kept.map((column) => column.width);
+  // One cell at a time and in turn: columns grow evenly until each has what it can use.
+  for (let grown = true; left > 0 && grown; ) {
+    grown = false;
+    for (const [index, column] of kept.entries()) {
+      const now = widths[index] ?? 0;
+      if (left === 0 || now >= (column.widthMax ?? column.width)) continue;
+      widths[index] = now + 1;
+      left -= 1;
+      grown = true;
+    }
+  }
+  return kept.map((column, index) => ({ column, width: widths[index] ?? column.width }));
+}
+
+function gapFor(width: number): number {
+  return width < 100 ? 1 : 2;
+}
+
+interface TableProps<Name extends ListName> {
+  readonly state: State;
+  readonly name: Name;
+  readonly width: number;
+  /** Rows, without the titles. */
+  readonly height: number;
+  readonly titles?: boolean;
+  /** Whether the cursor is in this list. */
+  readonly active: boolean;
+}
+
+export function TableView<Name extends ListName>({ state, name, width, height, titles = true, active }: TableProps<Name>) {
+  const table = tableOf(name);
+  const { rows } = shownRows(state, name);
+  const view = state.view.lists[name];
+  const cursor = cursorOf(state, name);
+  const top = topOf(active ? view.top : 0, active ? cursor : 0, rows.length, height);
+  const placed = placeColumns(table.columns, width);
+  const gap = ' '.repeat(gapFor(width));
+  const visible = rows.slice(top, top + height);
+  return (
+    <Box flexDirection="column" width={width} height={height + (titles ? 1 : 0)} aria-role="table">
+      {titles ? <Line spans={titleSpans(placed, gap, view.sort)} width={width} /> : null}
+      {visible.length === 0 && height > 0 ? <Line spans={[{ text: `  ${emptyText(state, name)}`, tone: 'dim' }]} width={width} /> : null}
+      {visible.map((row, index) => {
+        const selected = active && top + index === cursor;
+        return <Line key={table.id(row)} spans={rowSpans(row, placed, gap, state, selected)} width={width} selected={selected} />;
+      })}
+    </Box>
+  );
+}
+
+function emptyText<Name extends ListName>(state: State, name: Name): string {
+  const { filter } = state.view.lists[name];
+  const { total } = shownRows(state, name);
+  return filter !== '' && total > 0 ? `None of ${total} matches "${filter}". Esc clears the filter.` : tableOf(name).empty(state);
+}
+
+function titleSpans<Row>(placed: readonly Placed<Row>[], gap: string, sort: State['view']['lists'][ListName]['sort']): Spans {
+  return [
+    { text: ' '.repeat(markWidth) },
+    ...placed.flatMap(({ column, width }, index): Span[] => {
+      const marked = sort?.column === column.key;
+      const title = marked ? `${column.title}${sort.descending ? '↓' : '↑'}` : column.title;
+      return [{ text: index === 0 ? '' : gap }, { text: fit(title, width, column.align), tone: marked ? 'accent' : 'dim' }];
+    }),
+  ];
+}
+
+function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], gap: string, state: State, selected: boolean): Spans {
+  return [
+    { text: selected ? '▸ ' : '  ', tone: 'accent' },
+    ...placed.flatMap(({ column, width }, index): Span[] => {
+      const cell = column.cell(row, state);
+      return [{ text: index === 0 ? '' : gap }, { text: fit(cell.text, width, column.align), tone: cell.tone }];
+    }),
+  ];
+}
+
+/** What the heading of a list says of its filter. */
+export function filterSpans<Name extends ListName>(state: State, name: Name): Spans {
+  const { filter, sort } = state.view.lists[name];
+  const { rows, total } = shownRows<ListName>(state, name);
+  const column = sort === null ? undefined : tableOf<ListName>(name).columns.find((each) => each.key === sort.column);
+  return [
+    ...(filter === '' ? [] : [{ text: `  /${filter}`, tone: 'accent' as const }, { text: ` ${rows.length} of ${total}`, tone: 'dim' as const }]),
+    ...(column === undefined ? [] : [{ text: `  by ${column.title}${sort?.descending === true ? ', falling' : ''}`, tone: 'dim' as const }]),
+  ];
+}
+
+export type AnyRow = RowOf<ListName>;

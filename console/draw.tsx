@@ -1,0 +1,38 @@
+/** Ink's side of the console: the terminal, its keys, its size. */
+import { render, useInput, usePaste, useWindowSize } from 'ink';
+import { useEffect, useSyncExternalStore } from 'react';
+import { keysOf } from './keys.js';
+import { Screens } from './screens/index.js';
+import type { Shell } from './shell.js';
+
+const framesPerSecondMax = 30;
+
+export interface Drawing {
+  readonly quit: () => void;
+  /** Resolves when the screens are gone and the terminal is as it was. */
+  readonly ended: Promise<void>;
+}
+
+export function drawScreens(shell: Shell): Drawing {
+  const instance = render(<App shell={shell} />, {
+    alternateScreen: true,
+    incrementalRendering: true,
+    maxFps: framesPerSecondMax,
+    exitOnCtrlC: true,
+  });
+  return {
+    quit: () => instance.unmount(),
+    ended: instance.waitUntilExit().then(() => undefined),
+  };
+}
+
+function App({ shell }: { readonly shell: Shell }) {
+  const state = useSyncExternalStore(shell.subscribe, shell.state);
+  const { columns, rows } = useWindowSize();
+  useEffect(() => shell.act({ type: 'resize', columns, rows }), [shell, columns, rows]);
+  useInput((input, key) => {
+    for (const press of keysOf(input, key)) shell.act({ type: 'key', ...press });
+  });
+  usePaste((text) => shell.act({ type: 'paste', text }));
+  return <Screens state={state} />;
+}

@@ -1,0 +1,93 @@
+/** One router, entity or event in full; and all that needs attention. */
+import { formatPosition, type RouterView, type WireError } from '../../messaging/index.js';
+import { headingSpans } from '../components/heading.js';
+import type { Spans } from '../components/line.js';
+import { formatCount, formatDuration, formatTime } from '../state/format.js';
+import { judgeHealth } from '../state/health.js';
+import { modelPollMs } from '../state/limits.js';
+import { leaderOf } from '../state/members.js';
+import type { EventRow, State } from '../state/state.js';
+import { routerBehind, routerState, routerSync } from '../state/tables.js';
+import { yamlLines } from '../state/yaml.js';
+import { glyphs } from '../theme.js';
+import { section } from './member.js';
+import { ageSpans } from './overview.js';
+import { type Field, fieldLines, remedyLines, sentenceLines, TextScreen } from './text.js';
+
+interface ScreenProps {
+  readonly state: State;
+}
+
+export function errorLines(error: WireError | null, width: number): readonly Spans[] {
+  if (error === null) return [];
+  return [...sentenceLines(glyphs.bad, `${error.message} (${error.code})`, width, 'bad'), ...remedyLines(error.remedy, width), []];
+}
+
+export function Router({ state, router }: ScreenProps & { readonly router: string }) {
+  const width = state.size.columns;
+  const view = state.routers.views.find((each) => each.id === router);
+  const { readAt, error } = state.routers;
+  if (view === undefined) {
+    return <TextScreen state={state} lines={sentenceLines(glyphs.warn, `Router ${router} is not in the list of routers any more.`, width, 'warn')} />;
+  }
+  const { text, tone } = routerState(view);
+  const age = readAt === null ? [] : ageSpans(state, readAt, error?.message ?? null);
+  const counters = Object.entries(view.counters).map(([name, value]) => ({ name, value: formatCount(value) }));
+  const lines = [
+    headingSpans({ title: router, info: [{ text, tone }, ...age], width }),
+    ...errorLines(view.refused, width),
+    ...fieldLines(routerFields(state, view), width),
+    [],
+    ...section('Counters since its start', width, fieldLines(counters, width)),
+  ];
+  return <TextScreen state={state} lines={lines} />;
+}
+
+function routerFields(state: State, view: RouterView): readonly Field[] {
+  const behind = routerBehind(view, leaderOf(state)?.record.status.position ?? null);
+  const { position } = view;
+  const since = view.lastContactMs + Math.max(0, state.now - (state.routers.readAt ?? state.now));
+  return [
+    { name: 'Model', value: routerSync(view).text, tone: routerSync(view).tone },
+    { name: 'Position', value: `${formatPosition(position)}${behind === null ? '' : `, ${formatCount(behind)} behind the newest change`}` },
+    { name: 'Timeline', value: position === null ? '-' : `${position.timeline.id}, epoch ${position.timeline.epoch}` },
+    { name: 'List of controllers', value: `at index ${formatCount(view.endpointsIndex)}` },
+    { name: 'Version', value: `${view.version}, protocol ${view.protocolVersion ?? 'not agreed'}` },
+    { name: 'Hello answered by', value: view.connectedTo ?? '-' },
+    { name: 'Last contact', value: `${formatDuration(since)} ago` },
+  ];
+}
+
+export function EntityScreen({ state, kind, id }: ScreenProps & { readonly kind: string; readonly id: string }) {
+  const width = state.size.columns;
+  const { entity, entityError } = state.model;
+  const problem = errorLines(entityError, width);
+  if (entity === null || entity.entity.id !== id || entity.entity.kind !== kind) {
+    return <TextScreen state={state} lines={problem.length > 0 ? problem : [[{ text: ' Reading ...', tone: 'dim' }]]} />;
+  }
+  const info: Spans = [
+    { text: `at ${formatPosition(entity.position)}`, tone: 'dim' },
+    ...ageSpans(state, entity.readAt + modelPollMs, entityError?.message ?? null),
+  ];
+  const title = headingSpans({ title: `${kind} ${entity.entity.name}`, info, width });
+  return <TextScreen state={state} lines={[title, ...problem, ...yamlLines(entity.entity, width)]} />;
+}
+
+export function EventScreen({ state, row }: ScreenProps & { readonly row: EventRow }) {
+  const width = state.size.columns;
+  const info: Spans = [{ text: `${glyphs[row.level]} ${row.level}  ${formatTime(row.at)}`, tone: row.level === 'info' ? 'dim' : row.level }];
+  const title = headingSpans({ title: row.type, info, width });
+  return <TextScreen state={state} lines={[title, ...sentenceLines(' ', row.sentence, width, 'plain'), [], ...yamlLines(row.event, width)]} />;
+}
+
+export function Attention({ state }: ScreenProps) {
+  const width = state.size.columns;
+  const { reasons } = judgeHealth(state);
+  const count = reasons.length === 0 ? 'nothing needs it' : `${reasons.length}, worst first`;
+  const lines = reasons.flatMap((reason): readonly Spans[] => [
+    ...sentenceLines(glyphs[reason.level], reason.sentence, width, reason.level === 'info' ? 'plain' : reason.level, reason.level),
+    ...remedyLines(reason.remedy === '' ? 'Nothing needs to be done.' : reason.remedy, width),
+    [],
+  ]);
+  return <TextScreen state={state} lines={[headingSpans({ title: 'Attention', info: [{ text: count, tone: 'dim' }], width }), ...lines]} />;
+}

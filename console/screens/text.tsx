@@ -1,0 +1,64 @@
+/** Screens that are a text: their lines are made by functions of the state, and scroll as one. */
+import { Box } from 'ink';
+import { Line, type Spans } from '../components/line.js';
+import { Lines } from '../components/lines.js';
+import { bodyRows } from '../state/layout.js';
+import type { State } from '../state/state.js';
+import { fit, wrap } from '../state/text.js';
+import type { Tone } from '../theme.js';
+
+interface TextScreenProps {
+  readonly state: State;
+  readonly lines: readonly Spans[];
+  readonly top?: number;
+  readonly height?: number;
+}
+
+/** A text that is longer than the screen says which of its lines are in sight. */
+export function TextScreen({ state, lines, top = state.view.scroll, height = bodyRows(state) }: TextScreenProps) {
+  const { columns } = state.size;
+  const scrolls = lines.length > height;
+  const room = height - (scrolls ? 1 : 0);
+  const from = Math.max(0, Math.min(top, lines.length - room));
+  const where = ` lines ${from + 1} to ${Math.min(lines.length, from + room)} of ${lines.length}`;
+  return (
+    <Box flexDirection="column">
+      <Lines lines={lines} width={columns} height={room} top={from} />
+      {scrolls ? <Line spans={[{ text: where, tone: 'dim' }]} width={columns} /> : null}
+    </Box>
+  );
+}
+
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+  readonly tone?: Tone | undefined;
+}
+
+/** Names in one column, values in the next; a long value goes on below itself. */
+export function fieldLines(fields: readonly Field[], width: number): readonly Spans[] {
+  const nameWidth = 20;
+  return fields.flatMap(({ name, value, tone }) =>
+    wrap(value, Math.max(10, width - nameWidth - 4)).map(
+      (line, index): Spans => [
+        { text: `  ${fit(index === 0 ? name : '', nameWidth)} `, tone: 'dim' },
+        { text: line, tone },
+      ],
+    ),
+  );
+}
+
+/** A sentence that may take several rows, its first with a mark. */
+export function sentenceLines(mark: string, text: string, width: number, tone: Tone, markTone: Tone = tone): readonly Spans[] {
+  return wrap(text, Math.max(10, width - 4)).map(
+    (line, index): Spans => [
+      { text: index === 0 ? ` ${mark} ` : '   ', tone: markTone },
+      { text: line, tone },
+    ],
+  );
+}
+
+/** What to do, below what is wrong. */
+export function remedyLines(remedy: string, width: number): readonly Spans[] {
+  return remedy === '' ? [] : sentenceLines(' ', `→ ${remedy}`, width, 'dim');
+}

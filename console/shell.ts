@@ -1,0 +1,143 @@
+/**
+ * The one place where the console touches the world: it gathers what the cluster says into batches, steps the reducer,
+ * does what the reducer wants done, and tells whoever draws. At most one batch a frame; keys do not wait for it.
+ */
+import { type ApiClient, NatsEvents, type NatsConnection, type QuorateEvent, toQuorateError } from '../messaging/index.js';
+import { eventsMax, frameMs, tickMs } from './state/limits.js';
+import type { Answer, Effect, Message, Outcome, Request } from './state/messages.js';
+import { reduceAll } from './state/reduce.js';
+import type { State } from './state/state.js';
+
+export interface Shell {
+  readonly state: () => State;
+  /** For what the operator does: stepped at once. */
+  readonly act: (message: Message) => void;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly stop: () => void;
+}
+
+export interface ShellOptions {
+  readonly initial: State;
+  readonly client: ApiClient;
+  readonly connection: NatsConnection;
+  readonly quit: () => void;
+  readonly copy: (text: string) => void;
+}
+
+/** How long the answers of all controllers are gathered: first shortly, for the first screen, then for the slow ones. */
+const collectWaitsMs = [60, 500] as const;
+
+export function startShell(options: ShellOptions): Shell {
+  const { client, connection } = options;
+  let state = options.initial;
+  let pending: Message[] = [];
+  let events: QuorateEvent[] = [];
+  let frame: NodeJS.Timeout | null = null;
+  let steppedAt = 0;
+  let stopped = false;
+  const listeners = new Set<() => void>();
+
+  function step(messages: readonly Message[]): void {
+    if (stopped) return;
+    steppedAt = performance.now();
+    const [next, effects] = reduceAll(state, [{ type: 'tick', now: Date.now() }, ...messages]);
+    const changed = next !== state;
+    state = next;
+    for (const effect of effects) perform(effect);
+    if (changed) for (const listener of listeners) listener();
+  }
+
+  function flush(): void {
+    frame = null;
+    const batch = events.length === 0 ? pending : [...pending, { type: 'events' as const, events }];
+    pending = [];
+    events = [];
+    step(batch);
+  }
+
+  function schedule(): void {
+    if (frame !== null || stopped) return;
+    frame = setTimeout(flush, Math.max(0, frameMs - (performance.now() - steppedAt)));
+  }
+
+  function tell(message: Message): void {
+    pending.push(message);
+    schedule();
+  }
+
+  function perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'request':
+        void ask(effect.request, effect.timeoutMs);
+        return;
+      case 'collect':
+        void collect();
+        return;
+      case 'copy':
+        options.copy(effect.text);
+        return;
+      case 'quit':
+        options.quit();
+        return;
+    }
+  }
+
+  async function ask(request: Request, timeoutMs: number): Promise<void> {
+    const outcome = await outcomeOf(() => client.request(request.verb, request.params, { timeoutMs, ...('requestId' in request ? { requestId: request.requestId } : {}) }));
+    // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but
+    // cannot for a union of verbs.
+    tell({ type: 'answer', verb: request.verb, request, outcome } as Answer);
+  }
+
+  async function collect(): Promise<void> {
+    for (const waitMs of collectWaitsMs) {
+      const statuses = await client.collectStatus(waitMs).catch(() => []);
+      for (const status of statuses) tell({ type: 'status', status });
+    }
+  }
+
+  async function followConnection(): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (stopped) return;
+      if (type === NatsEvents.Disconnect) tell({ type: 'connection', up: false });
+      if (type === NatsEvents.Reconnect) tell({ type: 'connection', up: true });
+    }
+  }
+
+  const stops = [
+    client.watchStatus((status) => tell({ type: 'status', status })),
+    client.watchEvents((event) => {
+      // More than is kept would be forgotten in the same step.
+      if (events.length >= eventsMax) events.shift();
+      events.push(event);
+      schedule();
+    }),
+    client.watchOperations((operation) => tell({ type: 'operation', operation })),
+  ];
+  const ticking = setInterval(() => (frame === null ? step([]) : undefined), tickMs);
+  void collect();
+  void followConnection();
+
+  return {
+    state: () => state,
+    act: (message) => step([message]),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop: () => {
+      stopped = true;
+      clearInterval(ticking);
+      if (frame !== null) clearTimeout(frame);
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+async function outcomeOf(attempt: () => Promise<unknown>): Promise<Outcome<unknown>> {
+  try {
+    return { ok: true, value: await attempt() };
+  } catch (error) {
+    return { ok: false, error: toQuorateError(error).toWire() };
+  }
+}

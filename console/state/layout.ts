@@ -1,0 +1,95 @@
+/** How many rows everything gets: pure, known to the reducer (paging, scrolling) and to the screens alike. */
+import { judgeHealth } from './health.js';
+import { columnsMin, rowsMin } from './limits.js';
+import { membersOf } from './members.js';
+import type { ListName, State } from './state.js';
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export function isTooSmall(size: Size): boolean {
+  return size.columns < columnsMin || size.rows < rowsMin;
+}
+
+/** Header, health, a blank line and the footer stand on every screen. */
+const chromeRows = 4;
+
+export function flashRows(state: State): number {
+  const { flash } = state.view;
+  if (flash === null) return 0;
+  return flash.remedy === '' ? 1 : 2;
+}
+
+export function bodyRows(state: State): number {
+  return Math.max(1, state.size.rows - chromeRows - flashRows(state));
+}
+
+/** Rows of a list that are in sight. */
+export function listRows(state: State, name: ListName): number {
+  const body = bodyRows(state);
+  switch (name) {
+    case 'overview.members':
+      return Math.max(1, overviewLayoutOf(state).members);
+    case 'overview.routers':
+      return Math.max(1, overviewLayoutOf(state).routers);
+    case 'overview.events':
+      return Math.max(1, overviewLayoutOf(state).events);
+    case 'model':
+      return Math.max(1, body - 4);
+    case 'members':
+    case 'routers':
+    case 'events':
+    case 'operations':
+      return Math.max(1, body - 2);
+  }
+}
+
+export interface OverviewCounts {
+  readonly reasons: number;
+  readonly members: number;
+  readonly routers: number;
+}
+
+export interface OverviewLayout {
+  /** Reasons shown, two rows each. */
+  readonly reasons: number;
+  /** Rows of each list, without its heading and titles. */
+  readonly members: number;
+  /** At least the members; more where the rates beside them need it. */
+  readonly membersHeight: number;
+  readonly routers: number;
+  readonly events: number;
+  /** Routers and events beside each other. */
+  readonly beside: boolean;
+  /** Rates as a panel at the right of the members, instead of one row. */
+  readonly ratesPanel: boolean;
+}
+
+export function overviewLayoutOf(state: State): OverviewLayout {
+  const reasons = judgeHealth(state).reasons.length;
+  return overviewLayout(state.size, bodyRows(state), { reasons, members: membersOf(state).length, routers: state.routers.views.length });
+}
+
+const headed = 2; // a heading and the titles of the columns
+const gap = 1;
+
+/** Health first: what needs attention and the members are shown before routers, and those before events. */
+export function overviewLayout(size: Size, body: number, counts: OverviewCounts): OverviewLayout {
+  const beside = size.columns >= 110;
+  const ratesPanel = size.columns >= 160 && body >= 30;
+  const members = Math.max(1, Math.min(counts.members, Math.max(3, Math.floor(body / 3))));
+  const membersHeight = ratesPanel ? Math.max(members, ratesRowsMin) : members;
+  let left = body - headed - membersHeight - gap - (ratesPanel ? 0 : 1 + gap);
+  const reasons = Math.min(counts.reasons, Math.max(1, Math.floor((left - 4) / 4)), reasonsMax);
+  if (reasons > 0) left -= reasons * 2 + (counts.reasons > reasons ? 1 : 0) + gap;
+  const common = { reasons, members, membersHeight, beside, ratesPanel };
+  if (beside) return { ...common, routers: Math.max(0, left - headed), events: Math.max(0, left - headed) };
+  const routers = Math.max(0, Math.min(counts.routers, Math.floor(left / 2) - headed));
+  const taken = (routers > 0 ? headed + routers : 1) + gap;
+  return { ...common, routers, events: Math.max(0, left - taken - 1) };
+}
+
+const ratesRowsMin = 9;
+const reasonsMax = 6;

@@ -1,0 +1,42 @@
+/** Every bound and every wait of the console, named. */
+
+/** Older than this, what is shown says how old it is. */
+export const staleAfterMs = 2_000;
+/** A controller that was not heard for this long is called silent: three of its statuses are missing. */
+export const silentAfterMs = 3_500;
+/** How long after start the console waits before it says that nobody is there. */
+export const listenMs = 1_500;
+/** Entries behind the leader from which a follower is called lagging. */
+export const lagEntriesMax = 1_000;
+/** A member's contact with the leader older than this is worth a word. */
+export const contactMsMax = 2_000;
+
+export const eventsMax = 2_000;
+export const seriesMax = 300;
+export const operationsMax = 200;
+export const routersMax = 50_000;
+export const entitiesMax = 5_000;
+export const nodesMax = 256;
+export const historyMax = 50;
+export const placesMax = 32;
+export const inputLengthMax = 256;
+
+export const routersPageLimit = 500;
+export const entitiesPageLimit = 500;
+/** From the end of one reading of the list of routers to the beginning of the next. */
+export const routersPollMs = 1_000;
+export const modelPollMs = 2_000;
+export const operationsPollMs = 5_000;
+/** An operation of which nothing was heard for this long is asked for. */
+export const operationSilentMs = 2_000;
+/** A poll that failed is not repeated before this. */
+export const retryMs = 1_000;
+export const pollTimeoutMs = 2_500;
+export const changeTimeoutMs = 10_000;
+
+export const flashMs = 6_000;
+export const frameMs = 34;
+export const tickMs = 250;
+
+export const columnsMin = 60;
+export const rowsMin = 15;

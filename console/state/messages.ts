@@ -1,0 +1,54 @@
+/** What the console is told, and what it wants done: both are data. `reduce` turns the first into the second. */
+import type { ApiParams, ApiResult, NodeStatus, Operation, QuorateEvent, WireError } from '../../messaging/index.js';
+
+/** The requests that the console makes. `number` tells a late answer from the one that is waited for. */
+export type Request =
+  | { readonly verb: 'routers.list'; readonly params: ApiParams<'routers.list'> }
+  | { readonly verb: 'operation.list'; readonly params: ApiParams<'operation.list'> }
+  | { readonly verb: 'operation.get'; readonly params: ApiParams<'operation.get'> }
+  | { readonly verb: 'operation.plan'; readonly params: ApiParams<'operation.plan'>; readonly number: number }
+  | { readonly verb: 'operation.start'; readonly params: ApiParams<'operation.start'>; readonly number: number; readonly requestId: string }
+  | { readonly verb: 'model.list'; readonly params: ApiParams<'model.list'>; readonly number: number }
+  | { readonly verb: 'model.get'; readonly params: ApiParams<'model.get'> };
+export type RequestVerb = Request['verb'];
+
+export type Outcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: WireError };
+
+export type Answer = {
+  readonly [Verb in RequestVerb]: {
+    readonly type: 'answer';
+    readonly verb: Verb;
+    readonly request: Extract<Request, { verb: Verb }>;
+    readonly outcome: Outcome<ApiResult<Verb>>;
+  };
+}[RequestVerb];
+
+/** A key as the key table names it, with the text that it types, if any. */
+export interface KeyPress {
+  readonly name: string;
+  readonly text: string;
+}
+
+export type Message =
+  /** The only clock there is. Sent before whatever else a moment brings. */
+  | { readonly type: 'tick'; readonly now: number }
+  | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
+  | { readonly type: 'connection'; readonly up: boolean }
+  | { readonly type: 'status'; readonly status: NodeStatus }
+  /** In the order in which they were heard. */
+  | { readonly type: 'events'; readonly events: readonly QuorateEvent[] }
+  | { readonly type: 'operation'; readonly operation: Operation }
+  | Answer
+  | ({ readonly type: 'key' } & KeyPress)
+  | { readonly type: 'paste'; readonly text: string };
+
+export type Effect =
+  | { readonly type: 'request'; readonly request: Request; readonly timeoutMs: number }
+  /** Ask every controller for its status at once. */
+  | { readonly type: 'collect' }
+  /** Put text on the clipboard of the operator's terminal. */
+  | { readonly type: 'copy'; readonly text: string }
+  | { readonly type: 'quit' };
+
+/** What `reduce` gives back. */
+export type Step<State> = readonly [State, readonly Effect[]];

@@ -1,0 +1,86 @@
+/**
+ * Text as a terminal shows it: how many cells it takes, cutting and padding to an exact width, and making anything that
+ * came over the wire harmless. Everything drawn passes through here, so that no line is ever wider than planned.
+ */
+import stringWidth from 'string-width';
+
+const ascii = /^[\x20-\x7e]*$/;
+/** Controls, line breaks and the marks that turn the direction of writing: none may reach the terminal. */
+const harmful = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+export const ellipsis = '…';
+
+/** One line without control characters: a message must not be able to move the cursor or colour the screen. */
+export function clean(text: string): string {
+  return ascii.test(text) ? text : text.replace(harmful, ' ');
+}
+
+/** Cells that `text` takes; wide characters take two. */
+export function cells(text: string): number {
+  return ascii.test(text) ? text.length : stringWidth(text);
+}
+
+/** At most `width` cells; what was cut is shown by an ellipsis. */
+export function cut(text: string, width: number): string {
+  if (width <= 0) return '';
+  const safe = clean(text);
+  if (cells(safe) <= width) return safe;
+  if (ascii.test(safe)) return safe.slice(0, width - 1) + ellipsis;
+  let kept = '';
+  let used = 0;
+  for (const { segment } of segmenter.segment(safe)) {
+    const taken = cells(segment);
+    if (used + taken > width - 1) break;
+    kept += segment;
+    used += taken;
+  }
+  return kept + ellipsis;
+}
+
+/** Exactly `width` cells. */
+export function fit(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const shown = cut(text, width);
+  const space = ' '.repeat(Math.max(0, width - cells(shown)));
+  return align === 'left' ? shown + space : space + shown;
+}
+
+/** Lines of at most `width` cells, broken between words where there is a place to. */
+export function wrap(text: string, width: number): readonly string[] {
+  if (width <= 0) return [];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of clean(text).split(' ')) {
+    const joined = line === '' ? word : `${line} ${word}`;
+    if (cells(joined) <= width) {
+      line = joined;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    const pieces = breakWord(word, width);
+    lines.push(...pieces.slice(0, -1));
+    line = pieces.at(-1) ?? '';
+  }
+  if (line !== '' || lines.length === 0) lines.push(line);
+  return lines;
+}
+
+function breakWord(word: string, width: number): readonly string[] {
+  if (cells(word) <= width) return [word];
+  const pieces: string[] = [];
+  let piece = '';
+  for (const { segment } of segmenter.segment(word)) {
+    if (cells(piece) + cells(segment) > width && piece !== '') {
+      pieces.push(piece);
+      piece = '';
+    }
+    if (cells(segment) <= width) piece += segment;
+  }
+  return [...pieces, piece];
+}
+
+/** What a person would call characters. */
+export function graphemes(text: string): readonly string[] {
+  if (ascii.test(text)) return [...text];
+  return Array.from(segmenter.segment(text), (part) => part.segment);
+}

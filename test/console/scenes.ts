@@ -1,0 +1,59 @@
+/** Every screen in the situations that its golden frame, its picture and the property tests show. */
+import { stateAfter, cutOffState, degradedState, doneJoin, failedJoin, freshState, healthyState, joinPlan, keys, noQuorumState, removePlanThatFails, runningJoin, type size, startAt, tick, typing, withModel, answerOf } from './fixtures.js';
+import type { State } from '../../console/state/state.js';
+import { dialogOf } from '../../console/state/workflow.js';
+import type { OperationPlan, Operation } from '../../messaging/index.js';
+
+type Size = typeof size;
+
+/** The dialog of a workflow with its plan. */
+function planned(state: State, command: string, plan: OperationPlan): State {
+  const asked = stateAfter(state, ...keys(':'), ...typing(command), ...keys('enter'));
+  const number = dialogOf(asked)?.number ?? 0;
+  return stateAfter(asked, answerOf('operation.plan', { verb: 'operation.plan', number, params: plan.parameters }, plan));
+}
+
+function started(state: State, operation: Operation): State {
+  const asked = stateAfter(planned(state, 'join n4', joinPlan), ...typing('n4'), ...keys('enter'));
+  const number = dialogOf(asked)?.number ?? 0;
+  return stateAfter(
+    asked,
+    answerOf('operation.start', { verb: 'operation.start', number, requestId: 'test-console-2', params: joinPlan.parameters }, runningJoin),
+    { type: 'operation', operation },
+    tick(asked.now + 800),
+  );
+}
+
+export const scenes: Readonly<Record<string, (size: Size) => State>> = {
+  'overview-healthy': (size) => healthyState(size),
+  'overview-degraded': (size) => degradedState(size),
+  'overview-no-quorum': (size) => noQuorumState(size),
+  'overview-cut-off': (size) => cutOffState(size),
+  'overview-nobody': (size) => stateAfter(freshState(size), tick(startAt)),
+  members: (size) => stateAfter(degradedState(size), ...keys('2')),
+  'member-menu': (size) => stateAfter(degradedState(size), ...keys('2', 'G', 'enter')),
+  'member-leader': (size) => stateAfter(degradedState(size), ...keys('2', 'enter', 'enter')),
+  'member-silent': (size) => stateAfter(degradedState(size), ...keys('2', 'j', 'j', 'enter', 'enter')),
+  routers: (size) => stateAfter(degradedState(size), ...keys('3')),
+  'routers-filtered': (size) => stateAfter(degradedState(size), ...keys('3', 's', 's', '/'), ...typing('!offline'), ...keys('enter')),
+  router: (size) => stateAfter(degradedState(size), ...keys('3', 'j', 'j', 'j', 'enter')),
+  model: (size) => withModel(healthyState(size)),
+  events: (size) => stateAfter(healthyState(size), ...keys('5', 'j', 'j')),
+  'event-detail': (size) => stateAfter(healthyState(size), ...keys('5', 'j', 'enter')),
+  operations: (size) => stateAfter(healthyState(size), { type: 'operation', operation: doneJoin }, { type: 'operation', operation: { ...failedJoin, id: 'op-18100', startedAt: startAt - 90_000, finishedAt: startAt - 28_000 } }, ...keys('6')),
+  operation: (size) => stateAfter(healthyState(size), { type: 'operation', operation: failedJoin }, ...keys('6', 'enter')),
+  attention: (size) => stateAfter(degradedState(size), ...keys('7')),
+  help: (size) => stateAfter(healthyState(size), ...keys('?')),
+  palette: (size) => stateAfter(degradedState(size), ...keys(':'), ...typing('tra')),
+  'join-plan': (size) => stateAfter(planned(degradedState(size), 'join n4', joinPlan), ...typing('n')),
+  'remove-refused': (size) => planned(degradedState(size), 'remove n2', removePlanThatFails),
+  'join-running': (size) => started(degradedState(size), runningJoin),
+  'join-done': (size) => started(degradedState(size), doneJoin),
+  'join-failed': (size) => started(degradedState(size), failedJoin),
+};
+
+export const sizes: readonly Size[] = [
+  { columns: 80, rows: 24 },
+  { columns: 120, rows: 40 },
+  { columns: 200, rows: 60 },
+];
