@@ -11,15 +11,29 @@ import type { Clock } from './clock.js';
 import type { Transport } from './transport.js';
 
 /** Well under NATS's default `max_payload` of 1 MiB. */
-export const chunkBytes = 256 * 1024;
+export const chunkBytesMax = 256 * 1024;
 /** Chunks asked for and not yet received. */
 const chunksInFlightMax = 4;
-const requestTimeoutMs = 5_000;
-/** Building a snapshot of a large model takes longer than a chunk. */
-const describeTimeoutMs = 120_000;
 /** A chunk is asked for so often before the attempt is given up; the leader's next offer begins another. */
 const chunkAttemptsMax = 5;
-const retryWaitMs = 200;
+
+export interface TransferPace {
+  /** At most `chunkBytesMax`. */
+  readonly chunkBytes: number;
+  readonly requestTimeoutMs: number;
+  /** Building a snapshot of a large model takes longer than a chunk. */
+  readonly describeTimeoutMs: number;
+  /** After the first failure of a chunk; longer after each further one. */
+  readonly retryWaitMs: number;
+}
+
+export const defaultPace: TransferPace = {
+  chunkBytes: chunkBytesMax,
+  requestTimeoutMs: 5_000,
+  describeTimeoutMs: 120_000,
+  retryWaitMs: 200,
+};
+
 /** Storage keeps the last two. */
 const describedMax = 2;
 /** Followers whose progress is remembered. */
@@ -27,7 +41,7 @@ const followersMax = 64;
 
 const describeSchema = z.object({ atLeast: z.int().min(0) });
 const describedSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string().length(64), index: z.int().min(1) });
-const chunkSchema = z.object({ sha256: z.string().length(64), offset: z.int().min(0), bytes: z.int().min(1).max(chunkBytes) });
+const chunkSchema = z.object({ sha256: z.string().length(64), offset: z.int().min(0), bytes: z.int().min(1).max(chunkBytesMax) });
 
 // -------------------------------------------------------------------------------------------------------- the leader's side
 
@@ -80,6 +94,7 @@ export interface SnapshotFetcherOptions {
   /** Why an attempt ended without a snapshot: for the log. */
   readonly onAbandoned: (error: unknown) => void;
   readonly onProgress?: (progress: FetchProgress | null) => void;
+  readonly pace?: TransferPace;
 }
 
 export interface FetchProgress {
@@ -90,11 +105,13 @@ export interface FetchProgress {
 
 export class SnapshotFetcher {
   readonly #options: SnapshotFetcherOptions;
+  readonly #pace: TransferPace;
   #fetching: { readonly leader: NodeId } | undefined;
   #staged: StagedSnapshot | undefined;
 
   constructor(options: SnapshotFetcherOptions) {
     this.#options = options;
+    this.#pace = options.pace ?? defaultPace;
   }
 
   /** Fetches a snapshot that stands at `index` or later, unless that is already under way. */
@@ -140,7 +157,7 @@ export class SnapshotFetcher {
 
   async #pull(leader: NodeId, atLeast: Index, isCurrent: () => boolean): Promise<StagedSnapshot | undefined> {
     const { transport, storage } = this.#options;
-    const answer = await transport.request(leader, 'snapshot.describe', encode({ atLeast }), describeTimeoutMs);
+    const answer = await transport.request(leader, 'snapshot.describe', encode({ atLeast }), this.#pace.describeTimeoutMs);
     const described = validate(describedSchema, decode(answer), 'snapshot-invalid', `the description by ${leader}`);
     if (!isCurrent()) return undefined;
     const staging = storage.beginStaging({ sizeBytes: described.sizeBytes, sha256: described.sha256 });
@@ -150,6 +167,7 @@ export class SnapshotFetcher {
 
   async #pullChunks(leader: NodeId, staging: Staging, isCurrent: () => boolean): Promise<void> {
     const { sizeBytes } = staging.meta;
+    const { chunkBytes } = this.#pace;
     const inFlight: Promise<Uint8Array>[] = [];
     let asked = staging.receivedBytes;
     while (staging.receivedBytes < sizeBytes && isCurrent()) {
@@ -169,6 +187,7 @@ export class SnapshotFetcher {
   }
 
   async #pullChunk(leader: NodeId, sha256: string, offset: number, bytes: number): Promise<Uint8Array> {
+    const { requestTimeoutMs, retryWaitMs } = this.#pace;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const chunk = await this.#options.transport.request(leader, 'snapshot.chunk', encode({ sha256, offset, bytes }), requestTimeoutMs);
