@@ -81,7 +81,7 @@ function isZombie(pid: number): boolean {
   }
 }
 
-/** From now on the process with this id is killed when this one ends. */
+/** From now on the process with this id is killed when this one ends; with a negative id, all of that process group. */
 export function endWithUs(pid: number): void {
   pids.add(pid);
   tellWatchdog(`+ ${pid}`);

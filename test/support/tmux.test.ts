@@ -1,5 +1,8 @@
 import test from 'ava';
+import { isAlive } from './children.js';
+import { startProcess } from './process.js';
 import { findTool, startTerminal } from './tmux.js';
+import { eventually } from './wait.js';
 
 // Where there is no tmux, AVA shows these tests as skipped.
 const withTmux = findTool('tmux') === undefined ? test.skip : test;
@@ -39,4 +42,18 @@ withTmux('text that does not come is reported with the screen', async (t) => {
   const terminal = await startTerminal(['sh', '-c', 'echo this is here; cat']);
   t.teardown(() => terminal.kill());
   await t.throwsAsync(terminal.waitForText('never', 300), { message: /never on the screen[\s\S]*this is here/ });
+});
+
+withTmux('a terminal and a command that ignores its end are gone after a test process that is killed', async (t) => {
+  const program = [
+    `const { startTerminal } = await import(${JSON.stringify(new URL('tmux.js', import.meta.url).href)});`,
+    `const terminal = await startTerminal(['sh', '-c', 'trap "" HUP TERM; echo "pid $$"; while :; do sleep 1; done']);`,
+    "console.log(await terminal.waitForText('pid'));",
+    'setInterval(() => {}, 1000);',
+  ].join('\n');
+  const parent = await startProcess(process.execPath, ['--input-type=module', '-e', program]);
+  const pid = Number(/pid (\d+)/.exec(await parent.waitForLog(/pid \d+/))?.[1]);
+  t.true(isAlive(pid));
+  await parent.kill();
+  await eventually(() => !isAlive(pid), { what: 'the command to be gone' });
 });

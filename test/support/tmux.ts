@@ -1,6 +1,6 @@
 /** A real terminal for tests of the screens: tmux on a socket of its own, looked at as text or with its escapes. */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { toolPath } from './checkout.js';
@@ -40,7 +40,6 @@ export interface Terminal {
 }
 
 const execute = promisify(execFile);
-const exitFields = '#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}';
 const tmuxTimeoutMs = 10_000;
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -62,19 +61,18 @@ export async function startTerminal(command: readonly string[], options: Termina
     const socket = ['-u', '-S', path.join(directory, 'socket'), '-f', configuration];
     return (await execute(toolPath('tmux'), [...socket, ...args], { env, timeout: tmuxTimeoutMs })).stdout;
   };
+  // tmux 3.3 does not always know a dead command's status: a shell around the command writes it down.
+  const statusFile = path.join(directory, 'status');
+  const withStatus = `${command.map(quoted).join(' ')}; echo $? >${quoted(statusFile)}`;
   const environment = Object.entries(options.env ?? {}).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
   const size = ['-x', String(columns), '-y', String(rows)];
-  await tmux(
-    'new-session',
-    '-d',
-    ...size,
-    '-c',
-    options.cwd ?? directory,
-    ...environment,
-    command.map(quoted).join(' '),
-  );
-  const pids = (await tmux('display-message', '-p', '#{pid} #{pane_pid}')).trim().split(' ').map(Number);
-  for (const pid of pids) endWithUs(pid);
+  await tmux('new-session', '-d', ...size, '-c', options.cwd ?? directory, ...environment, withStatus);
+  const [server = 0, shell = 0] = (await tmux('display-message', '-p', '#{pid} #{pane_pid}'))
+    .trim()
+    .split(' ')
+    .map(Number);
+  const ofTheTerminal = [server, -shell]; // the command is in the process group of its shell
+  for (const pid of ofTheTerminal) endWithUs(pid);
 
   const capture = async (...flags: readonly string[]): Promise<string> =>
     (await tmux('capture-pane', '-p', ...flags))
@@ -82,7 +80,6 @@ export async function startTerminal(command: readonly string[], options: Termina
       .map((line) => line.trimEnd())
       .join('\n')
       .trimEnd();
-  const pane = async (field: string): Promise<string> => (await tmux('display-message', '-p', field)).trim();
   return {
     sendKeys: async (...keys) => void (await tmux('send-keys', ...keys)),
     type: async (text) => void (await tmux('send-keys', '-l', '--', text)),
@@ -101,21 +98,19 @@ export async function startTerminal(command: readonly string[], options: Termina
     },
     resize: async (newColumns, newRows) =>
       void (await tmux('resize-window', '-x', String(newColumns), '-y', String(newRows))),
-    isRunning: async () => (await pane('#{pane_dead}')) === '0',
+    isRunning: async () => !existsSync(statusFile) && isAlive(shell),
     async waitForExit(timeoutMs) {
-      // A pane is dead as soon as its terminal is closed; the status follows when the command has been waited for.
-      const ended = await eventually(async () => /^1:(\d+):|^1::(\d+)/.exec(await pane(exitFields)), {
+      const status = await eventually(() => existsSync(statusFile) && readFileSync(statusFile, 'utf8').trim(), {
         what: 'the end of the command in the terminal',
         timeoutMs,
       });
-      const [, code, signal] = ended;
-      return code === undefined ? 128 + Number(signal) : Number(code);
+      return Number(status);
     },
     async kill() {
       await tmux('kill-server').catch(() => undefined);
       // The command hears SIGHUP and may have something to put away; what ignores it is killed when this process ends.
-      await eventually(() => !pids.some(isAlive), { what: 'the terminal to end' });
-      for (const pid of pids) hasEnded(pid);
+      await eventually(() => !isAlive(server) && !isAlive(shell), { what: 'the terminal to end' });
+      for (const pid of ofTheTerminal) hasEnded(pid);
     },
   };
 }
