@@ -236,6 +236,7 @@ export class Member {
 
   #wake(): void {
     if (this.#turnScheduled || this.#inTurn || this.#stopped) return;
+    if (!this.core.hasReady() && this.#newReads.length === 0) return;
     this.#turnScheduled = true;
     this.#options.scheduler.turn(() => {
       this.#turnScheduled = false;
@@ -254,7 +255,7 @@ export class Member {
     const ready = this.core.ready();
     if (ready === undefined) {
       this.#inTurn = false;
-      if (this.#newReads.length > 0 || this.core.hasReady()) this.#wake();
+      this.#wake();
       return;
     }
     this.#send(ready.messages);

@@ -1,0 +1,126 @@
+/**
+ * The API on NATS: takes requests, validates them against the table of verbs, hands them to their handler and answers. What
+ * a verb does stands in `handlers.ts`.
+ */
+import type { Msg, NatsConnection, Subscription } from '../../messaging/connection.js';
+import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
+import { protocolVersion, supportedVersions } from '../../messaging/protocol.js';
+import { apiRequestSchema, apiVerbs, type ApiParsedParams, type ApiResult, type ApiVerb } from '../../messaging/schemas/api.js';
+import { anyControllerQueue, subjectRest, subjectToken, type Subjects } from '../../messaging/subjects.js';
+import { parseJson } from '../../messaging/api-client.js';
+import type { Log } from './log.js';
+
+export interface RequestContext {
+  readonly requestId: string;
+  /** The name that the subject binds. */
+  readonly from: string;
+}
+
+export type ApiHandlers = {
+  readonly [V in ApiVerb]: (params: ApiParsedParams<V>, context: RequestContext) => ApiResult<V> | Promise<ApiResult<V>>;
+};
+
+export interface ApiServerOptions {
+  readonly connection: NatsConnection;
+  readonly subjects: Subjects;
+  readonly nodeId: string;
+  readonly log: Log;
+  readonly handlers: ApiHandlers;
+}
+
+/** Requests that are being answered; more are refused as `overloaded`. */
+const requestsMax = 20_000;
+
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #subscriptions: Subscription[] = [];
+  #leader: Subscription | undefined;
+  #running = 0;
+  readonly counters = { requests: 0, refused: 0 };
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { subjects, nodeId } = this.#options;
+    this.#subscriptions.push(
+      this.#subscribe(subjects.apiTo(nodeId)),
+      this.#subscribe(subjects.apiTo('all')),
+      this.#subscribe(subjects.apiTo('any'), anyControllerQueue),
+    );
+  }
+
+  /** Whether to answer what is meant for the leader. */
+  setLeading(leading: boolean): void {
+    if (leading === (this.#leader !== undefined)) return;
+    if (leading) {
+      this.#leader = this.#subscribe(this.#options.subjects.apiTo('leader'));
+    } else {
+      this.#leader?.unsubscribe();
+      this.#leader = undefined;
+    }
+  }
+
+  stop(): void {
+    this.setLeading(false);
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#subscriptions.length = 0;
+  }
+
+  #subscribe(subject: string, queue?: string): Subscription {
+    return this.#options.connection.subscribe(subject, {
+      queue,
+      callback: (error, message) => {
+        if (error === null) this.#take(message);
+      },
+    });
+  }
+
+  #take(message: Msg): void {
+    this.counters.requests += 1;
+    this.#running += 1;
+    this.#handle(message)
+      .then(
+        (result) => this.#respond(message, { v: protocolVersion, ok: true, node: this.#options.nodeId, result }),
+        (error: unknown) => this.#refuse(message, toQuorateError(error)),
+      )
+      .finally(() => {
+        this.#running -= 1;
+      });
+  }
+
+  async #handle(message: Msg): Promise<unknown> {
+    if (this.#running > requestsMax) throw new QuorateError('overloaded');
+    const request = validate(apiRequestSchema, parseJson(message), 'invalid-request', 'the request');
+    if (request.v < supportedVersions.min || request.v > supportedVersions.max) {
+      throw new QuorateError('unsupported-version', `the request has protocol version ${request.v}; this controller understands ${supportedVersions.min} to ${supportedVersions.max}`);
+    }
+    const verb = subjectRest(message.subject, 3);
+    if (!isVerb(verb)) throw new QuorateError('unknown-verb', `there is no verb ${verb}`);
+    const params = validate(apiVerbs[verb].params, request.params ?? {}, 'invalid-request', verb);
+    const context = { requestId: request.requestId, from: subjectToken(message.subject, 2) };
+    // Each verb's parameters were validated by its own schema one line above; TypeScript cannot follow that by key.
+    const handler = this.#options.handlers[verb] as (params: unknown, context: RequestContext) => unknown;
+    return handler(params, context);
+  }
+
+  #refuse(message: Msg, error: QuorateError): void {
+    this.counters.refused += 1;
+    if (error.code === 'internal') this.#options.log.limited('api-internal', 'error', 'a request failed', { error: error.message, stack: (error.cause as Error | undefined)?.stack });
+    this.#respond(message, { v: protocolVersion, ok: false, node: this.#options.nodeId, error: error.toWire() });
+  }
+
+  #respond(message: Msg, body: unknown): void {
+    try {
+      message.respond(JSON.stringify(body));
+    } catch (error) {
+      // Closed, or an answer over max_payload.
+      this.#options.log.limited('api-respond', 'warn', 'an answer could not be sent', { error: String(error) });
+    }
+  }
+}
+
+function isVerb(verb: string): verb is ApiVerb {
+  return Object.hasOwn(apiVerbs, verb);
+}

@@ -1,0 +1,21 @@
+/** What one controller is told when it is started. */
+import type { ConnectionOptions } from '../../messaging/connection.js';
+import type { CompactionPolicy, MemberTiming } from '../cluster/member.js';
+import type { LogLevel } from './log.js';
+
+export interface ControllerConfig {
+  readonly cluster: string;
+  readonly nodeId: string;
+  /** For people; the id where none is given. */
+  readonly name: string;
+  readonly dataDirectory: string;
+  readonly nats: Omit<ConnectionOptions, 'name' | 'waitForServer'>;
+  /** NATS servers through which routers reach this controller, without credentials. */
+  readonly advertise: readonly string[];
+  /** Begin a new cluster where the data directory is empty and no cluster of this name is heard. */
+  readonly bootstrap: boolean;
+  readonly logLevel: LogLevel;
+  readonly logPretty: boolean;
+  readonly timing?: MemberTiming;
+  readonly compaction?: CompactionPolicy;
+}

@@ -1,0 +1,455 @@
+/**
+ * One controller: opens its data directory, finds out what it is (blank, joining, member, removed), and puts the parts that
+ * belong to that together: the member, the API, the router service, operations, events and status.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { createApiClient } from '../../messaging/api-client.js';
+import type { NatsConnection } from '../../messaging/connection.js';
+import { QuorateError, toQuorateError } from '../../messaging/errors.js';
+import { supportedVersions } from '../../messaging/protocol.js';
+import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
+import { subjectsOf, type Subjects } from '../../messaging/subjects.js';
+import { eventLoopScheduler, type Clock } from '../cluster/clock.js';
+import { defaultTiming, Member, type AppliedEntry, type MemberListener } from '../cluster/member.js';
+import { NatsTransport } from '../cluster/nats-transport.js';
+import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
+import { initialConfiguration, type Leadership } from '../raft/index.js';
+import type { ChangeRow } from '../model/index.js';
+import type { Storage } from '../storage/index.js';
+import { Alarms } from './alarms.js';
+import { ApiServer } from './api.js';
+import type { ControllerConfig } from './config.js';
+import { EventPublisher } from './events.js';
+import { createHandlers } from './handlers.js';
+import { LeaderDuties } from './leader-duties.js';
+import type { Log } from './log.js';
+import { OperationService } from './operations.js';
+import { answerPeer, measureDisk, type MembershipAnswer, type PeerSources, type Probe } from './peers.js';
+import { endpointsOf } from './endpoints.js';
+import { createRouterService, readerOf, type RouterService } from './routers/index.js';
+import { buildStatus, StatusPublisher } from './status.js';
+import { StatusBoard } from './status-board.js';
+
+export interface Connections {
+  /** Votes, heartbeats, reads. */
+  readonly control: NatsConnection;
+  /** Entries, snapshots. */
+  readonly bulk: NatsConnection;
+  /** API, events, status, routers: a flood of requests does not stand in the way of the other two. */
+  readonly service: NatsConnection;
+}
+
+export type Beginning = 'blank' | 'bootstrap' | 'member' | 'removed';
+
+export interface ControllerOptions {
+  readonly config: ControllerConfig;
+  readonly version: string;
+  readonly storage: Storage;
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ignoredSettings: readonly string[];
+  readonly removed: boolean;
+  /** It cannot go on; the process ends. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** How long a leader that is stopped waits for its successor. */
+const handoverMaxMs = 1_000;
+/** After a restart a new leader publishes again at most so many of the last changes. */
+const republishedMax = 1_000;
+/** How long a controller that wants to begin a cluster listens for one that is there already. */
+const bootstrapListenMs = 1_000;
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #subjects: Subjects;
+  readonly #transport: NatsTransport;
+  readonly #snapshotServer: SnapshotServer;
+  readonly #events: EventPublisher;
+  readonly #api: ApiServer;
+  readonly #status: StatusPublisher;
+  readonly #board: StatusBoard;
+  readonly #alarms: Alarms;
+  readonly #backupDirectory: string;
+  readonly #startedAt: number;
+  #state: NodeState;
+  /** Which cluster a blank controller was told to join; forgotten by a restart, for it has promised nothing yet. */
+  #preparedFor: string | null = null;
+  #member: Member | undefined;
+  #routers: RouterService | undefined;
+  #operations: OperationService | undefined;
+  #duties: LeaderDuties | undefined;
+  #leading = false;
+  /** Whether it has once applied all that was committed. */
+  #caughtUp = false;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    const { config, connections, clock, storage, log } = options;
+    const incarnation = storage.raft.incarnation();
+    this.#startedAt = clock.now();
+    this.#subjects = subjectsOf(config.cluster);
+    this.#state = options.removed ? 'removed' : 'starting';
+    this.#backupDirectory = join(config.dataDirectory, 'backups');
+    mkdirSync(this.#backupDirectory, { recursive: true });
+    this.#transport = new NatsTransport({
+      control: connections.control,
+      bulk: connections.bulk,
+      cluster: config.cluster,
+      nodeId: config.nodeId,
+      incarnation,
+      clusterId: () => this.#clusterId(),
+    });
+    this.#snapshotServer = new SnapshotServer(storage);
+    this.#events = new EventPublisher({ connection: connections.service, subjects: this.#subjects, clock, nodeId: config.nodeId, incarnation });
+    this.#alarms = new Alarms(clock, () => this.#status.changed());
+    this.#board = new StatusBoard({ connection: connections.service, subjects: this.#subjects, clock, nodeId: config.nodeId });
+    const handlers = createHandlers({
+      clock,
+      storage,
+      backupDirectory: this.#backupDirectory,
+      member: () => this.#member,
+      routers: () => this.#routers,
+      operations: () => this.#operations,
+      status: () => this.#buildStatus(this.#status.sequence),
+      onSnapshot: (position) => this.#events.cluster('snapshot.taken', { position, message: `${config.nodeId} wrote a snapshot at index ${position.index}` }),
+    });
+    this.#api = new ApiServer({ connection: connections.service, subjects: this.#subjects, nodeId: config.nodeId, log, handlers });
+    this.#status = new StatusPublisher(clock, connections.service, this.#subjects, config.nodeId, (sequence) => this.#buildStatus(sequence), (status) => this.#board.note(status));
+  }
+
+  /** Begins to serve. @throws QuorateError `cluster-exists` */
+  async start(how: Beginning): Promise<void> {
+    const { log } = this.#options;
+    this.#transport.answer((from, verb, body) => answerPeer(this.#peerSources(), from, verb, body));
+    this.#board.start();
+    switch (how) {
+      case 'removed':
+        this.#state = 'removed';
+        break;
+      case 'blank':
+        this.#state = 'blank';
+        log.info('blank: waiting to be joined', { command: `quorate members join ${this.#options.config.nodeId}` });
+        break;
+      case 'bootstrap':
+        await this.#bootstrap();
+        this.#startMember();
+        break;
+      case 'member':
+        this.#startMember();
+        break;
+    }
+    this.#api.start();
+    this.#status.now();
+  }
+
+  /** Hands leadership over where it can, then stops all parts. The connections are not closed here. */
+  async stop(): Promise<void> {
+    this.#state = 'stopping';
+    await this.#handOver();
+    this.#setLeading(false);
+    this.#status.now();
+    this.#status.stop();
+    this.#api.stop();
+    this.#board.stop();
+    this.#stopMember();
+    this.#transport.close();
+  }
+
+  /** A connection to NATS was interrupted and is there again. */
+  connectionRestored(): void {
+    this.#member?.connectionRestored();
+    this.#status.changed();
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- beginnings
+
+  async #bootstrap(): Promise<void> {
+    const { config, connections, storage, log, clock, version } = this.#options;
+    const client = createApiClient({ connection: connections.service, cluster: config.cluster, from: config.nodeId });
+    const there = (await client.collectStatus(bootstrapListenMs)).filter((status) => status.clusterId !== null && status.node !== config.nodeId);
+    const first = there[0];
+    if (first !== undefined) {
+      throw new QuorateError('cluster-exists', `the cluster ${config.cluster} is there already: ${there.map((status) => status.node).join(', ')} (cluster id ${first.clusterId})`, {
+        remedy: `Start it without --bootstrap, then join it: quorate members join ${config.nodeId}`,
+      });
+    }
+    const clusterId = randomUUID();
+    await storage.initialise({
+      identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
+      timeline: { id: randomUUID(), epoch: 1 },
+      // The log begins after index 1: whoever joins takes a snapshot first, and with it all that is in no entry.
+      snapshot: { index: 1, term: 1, configuration: initialConfiguration([config.nodeId]) },
+      hardState: { term: 1, vote: '', commit: 1 },
+      members: [{ id: config.nodeId, name: config.name, version, protocol: supportedVersions, addresses: [...config.advertise], addedAt: clock.now() }],
+    });
+    log.info('began a new cluster', { clusterId });
+  }
+
+  #prepare(clusterId: string, from: string): void {
+    if (this.#state !== 'blank') {
+      throw new QuorateError('check-failed', `${this.#options.config.nodeId} is not blank: it is ${this.#state}`, { remedy: 'Reset its data directory first, or join another controller.' });
+    }
+    if (this.#preparedFor === clusterId && this.#member !== undefined) return;
+    this.#release();
+    this.#preparedFor = clusterId;
+    this.#options.log.info('joining', { clusterId, invitedBy: from });
+    this.#createMember().start();
+    this.#status.changed();
+  }
+
+  #release(): void {
+    if (this.#state !== 'blank') return;
+    this.#preparedFor = null;
+    this.#stopMember();
+    this.#status.changed();
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- the member
+
+  #startMember(): void {
+    this.#state = 'member';
+    this.#createMember().start();
+    this.#startServices();
+  }
+
+  #createMember(): Member {
+    const { config, storage, clock, log } = this.#options;
+    const snapshots = new SnapshotFetcher({
+      storage,
+      transport: this.#transport,
+      clock,
+      onAbandoned: (error) => log.limited('snapshot-abandoned', 'warn', 'fetching a snapshot was given up; the leader will offer it again', { error: toQuorateError(error).message }),
+    });
+    this.#member = new Member({
+      nodeId: config.nodeId,
+      identity: () => ({ clusterName: config.cluster, clusterId: this.#clusterId() ?? '', nodeId: config.nodeId }),
+      storage,
+      transport: this.#transport,
+      snapshots,
+      clock,
+      scheduler: eventLoopScheduler,
+      random: Math.random,
+      listener: this.#listener(),
+      timing: config.timing,
+      compaction: config.compaction,
+    });
+    return this.#member;
+  }
+
+  #startServices(): void {
+    const { config, connections, clock, log, storage } = this.#options;
+    const member = this.#member;
+    if (member === undefined) return;
+    const meta = storage.model.meta();
+    // What was applied just before the last stop may never have been published; readers remove duplicates.
+    this.#events.restart(Math.max(meta?.journalStart ?? 0, (meta?.position.index ?? 0) - republishedMax));
+    this.#operations = new OperationService({
+      nodeId: config.nodeId,
+      cluster: config.cluster,
+      member,
+      storage,
+      board: this.#board,
+      transport: this.#transport,
+      connection: connections.service,
+      subjects: this.#subjects,
+      clock,
+      log,
+      tickMs: (config.timing ?? defaultTiming).tickMs,
+      snapshotServer: this.#snapshotServer,
+      events: this.#events,
+      routers: () => this.#routers,
+      onChange: () => this.#status.changed(),
+    });
+    this.#routers = createRouterService({
+      connection: connections.service,
+      subjects: this.#subjects,
+      nodeId: config.nodeId,
+      model: readerOf(storage.model),
+      serves: () => this.#servesRouters(),
+      isLeader: () => this.#leading,
+      endpoints: () => endpointsOf(config.cluster, storage),
+      publishEvent: (event) => this.#events.routerService(event),
+      log: (level, message, fields) => log[level](message, fields),
+    });
+    this.#duties = new LeaderDuties({ member, storage, board: this.#board, events: this.#events, clock, log, alarms: this.#alarms, nodeId: config.nodeId, tickMs: (config.timing ?? defaultTiming).tickMs });
+  }
+
+  #stopMember(): void {
+    this.#duties?.close();
+    this.#operations?.stop();
+    this.#routers?.stop();
+    this.#member?.stop();
+    this.#duties = undefined;
+    this.#operations = undefined;
+    this.#routers = undefined;
+    this.#member = undefined;
+  }
+
+  #listener(): MemberListener {
+    const { log } = this.#options;
+    return {
+      applied: (entries) => this.#onApplied(entries),
+      leadership: (leadership) => this.#onLeadership(leadership),
+      removed: (by) => this.#onRemoved(by),
+      snapshotInstalled: (index) => this.#onSnapshotInstalled(index),
+      compacted: (firstIndex) => log.debug('compacted the log', { firstIndex }),
+      failed: (error) => this.#options.onFatal(error),
+    };
+  }
+
+  #onApplied(entries: readonly AppliedEntry[]): void {
+    const changes: ChangeRow[] = [];
+    for (const { index, outcome } of entries) {
+      if (outcome.type === 'changed' && !outcome.repeated) changes.push(outcome.change);
+      if (outcome.type === 'configured') {
+        if (this.#leading) this.#duties?.configured(index, outcome.before, outcome.after);
+      }
+      if (outcome.type === 'configured' || outcome.type === 'described') {
+        this.#routers?.refresh();
+        this.#status.changed();
+      }
+    }
+    if (this.#leading && changes.length > 0) this.#duties?.publishApplied(changes);
+  }
+
+  #onLeadership({ role, term, leader }: Leadership): void {
+    this.#options.log.info('leadership', { role, term, leader: leader ?? null });
+    const leading = role === 'leader';
+    if (this.#leading && !leading) {
+      this.#events.cluster('leadership.lost', { term, leaderId: leader ?? null, message: `${this.#options.config.nodeId} no longer leads` });
+    }
+    this.#setLeading(leading);
+    if (leading) {
+      this.#events.cluster('leadership.gained', { term, leaderId: this.#options.config.nodeId, message: `${this.#options.config.nodeId} leads in term ${term}` });
+    }
+    this.#status.changed();
+  }
+
+  #setLeading(leading: boolean): void {
+    if (this.#leading === leading) return;
+    this.#leading = leading;
+    this.#api.setLeading(leading);
+    if (leading) this.#duties?.start();
+    else this.#duties?.stop();
+    this.#operations?.setLeading(leading);
+    this.#routers?.refresh();
+  }
+
+  #onSnapshotInstalled(index: number): void {
+    this.#options.log.info('installed a snapshot', { index });
+    this.#preparedFor = null;
+    this.#events.restart(index);
+    if (this.#state === 'blank') {
+      this.#state = 'member';
+      this.#startServices();
+    }
+    this.#routers?.refresh();
+    this.#status.changed();
+  }
+
+  #onRemoved(by: string): void {
+    this.#options.log.warn('removed from the cluster', { by, remedy: 'reset the data directory to use this machine again, under a new id' });
+    this.#setLeading(false);
+    this.#state = 'removed';
+    // Not from inside the member's own turn.
+    setImmediate(() => {
+      this.#stopMember();
+      this.#status.now();
+    });
+  }
+
+  /** A learner that is still catching up must not give its half of the model to a router that starts now. */
+  #servesRouters(): boolean {
+    const member = this.#member;
+    if (member === undefined || this.#state !== 'member') return false;
+    this.#caughtUp ||= member.core.leader !== undefined && member.appliedIndex >= member.core.commit && member.core.commit > 0;
+    return this.#caughtUp && (this.#leading || member.core.leader !== undefined);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- answers
+
+  #clusterId(): string | null {
+    return this.#options.storage.raft.identity()?.clusterId ?? this.#preparedFor;
+  }
+
+  #buildStatus(sequence: number): NodeStatus {
+    const { config, clock, storage, version, ignoredSettings } = this.#options;
+    const counters = {
+      ...this.#member?.counters,
+      requests: this.#api.counters.requests,
+      requestsRefused: this.#api.counters.refused,
+      events: this.#events.published,
+      raftSent: this.#transport.sent,
+      raftReceived: this.#transport.received,
+      raftDropped: Object.values(this.#transport.dropped).reduce((sum, each) => sum + each, 0),
+    };
+    const status = buildStatus(
+      {
+        config,
+        version,
+        clock,
+        storage,
+        startedAt: this.#startedAt,
+        state: this.#state,
+        member: this.#state === 'member' || this.#state === 'stopping' ? this.#member : undefined,
+        publishedIndex: this.#events.publishedIndex,
+        routers: this.#routers?.presence() ?? { online: 0, known: 0 },
+        counters,
+        alarms: this.#alarms.list(),
+        ignoredSettings,
+        operation: this.#operations?.running() ?? null,
+        tickMs: (config.timing ?? defaultTiming).tickMs,
+      },
+      sequence,
+    );
+    return { ...status, clusterId: this.#clusterId() };
+  }
+
+  #peerSources(): PeerSources {
+    return {
+      probe: () => this.#probe(),
+      membership: () => this.#membership(),
+      prepare: (clusterId, from) => this.#prepare(clusterId, from),
+      release: (clusterId) => {
+        if (this.#preparedFor === clusterId) this.#release();
+      },
+      describeSnapshot: (body) => this.#snapshotServer.describe(body),
+      snapshotChunk: (from, body) => this.#snapshotServer.chunk(from, body),
+    };
+  }
+
+  #probe(): Probe {
+    const { config, version, connections } = this.#options;
+    return {
+      node: config.nodeId,
+      name: config.name,
+      state: this.#state,
+      cluster: config.cluster,
+      clusterId: this.#clusterId(),
+      version,
+      protocol: supportedVersions,
+      addresses: [...config.advertise],
+      ...measureDisk(config.dataDirectory),
+      maxPayloadBytes: connections.service.info?.max_payload ?? 0,
+    };
+  }
+
+  #membership(): MembershipAnswer {
+    const { storage, clock } = this.#options;
+    return { state: this.#state, clusterId: this.#clusterId(), position: storage.model.meta()?.position ?? null, now: clock.now() };
+  }
+
+  /** So that a planned stop costs a few milliseconds of writes and not an election. */
+  async #handOver(): Promise<void> {
+    const member = this.#member;
+    if (member === undefined || !this.#leading || member.transferLeadership() !== null) return;
+    const deadline = this.#options.clock.monotonicMs() + handoverMaxMs;
+    while (member.core.role === 'leader' && this.#options.clock.monotonicMs() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Publishes events, as the one publisher that there is at a time: the leader. Every member follows what was published, so
+ * that a new leader goes on where the old one stopped; readers remove what they get twice by its position.
+ */
+import type { NatsConnection } from '../../messaging/connection.js';
+import type { Position } from '../../messaging/position.js';
+import { protocolVersion } from '../../messaging/protocol.js';
+import {
+  eventSubjectType,
+  type ClusterEvent,
+  type EntityChangeEvent,
+  type QuorateEvent,
+} from '../../messaging/schemas/events.js';
+import { entityTypeOfKind, type ModelChange } from '../../messaging/schemas/model.js';
+import type { Subjects } from '../../messaging/subjects.js';
+import type { Clock } from '../cluster/clock.js';
+import type { ChangeRow } from '../model/store.js';
+import type { RouterServiceEvent } from './routers/index.js';
+
+type CommonField = 'v' | 'event_src_id' | 'timestamp' | 'event_id' | 'namespace';
+
+export interface EventPublisherOptions {
+  readonly connection: NatsConnection;
+  readonly subjects: Subjects;
+  readonly clock: Clock;
+  readonly nodeId: string;
+  readonly incarnation: number;
+}
+
+export class EventPublisher {
+  readonly #options: EventPublisherOptions;
+  #count = 0;
+  /** Highest index of a model change that this or, as far as it was heard, an earlier leader has published. */
+  publishedIndex = 0;
+
+  constructor(options: EventPublisherOptions) {
+    this.#options = options;
+  }
+
+  get published(): number {
+    return this.#count;
+  }
+
+  /** What the leader says of itself in its status. */
+  heardPublished(index: number): void {
+    if (index > this.publishedIndex) this.publishedIndex = index;
+  }
+
+  /** After a snapshot of another history was installed, its indexes say nothing any more. */
+  restart(index: number): void {
+    this.publishedIndex = index;
+  }
+
+  cluster(eventType: string, fields: Partial<Omit<ClusterEvent, CommonField | 'eventType'>> = {}): void {
+    this.#publish({ ...this.#common(), namespace: 'cluster', eventType, ...fields });
+  }
+
+  /** What the router service tells: presence, refusals, alerts. */
+  routerService(event: RouterServiceEvent): void {
+    this.#publish({ ...this.#common(), ...event });
+  }
+
+  /** Publishes those changes that were not published before; `rows` rise. */
+  changes(rows: readonly ChangeRow[], position: Position): void {
+    for (const { index, previousIndex, type, entity, by } of rows) {
+      if (index <= this.publishedIndex) continue;
+      this.publishedIndex = index;
+      this.#publish(this.#entityChange({ position: { ...position, index }, previousIndex, type, entity }, by));
+    }
+  }
+
+  #entityChange(change: ModelChange, by: string): EntityChangeEvent {
+    const { entity, position, type } = change;
+    const eventId = `${position.timeline.epoch}-${position.index}`;
+    return {
+      v: protocolVersion,
+      namespace: 'entityChange',
+      event_src_id: this.#options.nodeId,
+      // When it was committed, not when it is published: the same event from two leaders is the same.
+      timestamp: new Date(entity.updatedAt).toISOString(),
+      event_id: eventId,
+      eventId,
+      eventType: type,
+      entityType: entityTypeOfKind[entity.kind] ?? entity.kind,
+      metadata: { author: { type: 'operator', id: by, name: by } },
+      initialState: type === 'deleted' ? entity : null,
+      finalState: type === 'deleted' ? null : entity,
+      position,
+      previousIndex: change.previousIndex,
+    };
+  }
+
+  #common(): Pick<QuorateEvent, 'v' | 'event_src_id' | 'timestamp' | 'event_id'> {
+    const { nodeId, incarnation, clock } = this.#options;
+    return {
+      v: protocolVersion,
+      event_src_id: nodeId,
+      timestamp: new Date(clock.now()).toISOString(),
+      event_id: `${nodeId}-${incarnation}-${this.#count}`,
+    };
+  }
+
+  #publish(event: QuorateEvent): void {
+    this.#count += 1;
+    const { connection, subjects } = this.#options;
+    if (connection.isClosed() || connection.isDraining()) return;
+    connection.publish(subjects.event(eventSubjectType(event)), JSON.stringify(event));
+  }
+}

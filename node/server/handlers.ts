@@ -1,0 +1,164 @@
+/** What each verb of the API does. */
+import { join } from 'node:path';
+import { QuorateError } from '../../messaging/errors.js';
+import type { Position } from '../../messaging/position.js';
+import type { ApiResult } from '../../messaging/schemas/api.js';
+import type { NodeStatus } from '../../messaging/schemas/status.js';
+import type { Clock } from '../cluster/clock.js';
+import type { AppliedEntry, Member } from '../cluster/member.js';
+import { encodeCommand, prepareCreate, prepareDelete, prepareUpdate, type Command, type EntityCommand, type Stamp } from '../model/index.js';
+import { isErrorCode } from '../../messaging/errors.js';
+import type { Storage } from '../storage/index.js';
+import type { ApiHandlers, RequestContext } from './api.js';
+import type { OperationService } from './operations.js';
+import type { RouterService } from './routers/index.js';
+
+export interface HandlerSources {
+  readonly clock: Clock;
+  readonly storage: Storage;
+  readonly backupDirectory: string;
+  /** Undefined while this controller is no member. */
+  member(): Member | undefined;
+  routers(): RouterService | undefined;
+  operations(): OperationService | undefined;
+  status(): NodeStatus;
+  onSnapshot(position: Position): void;
+}
+
+export function createHandlers(sources: HandlerSources): ApiHandlers {
+  const { storage, clock } = sources;
+
+  function member(): Member {
+    const running = sources.member();
+    if (running === undefined) throw new QuorateError('not-a-member');
+    return running;
+  }
+
+  function operations(): OperationService {
+    const running = sources.operations();
+    if (running === undefined) throw new QuorateError('not-a-member');
+    return running;
+  }
+
+  function position(): Position {
+    const meta = storage.model.meta();
+    if (meta === undefined) throw new QuorateError('not-a-member');
+    return meta.position;
+  }
+
+  /** Waits until the model may be read such that everything committed before is seen. */
+  function linearizable(stale: boolean): Promise<void> {
+    if (stale) {
+      member();
+      return Promise.resolve();
+    }
+    return readBarrier(member());
+  }
+
+  async function write(command: EntityCommand): Promise<ApiResult<'model.create'>> {
+    const { outcome } = await propose(member(), command);
+    if (outcome.type !== 'changed') throw refusalOf(outcome);
+    return { entity: outcome.change.entity, position: { ...position(), index: outcome.change.index } };
+  }
+
+  const stamp = (context: RequestContext): Stamp => ({ requestId: context.requestId, at: clock.now(), by: context.from });
+
+  return {
+    'status.get': () => sources.status(),
+
+    'members.list': async () => {
+      await readBarrier(member());
+      const meta = storage.model.meta();
+      const leader = member().core.leader;
+      if (meta === undefined || leader === undefined) throw new QuorateError('no-leader');
+      const { voters, learners, removed } = meta.configuration;
+      const known = new Map(storage.model.records('member').map(({ key, value }) => [key, value]));
+      const members = [...voters.map((id) => ({ id, role: 'voter' as const })), ...learners.map((id) => ({ id, role: 'learner' as const }))].flatMap(({ id, role }) => {
+        const record = known.get(id);
+        return record === undefined ? [] : [{ ...record, role }];
+      });
+      return { position: meta.position, members, removed: [...removed], leader };
+    },
+
+    'routers.list': (params) => {
+      const service = sources.routers();
+      if (service === undefined) throw new QuorateError('not-a-member');
+      const { after = '', limit } = params;
+      const all = service.routers().filter((router) => router.id > after);
+      return { routers: all.slice(0, limit), more: all.length > limit };
+    },
+
+    'model.create': (draft, context) => write(prepareCreate(draft, stamp(context))),
+    'model.update': (params, context) => write(prepareUpdate(params, stamp(context))),
+    'model.delete': (params, context) => write(prepareDelete(params, stamp(context))),
+
+    'model.get': async ({ kind, id, name, stale }) => {
+      await linearizable(stale);
+      const found = id ?? (name === undefined ? undefined : storage.model.idOfName(kind, name));
+      const entity = found === undefined ? undefined : storage.model.get(kind, found);
+      if (entity === undefined) throw new QuorateError('not-found', `there is no ${kind} ${id ?? name ?? ''}`.trimEnd());
+      return { entity, position: position() };
+    },
+
+    'model.list': async ({ kind, filter, after, limit, stale }) => {
+      await linearizable(stale);
+      const entities = storage.model.list(kind, { filter, after, limit: limit + 1 });
+      return { entities: entities.slice(0, limit), position: position(), more: entities.length > limit };
+    },
+
+    'model.changes': ({ after, limit }) => changesAfter(storage, after, limit),
+
+    'snapshot.create': async ({ name }) => {
+      position();
+      const fileName = name ?? `${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}.snapshot`;
+      const file = await storage.createSnapshot(join(sources.backupDirectory, fileName));
+      sources.onSnapshot(file.manifest.meta.position);
+      return { path: file.path, sizeBytes: file.sizeBytes, sha256: file.sha256, position: file.manifest.meta.position };
+    },
+
+    'operation.plan': (parameters) => operations().plan(parameters),
+    'operation.start': (parameters, context) => operations().start(parameters, context),
+    'operation.get': async ({ id }) => {
+      await readBarrier(member());
+      const record = storage.model.record('operation', id);
+      if (record === undefined) throw new QuorateError('not-found', `there is no operation ${id}`);
+      return record.operation;
+    },
+    'operation.list': async ({ limit }) => {
+      await readBarrier(member());
+      const all = storage.model.records('operation').map(({ value }) => value.operation);
+      return { operations: all.sort((a, b) => b.startedAt - a.startedAt).slice(0, limit) };
+    },
+  };
+}
+
+export function propose(member: Member, command: Command): Promise<AppliedEntry> {
+  return new Promise((resolve, reject) => {
+    member.propose(encodeCommand(command), (result) => (result.ok ? resolve(result.entry) : reject(result.error)));
+  });
+}
+
+export function readBarrier(member: Member): Promise<void> {
+  return new Promise((resolve, reject) => {
+    member.read((refusal) => (refusal === null ? resolve() : reject(refusal)));
+  });
+}
+
+/** Why a command that was committed changed nothing. */
+export function refusalOf(outcome: AppliedEntry['outcome']): QuorateError {
+  if (outcome.type !== 'refused') return new QuorateError('internal', `the command came out as ${outcome.type}`);
+  const code = isErrorCode(outcome.code) ? outcome.code : 'internal';
+  return new QuorateError(code, outcome.message);
+}
+
+function changesAfter(storage: Storage, after: Position | null, limit: number): ApiResult<'model.changes'> {
+  const meta = storage.model.meta();
+  if (meta === undefined) throw new QuorateError('not-a-member');
+  const { timeline, indexType } = meta.position;
+  const sameHistory = after === null || (after.timeline.id === timeline.id && after.timeline.epoch === timeline.epoch && after.indexType === indexType);
+  const from = after?.index ?? meta.journalStart;
+  if (!sameHistory || from < meta.journalStart) throw new QuorateError('snapshot-required');
+  const rows = storage.model.changesAfter(from, limit + 1);
+  const changes = rows.slice(0, limit).map(({ index, previousIndex, type, entity }) => ({ position: { timeline, indexType, index }, previousIndex, type, entity }));
+  return { changes, position: meta.position, more: rows.length > limit };
+}

@@ -1,0 +1,129 @@
+/** Starts one controller: storage, connections, controller; and stops it in the opposite order. */
+import { connectNats, NatsEvents, type NatsConnection } from '../../messaging/connection.js';
+import { QuorateError } from '../../messaging/errors.js';
+import { softwareVersion } from '../../messaging/version.js';
+import { systemClock } from '../cluster/clock.js';
+import { decideStart, type StartAction } from '../cluster/decide-start.js';
+import { inspectDirectory, openStorage, type Storage } from '../storage/index.js';
+import { Controller, type Beginning, type Connections } from './controller.js';
+import type { ControllerConfig } from './config.js';
+import { createLog, type Log } from './log.js';
+import { startNatsService } from './nats-service.js';
+
+export type { ControllerConfig } from './config.js';
+
+export interface RunningController {
+  /** Hands leadership over, stops, and lets go of the data directory. */
+  stop(): Promise<void>;
+  /** Resolves when it has stopped by `stop`; rejects when it could not go on. */
+  readonly closed: Promise<void>;
+}
+
+/** @throws QuorateError where the start-up table refuses to start, or NATS refuses the credentials. */
+export async function runController(config: ControllerConfig): Promise<RunningController> {
+  const log = createLog({ clock: systemClock, level: config.logLevel, pretty: config.logPretty, fields: { cluster: config.cluster, node: config.nodeId } });
+  const outcome = decideStart(inspectDirectory(config.dataDirectory), { clusterName: config.cluster, nodeId: config.nodeId, bootstrap: config.bootstrap, restoreFrom: null, recover: false });
+  if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
+  for (const setting of outcome.ignored) log.warn('a setting has no effect on what is there already', { setting });
+  const storage = openStorage({
+    directory: config.dataDirectory,
+    clusterName: config.cluster,
+    nodeId: config.nodeId,
+    softwareVersion,
+    now: systemClock.now,
+  });
+  try {
+    return await start(config, storage, beginningOf(outcome.outcome), outcome.ignored, log);
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
+}
+
+/** What is decided, as far as this version can do it. */
+function beginningOf(action: StartAction): Beginning {
+  switch (action) {
+    case 'start-blank':
+      return 'blank';
+    case 'bootstrap':
+      return 'bootstrap';
+    case 'start-member':
+      return 'member';
+    case 'serve-as-removed':
+      return 'removed';
+    case 'start-standalone':
+    case 'restore':
+    case 'recover':
+      throw new QuorateError('ambiguous-state', `this version cannot ${action.replace('start-', 'run ')} yet`);
+  }
+}
+
+async function start(config: ControllerConfig, storage: Storage, how: Beginning, ignoredSettings: readonly string[], log: Log): Promise<RunningController> {
+  const connections = await connectAll(config, log);
+  let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  const closed = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // Whoever waits for `closed` meets the rejection; nobody has to.
+  closed.catch(() => undefined);
+  const controller = new Controller({
+    config,
+    version: softwareVersion,
+    storage,
+    connections,
+    clock: systemClock,
+    log,
+    ignoredSettings,
+    removed: how === 'removed',
+    onFatal: (error) => {
+      log.error('cannot go on', { error: error instanceof Error ? error.message : String(error), stack: error instanceof Error ? error.stack : undefined });
+      void closeAll(connections).finally(() => settle?.reject(error));
+    },
+  });
+  for (const connection of Object.values(connections)) void watch(connection, controller, log);
+  try {
+    await controller.start(how);
+  } catch (error) {
+    await closeAll(connections);
+    throw error;
+  }
+  const stopService = await startNatsService(connections.service, config, softwareVersion);
+  log.info('started', { how, version: softwareVersion, incarnation: storage.raft.incarnation() });
+
+  async function stop(): Promise<void> {
+    await stopService();
+    await controller.stop();
+    await closeAll(connections);
+    storage.close();
+    log.info('stopped');
+    settle?.resolve();
+  }
+  let stopping: Promise<void> | undefined;
+  return { stop: () => (stopping ??= stop()), closed };
+}
+
+async function connectAll(config: ControllerConfig, log: Log): Promise<Connections> {
+  const connect = (purpose: string): Promise<NatsConnection> => connectNats({ ...config.nats, name: `quorate ${config.cluster} ${config.nodeId} ${purpose}`, waitForServer: true });
+  const slow = setTimeout(() => log.warn('still trying to reach NATS', { servers: config.nats.servers }), 2_000);
+  try {
+    const [control, bulk, service] = await Promise.all([connect('control'), connect('bulk'), connect('service')]);
+    return { control, bulk, service };
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+async function closeAll(connections: Connections): Promise<void> {
+  await Promise.allSettled(Object.values(connections).map((connection: NatsConnection) => connection.drain().catch(() => connection.close())));
+}
+
+async function watch(connection: NatsConnection, controller: Controller, log: Log): Promise<void> {
+  for await (const { type, data } of connection.status()) {
+    if (type === NatsEvents.Disconnect) log.limited('nats-lost', 'warn', 'lost the connection to NATS', { server: String(data) });
+    if (type === NatsEvents.Reconnect) {
+      log.limited('nats-back', 'info', 'connected to NATS again', { server: String(data) });
+      controller.connectionRestored();
+    }
+    if (type === NatsEvents.Error) log.limited('nats-error', 'warn', 'NATS reports an error', { error: String(data) });
+  }
+}

@@ -1,0 +1,47 @@
+/** Operations on this controller: the engine of the workflows, on what a running member can do. */
+import type { Operation, OperationPlan, WorkflowParameters } from '../../messaging/schemas/operations.js';
+import { OperationEngine } from '../workflows/index.js';
+import type { RequestContext } from './api.js';
+import { readBarrier } from './handlers.js';
+import { createActions, type WorkflowSources } from './workflow-actions.js';
+
+export class OperationService {
+  readonly #options: WorkflowSources;
+  readonly #engine: OperationEngine;
+
+  constructor(options: WorkflowSources) {
+    this.#options = options;
+    this.#engine = new OperationEngine(createActions(options), options.nodeId);
+  }
+
+  /** Id of the operation that runs here. */
+  running(): string | null {
+    return this.#engine.running();
+  }
+
+  async plan(parameters: WorkflowParameters): Promise<OperationPlan> {
+    await readBarrier(this.#options.member);
+    return this.#engine.plan(parameters);
+  }
+
+  /** A retry with the same request id finds the operation that the first request began. */
+  async start(parameters: WorkflowParameters, { requestId, from }: RequestContext): Promise<Operation> {
+    await readBarrier(this.#options.member);
+    return this.#engine.start(parameters, { id: requestId, requestedBy: from });
+  }
+
+  async cancel(id: string): Promise<Operation> {
+    await readBarrier(this.#options.member);
+    return this.#engine.cancel(id);
+  }
+
+  /** A leader goes on with what the one before it left. */
+  setLeading(leading: boolean): void {
+    if (leading) this.#engine.resume();
+    else this.stop();
+  }
+
+  stop(): void {
+    void this.#engine.letGo();
+  }
+}

@@ -1,0 +1,72 @@
+/** What this controller has heard of all controllers of its cluster's name, itself included. */
+import { parseJson } from '../../messaging/api-client.js';
+import type { NatsConnection, Subscription } from '../../messaging/connection.js';
+import { nodeStatusSchema, type NodeStatus } from '../../messaging/schemas/status.js';
+import type { Subjects } from '../../messaging/subjects.js';
+import type { Clock } from '../cluster/clock.js';
+
+export interface HeardStatus {
+  readonly status: NodeStatus;
+  /** Monotonic, milliseconds. */
+  readonly heardAtMs: number;
+  /** Statuses of an earlier incarnation that came after this one's: one may be late, two are a second process. */
+  readonly strays: number;
+}
+
+/** Controllers that are remembered; who is silent longest is forgotten first. */
+const controllersMax = 128;
+
+export class StatusBoard {
+  readonly #heard = new Map<string, HeardStatus>();
+  readonly #options: { readonly connection: NatsConnection; readonly subjects: Subjects; readonly clock: Clock; readonly nodeId: string };
+  readonly #listeners = new Set<(status: NodeStatus) => void>();
+  #subscription: Subscription | undefined;
+  undecodable = 0;
+
+  constructor(options: { readonly connection: NatsConnection; readonly subjects: Subjects; readonly clock: Clock; readonly nodeId: string }) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { connection, subjects, nodeId } = this.#options;
+    this.#subscription = connection.subscribe(subjects.status('*'), {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const parsed = nodeStatusSchema.safeParse(parseJson(message));
+        if (!parsed.success) this.undecodable += 1;
+        else if (parsed.data.node !== nodeId) this.note(parsed.data);
+      },
+    });
+  }
+
+  stop(): void {
+    this.#subscription?.unsubscribe();
+  }
+
+  note(status: NodeStatus): void {
+    const entry = this.#heard.get(status.node);
+    if (entry !== undefined && status.incarnation < entry.status.incarnation) {
+      this.#heard.set(status.node, { ...entry, strays: entry.strays + 1 });
+      return;
+    }
+    const sameLife = entry?.status.incarnation === status.incarnation;
+    if (entry !== undefined && sameLife && status.sequence < entry.status.sequence) return;
+    this.#heard.delete(status.node);
+    this.#heard.set(status.node, { status, heardAtMs: this.#options.clock.monotonicMs(), strays: sameLife ? (entry?.strays ?? 0) : 0 });
+    if (this.#heard.size > controllersMax) this.#heard.delete(this.#heard.keys().next().value ?? '');
+    for (const listener of this.#listeners) listener(status);
+  }
+
+  onStatus(listener: (status: NodeStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get(node: string): HeardStatus | undefined {
+    return this.#heard.get(node);
+  }
+
+  all(): readonly HeardStatus[] {
+    return [...this.#heard.values()];
+  }
+}

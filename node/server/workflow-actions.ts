@@ -1,0 +1,201 @@
+/** What workflows do to the world, on a running leader: see `node/workflows/actions.ts`. */
+import { decode, encode } from '@msgpack/msgpack';
+import type { NatsConnection } from '../../messaging/connection.js';
+import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
+import { supportedVersions } from '../../messaging/protocol.js';
+import type { WorkflowParameters } from '../../messaging/schemas/operations.js';
+import type { Member as MemberRecord, ProgressView } from '../../messaging/schemas/status.js';
+import type { Subjects } from '../../messaging/subjects.js';
+import { softwareVersion } from '../../messaging/version.js';
+import type { Clock } from '../cluster/clock.js';
+import type { Member } from '../cluster/member.js';
+import type { SnapshotServer } from '../cluster/snapshot-transfer.js';
+import type { Transport } from '../cluster/transport.js';
+import { encodeMembershipContext, isUnderWay, type OperationRecord } from '../model/index.js';
+import type { RaftStatus } from '../raft/index.js';
+import type { Storage } from '../storage/index.js';
+import type { Actions } from '../workflows/actions.js';
+import type { Facts, Probe } from '../workflows/facts.js';
+import { endpointsOf } from './endpoints.js';
+import type { EventPublisher } from './events.js';
+import { propose, refusalOf } from './handlers.js';
+import type { Log } from './log.js';
+import { membershipSchema, probeSchema, type MembershipAnswer } from './peers.js';
+import type { RouterService } from './routers/index.js';
+import type { StatusBoard } from './status-board.js';
+import { progressViews } from './status.js';
+
+export interface WorkflowSources {
+  readonly nodeId: string;
+  readonly cluster: string;
+  readonly member: Member;
+  readonly storage: Storage;
+  readonly board: StatusBoard;
+  readonly transport: Transport;
+  readonly snapshotServer: SnapshotServer;
+  readonly connection: NatsConnection;
+  readonly subjects: Subjects;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tickMs: number;
+  readonly events: EventPublisher;
+  /** An operation began, went on or ended: the status says so. */
+  readonly onChange: () => void;
+  routers(): RouterService | undefined;
+}
+
+const askTimeoutMs = 1_000;
+const probeTimeoutMs = 3_000;
+const roundTrips = 3;
+
+export function createActions(sources: WorkflowSources): Actions {
+  const { member, storage, board, transport, clock, nodeId } = sources;
+
+  function publishRecord({ operation, revision }: OperationRecord): void {
+    sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
+    const { workflow } = operation.parameters;
+    if (revision === 0) sources.events.cluster('operation.started', { message: `${operation.requestedBy} started ${workflow} (${operation.id})` });
+    if (!isUnderWay(operation)) sources.events.cluster('operation.finished', { message: `${workflow} (${operation.id}) ended: ${operation.state}` });
+    sources.onChange();
+  }
+
+  function raft(): RaftStatus {
+    return member.status();
+  }
+
+  function meta() {
+    const held = storage.model.meta();
+    if (held === undefined) throw new QuorateError('not-a-member');
+    return held;
+  }
+
+  async function askMembership(node: string): Promise<MembershipAnswer> {
+    const answer = await transport.request(node, 'membership.ask', encode(null), askTimeoutMs);
+    return validate(membershipSchema, decode(answer), 'internal', `the answer of ${node}`);
+  }
+
+  async function probe(node: string): Promise<Probe> {
+    try {
+      const answer = validate(probeSchema, decode(await transport.request(node, 'candidate.probe', encode(null), probeTimeoutMs)), 'internal', `the answer of ${node}`);
+      const trips: { readonly durationMs: number; readonly offsetMs: number }[] = [];
+      for (let trip = 0; trip < roundTrips; trip += 1) {
+        const [began, beganAt] = [clock.monotonicMs(), clock.now()];
+        const { now } = await askMembership(node);
+        const durationMs = clock.monotonicMs() - began;
+        trips.push({ durationMs, offsetMs: now - (beganAt + durationMs / 2) });
+      }
+      trips.sort((a, b) => a.durationMs - b.durationMs);
+      return {
+        type: 'answered',
+        ...answer,
+        // The fastest trip says most about the clock.
+        clockOffsetMs: trips[0]?.offsetMs ?? 0,
+        natsRoundTripMs: trips[Math.floor(trips.length / 2)]?.durationMs ?? 0,
+        deniedSubjects: null,
+      };
+    } catch (error) {
+      return { type: 'unreachable', reason: toQuorateError(error).message };
+    }
+  }
+
+  function progressOf(status: RaftStatus): readonly ProgressView[] {
+    return status.role === 'leader' ? progressViews(status, sources.tickMs) : [];
+  }
+
+  async function gather(parameters: WorkflowParameters): Promise<Facts> {
+    const asked = parameters.workflow === 'transfer' ? parameters.to : parameters.node;
+    const answer: Probe = asked === null || asked === nodeId ? { type: 'none' } : await probe(asked);
+    const status = raft();
+    const { clusterId, configuration } = meta();
+    const now = clock.monotonicMs();
+    const routers = sources.routers();
+    return {
+      now: clock.now(),
+      cluster: sources.cluster,
+      clusterId,
+      leader: {
+        id: nodeId,
+        term: status.term,
+        committedInTerm: storage.raft.term(status.commit) === status.term,
+        lastIndex: status.lastIndex,
+        commit: status.commit,
+        version: softwareVersion,
+        protocol: supportedVersions,
+        changePending: status.pendingChangeIndex > status.applied || configuration.votersOutgoing.length > 0,
+        transferringTo: status.transferTarget ?? null,
+        dataBytes: storage.raft.sizeBytes() + storage.model.sizeBytes(),
+      },
+      configuration,
+      members: storage.model.records('member').map(({ value }) => value),
+      progress: progressOf(status).filter(({ id }) => id !== nodeId),
+      heard: board.all().map((heard) => ({ status: heard.status, ageMs: now - heard.heardAtMs, twice: heard.strays > 1 })),
+      running: storage.model.records('operation').map(({ value }) => value.operation).find(isUnderWay) ?? null,
+      probe: answer,
+      routers: (routers?.routers() ?? []).filter(({ online }) => online).map(({ id, endpointsIndex }) => ({ id, endpointsIndex })),
+      endpointsIndex: endpointsOf(sources.cluster, storage)?.position.index ?? 0,
+    };
+  }
+
+  return {
+    gather,
+    probe,
+    now: () => clock.now(),
+    sleep: (durationMs, signal) =>
+      new Promise<void>((resolve) => {
+        if (signal.aborted) return resolve();
+        const finish = (): void => {
+          cancel();
+          signal.removeEventListener('abort', finish);
+          resolve();
+        };
+        const cancel = clock.after(durationMs, finish);
+        signal.addEventListener('abort', finish);
+      }),
+    leadership: () => ({ leading: member.core.role === 'leader', leader: member.core.leader ?? null, term: member.core.term }),
+    configuration: () => meta().configuration,
+    log: () => ({ lastIndex: raft().lastIndex, commit: member.core.commit, applied: member.appliedIndex }),
+    progress: (node) => progressOf(raft()).find(({ id }) => id === node),
+    snapshotProgress: (node) => sources.snapshotServer.progressOf(node),
+    status: (node) => {
+      const heard = board.get(node);
+      return heard === undefined ? undefined : { status: heard.status, ageMs: clock.monotonicMs() - heard.heardAtMs };
+    },
+    prepareCandidate: async (node) => {
+      const answer = await transport.request(node, 'candidate.prepare', encode({ clusterId: meta().clusterId }), probeTimeoutMs);
+      const { name, version, protocol, addresses } = validate(probeSchema, decode(answer), 'internal', `the answer of ${node}`);
+      return { id: node, name, version, protocol, addresses, addedAt: clock.now() } satisfies MemberRecord;
+    },
+    releaseCandidate: async (node) => {
+      await transport.request(node, 'candidate.release', encode({ clusterId: meta().clusterId }), askTimeoutMs).catch(() => undefined);
+    },
+    proposeConfChange: (change, members) =>
+      new Promise((resolve, reject) => {
+        const context = members.length === 0 ? undefined : encodeMembershipContext({ members });
+        member.proposeConfChange({ ...change, context }, (result) => {
+          if (!result.ok) reject(result.error);
+          else if (result.entry.outcome.type === 'configured') resolve();
+          else reject(refusalOf(result.entry.outcome));
+        });
+      }),
+    transferLeadership: async (to) => {
+      const refusal = member.transferLeadership(to);
+      if (refusal !== null) throw refusal;
+    },
+    knowsRemoved: async (node) => {
+      try {
+        return (await askMembership(node)).state === 'removed' ? 'knows' : 'not-yet';
+      } catch {
+        return 'away';
+      }
+    },
+    operationRecord: (id) => storage.model.record('operation', id),
+    operationRecords: () => storage.model.records('operation').map(({ value }) => value),
+    putOperation: async (record: OperationRecord) => {
+      const { outcome } = await propose(member, { type: 'operation.put', revision: record.revision, operation: record.operation });
+      if (outcome.type !== 'operation') throw refusalOf(outcome);
+      publishRecord(record);
+      return outcome.revision;
+    },
+    reportError: (error, what) => sources.log.limited(`workflow-${what}`, 'warn', what, { error: toQuorateError(error).message }),
+  };
+}
