@@ -15,57 +15,180 @@ const entry = (meaning: string, remedy: string, retry = false): ErrorEntry => ({
 
 export const errorTable = {
   // requests
-  'invalid-request': entry('The request does not have the form that its verb asks for.', 'Correct the field that is named and send it again.'),
-  'invalid-config': entry('The configuration is not valid.', 'Correct the setting that is named; `--help` lists them all.'),
-  'unknown-verb': entry('There is no such verb.', 'See the list of verbs in docs/protocol.md; the controller may be older than the client.'),
-  'unsupported-version': entry('The message has a protocol version that this side does not understand.', 'Upgrade the older side; `quorate status` shows the versions of the controllers.'),
+  'invalid-request': entry(
+    'The request does not have the form that its verb asks for.',
+    'Correct the field that is named and send it again.',
+  ),
+  'invalid-config': entry(
+    'The configuration is not valid.',
+    'Correct the setting that is named; `--help` lists them all.',
+  ),
+  usage: entry(
+    'The command line is not understood.',
+    '`quorate --help` lists the commands, `quorate COMMAND --help` what one takes.',
+  ),
+  'program-missing': entry(
+    'A program that is needed is not on this machine.',
+    'Install it, or name it as the message says.',
+  ),
+  'process-ended': entry(
+    'A process that was started ended when it should not have.',
+    'See the lines of its log that are given.',
+  ),
+  'unknown-verb': entry(
+    'There is no such verb.',
+    'See the list of verbs in docs/protocol.md; the controller may be older than the client.',
+  ),
+  'unsupported-version': entry(
+    'The message has a protocol version that this side does not understand.',
+    'Upgrade the older side; `quorate status` shows the versions of the controllers.',
+  ),
   'too-large': entry('The request is larger than a message may be.', 'Send less in one request.'),
-  'overloaded': entry('The controllers have more work queued than they may hold.', 'Wait a moment and retry with the same request id.', true),
-  'timeout': entry('No answer came in time; the request may or may not have been carried out.', 'Retry with the same request id: it is carried out at most once.', true),
-  'no-responders': entry('No controller answered.', 'Check that controllers run and use this cluster name and NATS server: `quorate status`.', true),
-  'nats-unreachable': entry('The NATS server cannot be reached.', 'Check the address given with --nats, the network, and the credentials.', true),
-  'nats-refused': entry('The NATS server refused the connection.', 'Check the credentials (user, token, NKey seed or creds file) and the TLS settings.'),
-  'internal': entry('Something failed that should not have failed.', 'Look into the log of the controller that answered and report it.'),
+  overloaded: entry(
+    'The controllers have more work queued than they may hold.',
+    'Wait a moment and retry with the same request id.',
+    true,
+  ),
+  timeout: entry(
+    'No answer came in time; the request may or may not have been carried out.',
+    'Retry with the same request id: it is carried out at most once.',
+    true,
+  ),
+  'no-responders': entry(
+    'No controller answered.',
+    'Check that controllers run and use this cluster name and NATS server: `quorate status`.',
+    true,
+  ),
+  'nats-unreachable': entry(
+    'The NATS server cannot be reached.',
+    'Check the address given with --nats, the network, and the credentials.',
+    true,
+  ),
+  'nats-refused': entry(
+    'The NATS server refused the connection.',
+    'Check the credentials (user, token, NKey seed or creds file) and the TLS settings.',
+  ),
+  internal: entry(
+    'Something failed that should not have failed.',
+    'Look into the log of the controller that answered and report it.',
+  ),
   // raft
-  'not-leader': entry('The controller that was asked does not lead the cluster.', 'Ask the leader; clients of ours find it by themselves.', true),
-  'no-leader': entry('The cluster has no leader now.', 'Wait for an election; if none succeeds, check which voters are away: `quorate members`.', true),
-  'leadership-lost': entry('Leadership was lost before the command was committed; it may or may not be carried out.', 'Retry with the same request id: it is carried out at most once.', true),
-  'transferring': entry('Leadership is being handed over.', 'Retry in a moment.', true),
-  'change-pending': entry('Another change of membership is not finished.', 'Wait until it is: `quorate members`.', true),
-  'not-a-member': entry('The controller is not a member of a cluster.', 'Ask a member, or join it: `quorate members join ID`.'),
-  'removed': entry('The controller was removed from the cluster.', 'Reset its data directory to make it blank, then join it under a new id.'),
-  'id-used': entry('The id belonged to a member that was removed and is never used again.', 'Give the controller a new id.'),
-  'stopping': entry('The controller is stopping.', 'Ask another controller.', true),
+  'not-leader': entry(
+    'The controller that was asked does not lead the cluster.',
+    'Ask the leader; clients of ours find it by themselves.',
+    true,
+  ),
+  'no-leader': entry(
+    'The cluster has no leader now.',
+    'Wait for an election; if none succeeds, check which voters are away: `quorate members`.',
+    true,
+  ),
+  'leadership-lost': entry(
+    'Leadership was lost before the command was committed; it may or may not be carried out.',
+    'Retry with the same request id: it is carried out at most once.',
+    true,
+  ),
+  transferring: entry('Leadership is being handed over.', 'Retry in a moment.', true),
+  'change-pending': entry(
+    'Another change of membership is not finished.',
+    'Wait until it is: `quorate members`.',
+    true,
+  ),
+  'not-a-member': entry(
+    'The controller is not a member of a cluster.',
+    'Ask a member, or join it: `quorate members join ID`.',
+  ),
+  removed: entry(
+    'The controller was removed from the cluster.',
+    'Reset its data directory to make it blank, then join it under a new id.',
+  ),
+  'id-used': entry(
+    'The id belonged to a member that was removed and is never used again.',
+    'Give the controller a new id.',
+  ),
+  stopping: entry('The controller is stopping.', 'Ask another controller.', true),
   // model
   'not-found': entry('There is no such entity.', 'List what there is: `quorate model list KIND`.'),
-  'already-exists': entry('An entity with this id exists already.', 'Choose another id, or update the one that is there.'),
+  'already-exists': entry(
+    'An entity with this id exists already.',
+    'Choose another id, or update the one that is there.',
+  ),
   'name-taken': entry('Another entity of this kind has this name.', 'Choose another name.'),
-  'version-mismatch': entry('The entity has changed since the version that the request names.', 'Read it again, apply the change to what it is now, and retry.'),
+  'version-mismatch': entry(
+    'The entity has changed since the version that the request names.',
+    'Read it again, apply the change to what it is now, and retry.',
+  ),
   'still-referenced': entry('Other entities refer to this one.', 'Delete or change those first.'),
-  'reference-missing': entry('The entity refers to one that does not exist.', 'Create that one first, or correct the reference.'),
+  'reference-missing': entry(
+    'The entity refers to one that does not exist.',
+    'Create that one first, or correct the reference.',
+  ),
   'invalid-entity': entry('The entity does not satisfy the rules of its kind.', 'Correct the field that is named.'),
   'unknown-kind': entry('There is no such kind of entity.', 'The kinds are router, service, identity and policy.'),
   // start-up and storage
-  'data-dir-locked': entry('Another process uses the data directory.', 'Stop that process, or give this controller a data directory of its own.'),
-  'cluster-exists': entry('A cluster of this name is already there; a second one beside it is not begun.', 'Start the controller without --bootstrap and join it: `quorate members join ID`.'),
-  'wrong-cluster': entry('The data directory belongs to another cluster.', 'Use the cluster name that it was made for, or another data directory.'),
-  'wrong-node': entry('The data directory belongs to another controller.', 'Use the id that it was made for, or another data directory.'),
-  'damaged': entry('The data directory is damaged.', 'Remove this member, reset its data directory and join it again as blank.'),
-  'newer-schema': entry('The data directory was written by a newer version.', 'Run that version, or restore a backup made by this one.'),
-  'ambiguous-state': entry('What the data directory holds does not allow one safe way to start.', 'Follow the command given with the message.'),
+  'data-dir-locked': entry(
+    'Another process uses the data directory.',
+    'Stop that process, or give this controller a data directory of its own.',
+  ),
+  'cluster-exists': entry(
+    'A cluster of this name is already there; a second one beside it is not begun.',
+    'Start the controller without --bootstrap and join it: `quorate members join ID`.',
+  ),
+  'wrong-cluster': entry(
+    'The data directory belongs to another cluster.',
+    'Use the cluster name that it was made for, or another data directory.',
+  ),
+  'wrong-node': entry(
+    'The data directory belongs to another controller.',
+    'Use the id that it was made for, or another data directory.',
+  ),
+  damaged: entry(
+    'The data directory is damaged.',
+    'Remove this member, reset its data directory and join it again as blank.',
+  ),
+  'newer-schema': entry(
+    'The data directory was written by a newer version.',
+    'Run that version, or restore a backup made by this one.',
+  ),
+  'ambiguous-state': entry(
+    'What the data directory holds does not allow one safe way to start.',
+    'Follow the command given with the message.',
+  ),
   'storage-full': entry('The disk is full.', 'Free space; the controller goes on by itself.', true),
-  'snapshot-invalid': entry('The file is not a whole, undamaged snapshot.', 'Use another snapshot; `quorate snapshot inspect FILE` says what is in one.'),
+  'snapshot-invalid': entry(
+    'The file is not a whole, undamaged snapshot.',
+    'Use another snapshot; `quorate snapshot inspect FILE` says what is in one.',
+  ),
   // workflows
-  'check-failed': entry('A check before the operation failed; nothing was changed.', 'Mend what the failed check names, then start the operation again.'),
+  'check-failed': entry(
+    'A check before the operation failed; nothing was changed.',
+    'Mend what the failed check names, then start the operation again.',
+  ),
   'operation-running': entry('Another operation is running.', 'Wait for it: `quorate operations watch ID`.', true),
   'operation-failed': entry('The operation did not reach its goal.', 'See its steps: `quorate operations show ID`.'),
-  'not-confirmed': entry('The operation needs a confirmation that was not given.', 'Confirm it as asked, or use --yes where that is allowed.'),
+  'not-confirmed': entry(
+    'The operation needs a confirmation that was not given.',
+    'Confirm it as asked, or use --yes where that is allowed.',
+  ),
   // routers
   'hello-refused': entry('The controllers do not accept this router.', 'See the reason given with the refusal.'),
-  'snapshot-required': entry('The log no longer reaches back to the position asked for.', 'Take the whole model again.'),
-  'behind': entry('The controller that was asked has not reached that position yet.', 'Ask again; another controller may be further.', true),
-  'timeline-conflict': entry('Two histories of the model claim the same epoch.', 'Find out which controllers belong to the cluster, and stop the others.'),
-  'endpoints-refused': entry('A list of controllers was refused and the last good one kept.', 'See which rule it broke; check the versions of the controllers.'),
+  'snapshot-required': entry(
+    'The log no longer reaches back to the position asked for.',
+    'Take the whole model again.',
+  ),
+  behind: entry(
+    'The controller that was asked has not reached that position yet.',
+    'Ask again; another controller may be further.',
+    true,
+  ),
+  'timeline-conflict': entry(
+    'Two histories of the model claim the same epoch.',
+    'Find out which controllers belong to the cluster, and stop the others.',
+  ),
+  'endpoints-refused': entry(
+    'A list of controllers was refused and the last good one kept.',
+    'See which rule it broke; check the versions of the controllers.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorTable;
@@ -131,7 +254,12 @@ export function toQuorateError(error: unknown): QuorateError {
 }
 
 /** Validates `value`; a failure becomes an error with `code` that names the first field that is wrong. */
-export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown, code: ErrorCode, what: string): z.output<Schema> {
+export function validate<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  code: ErrorCode,
+  what: string,
+): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

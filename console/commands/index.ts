@@ -1,0 +1,76 @@
+/** Every command, in the order in which help lists them. */
+import { anyText, repeated } from '../config/setting.js';
+import { argument, type Command, defineGroup } from './command.js';
+import { completionCommand } from './completion.js';
+import { consoleCommand } from './console.js';
+import { demoCommand } from './demo/index.js';
+import { eventsCommand } from './events.js';
+import { joinCommand, membersCommand, removeCommand, transferCommand } from './members.js';
+import {
+  modelCreateCommand,
+  modelDeleteCommand,
+  modelEditCommand,
+  modelGetCommand,
+  modelGroup,
+  modelListCommand,
+  modelUpdateCommand,
+} from './model.js';
+import { nodeCommand } from './node.js';
+import { operationShowCommand, operationsCommand, operationWatchCommand } from './operations.js';
+import { routerCommand } from './router.js';
+import { routersCommand } from './routers.js';
+import { snapshotCreateCommand, snapshotGroup, snapshotInspectCommand } from './snapshot.js';
+import { statusCommand } from './status.js';
+import { versionCommand } from './version.js';
+
+export const root: Command = defineGroup({
+  path: [],
+  summary: 'Runs, shows and changes a replicated group of controllers for NATS-connected routers',
+  description:
+    'Every setting can be given as a flag, as an environment variable, or in a YAML config file; the first of these that holds it counts. Exit codes: 0 done, 1 refused or failed, 2 usage or configuration, 130 and 143 ended by SIGINT and SIGTERM.',
+  examples: [
+    { comment: 'A whole cluster on this machine, to try things out', line: 'quorate demo' },
+    { comment: 'Is the cluster healthy?', line: 'quorate status --nats nats://10.0.0.1:4222 --cluster demo' },
+  ],
+});
+
+const helpCommand: Command = {
+  ...defineGroup({
+    path: ['help'],
+    summary: 'Show help for a command',
+    examples: [{ comment: 'How to join a controller', line: 'quorate help members join' }],
+  }),
+  args: {
+    command: argument({ placeholder: 'COMMAND', repeatable: true, describe: 'The command', schema: repeated(anyText) }),
+  },
+};
+
+export const commands: readonly Command[] = [
+  demoCommand,
+  consoleCommand,
+  statusCommand,
+  membersCommand,
+  joinCommand,
+  removeCommand,
+  transferCommand,
+  operationsCommand,
+  operationShowCommand,
+  operationWatchCommand,
+  routersCommand,
+  modelGroup,
+  modelListCommand,
+  modelGetCommand,
+  modelCreateCommand,
+  modelUpdateCommand,
+  modelEditCommand,
+  modelDeleteCommand,
+  eventsCommand,
+  snapshotGroup,
+  snapshotCreateCommand,
+  snapshotInspectCommand,
+  nodeCommand,
+  routerCommand,
+  versionCommand,
+  completionCommand,
+  helpCommand,
+];

@@ -1,0 +1,115 @@
+/** `quorate node`: one controller. The only command that loads it. */
+import { nodeIdSchema } from '../../messaging/identifiers.js';
+import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
+import { anyText, choice, list, onOff, path, text } from '../config/setting.js';
+import { defineCommand } from './command.js';
+import { connectionOptions } from './session.js';
+import { aborted, stopSignal } from './signals.js';
+
+export const nodeCommand = defineCommand({
+  path: ['node'],
+  summary: 'Run a controller',
+  description:
+    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap then has no effect.',
+  runsUntilStopped: true,
+  settings: {
+    id: setting({
+      flag: 'id',
+      env: 'QUORATE_NODE_ID',
+      key: 'node.id',
+      placeholder: 'ID',
+      group: 'Options',
+      required: true,
+      describe: 'Id of the controller, never used for another one',
+      schema: text(nodeIdSchema),
+    }),
+    dataDirectory: setting({
+      flag: 'data-dir',
+      env: 'QUORATE_DATA_DIR',
+      key: 'node.dataDir',
+      placeholder: 'DIR',
+      group: 'Options',
+      required: true,
+      completes: 'directory',
+      describe: 'Directory of this controller alone; made where it is missing',
+      schema: path,
+    }),
+    bootstrap: setting({
+      flag: 'bootstrap',
+      env: 'QUORATE_BOOTSTRAP',
+      key: 'node.bootstrap',
+      group: 'Options',
+      describe: 'Begin a new cluster, where the data directory is empty and no cluster of this name is there',
+      schema: onOff,
+    }),
+    name: setting({
+      flag: 'name',
+      env: 'QUORATE_NODE_NAME',
+      key: 'node.name',
+      placeholder: 'NAME',
+      group: 'Options',
+      describe: 'Name for people',
+      defaultText: 'the id',
+      schema: anyText.optional(),
+    }),
+    advertise: setting({
+      flag: 'advertise',
+      env: 'QUORATE_ADVERTISE',
+      key: 'node.advertise',
+      placeholder: 'URL,...',
+      repeatable: true,
+      group: 'Options',
+      describe: 'NATS servers through which routers reach this controller',
+      defaultText: '--nats',
+      schema: list(anyText).optional(),
+    }),
+    logFormat: setting({
+      flag: 'log-format',
+      env: 'QUORATE_LOG_FORMAT',
+      key: 'node.logFormat',
+      placeholder: 'FORMAT',
+      group: 'Output',
+      choices: ['json', 'text'],
+      describe: 'json or text',
+      defaultText: 'text on a terminal, else json',
+      schema: choice(['json', 'text']).optional(),
+    }),
+    exitWithParent: parentSetting,
+    ...connectionSettings,
+    ...logSettings,
+  },
+  examples: [
+    {
+      comment: 'The first controller of a new cluster',
+      line: 'quorate node --id ctrl1 --data-dir /var/lib/quorate --cluster demo --bootstrap',
+    },
+    {
+      comment: 'Another one, to be joined',
+      line: 'quorate node --id ctrl2 --data-dir /var/lib/quorate --cluster demo --nats nats://10.0.0.1:4222',
+    },
+    { comment: 'From a config file with a `node:` section', line: 'quorate node --config /etc/quorate/quorate.yaml' },
+  ],
+  async run(context, given) {
+    const stop = stopSignal(context, given.exitWithParent);
+    const { runController } = await import('../../node/server/main.js');
+    const nats = connectionOptions(given);
+    const starting = runController({
+      cluster: given.cluster,
+      nodeId: given.id,
+      name: given.name ?? given.id,
+      dataDirectory: given.dataDirectory,
+      nats,
+      advertise: given.advertise ?? nats.servers,
+      bootstrap: given.bootstrap,
+      logLevel: given.logLevel,
+      logPretty: given.logFormat === undefined ? context.out.io.stderr.isTTY === true : given.logFormat === 'text',
+    });
+    // It waits for a NATS server as long as it takes, but not when it is to stop.
+    const controller = await Promise.race([starting, aborted(stop)]);
+    if (controller === undefined) return;
+    const onStop = (): void => void controller.stop();
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true });
+    await controller.closed;
+  },
+});

@@ -1,0 +1,281 @@
+/**
+ * From the wish to the verified result: the plan with its checks, the confirmation, the start, the progress. The operation
+ * itself runs on the controllers; what is here may be killed at any moment and changes nothing by that.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRetryable, QuorateError } from '../../messaging/errors.js';
+import type {
+  Finding,
+  Impact,
+  Operation,
+  OperationPlan,
+  StepRecord,
+  WorkflowParameters,
+} from '../../messaging/schemas/operations.js';
+import { setting } from '../config/common.js';
+import { onOff, type SettingTable, type SettingValues } from '../config/setting.js';
+import { confirm } from '../output/confirm.js';
+import type { Output, Style } from '../output/output.js';
+import { plural } from '../state/format.js';
+import type { CommandContext, ExitCode } from './command.js';
+import { type ClientSettings, type Session, withSession } from './session.js';
+
+export const operationSettings = {
+  dryRun: setting({
+    flag: 'dry-run',
+    group: 'Options',
+    describe: 'Run the checks, show what would change, and change nothing',
+    schema: onOff,
+  }),
+  yes: setting({ flag: 'yes', alias: 'y', group: 'Options', describe: 'Do not ask for confirmation', schema: onOff }),
+  detach: setting({
+    flag: 'detach',
+    group: 'Options',
+    describe: 'Do not wait for the end; print the id of the operation',
+    schema: onOff,
+  }),
+} as const satisfies SettingTable;
+
+type OperationSettings = ClientSettings & SettingValues<typeof operationSettings>;
+
+export const operationJsonShape =
+  'the operation: { id, parameters, state, findings, before, after, steps, verifications, error, ... }; with --dry-run the plan: { parameters, findings, before, after, steps, mayRun, confirmation }';
+
+/** Published messages may be lost: what was not heard for this long is asked for. */
+const askAgainMs = 1000;
+
+export async function runOperation(
+  context: CommandContext,
+  given: OperationSettings,
+  parameters: WorkflowParameters,
+): Promise<ExitCode> {
+  const { out, signal } = context;
+  return withSession(context, given, async (session) => {
+    const plan = await out.during('Running the checks', session.client.request('operation.plan', parameters));
+    if (given.dryRun) {
+      if (out.json) out.printJson(plan);
+      else
+        out.print(
+          [
+            ...planLines(out, plan),
+            plan.mayRun ? 'Nothing was changed (--dry-run).' : 'It may not run; nothing was changed.',
+          ].join('\n'),
+        );
+      return plan.mayRun ? 0 : 1;
+    }
+    out.note(planLines(out, plan).join('\n'));
+    if (!plan.mayRun) throw refusal(plan);
+    await confirm(out, { word: plan.confirmation, purpose: goalOf(parameters), yes: given.yes, signal });
+    const started = await out.during(
+      'Starting',
+      session.client.request('operation.start', parameters, { requestId: randomUUID(), signal }),
+    );
+    if (given.detach) {
+      if (out.json) out.printJson(started);
+      else out.print(started.id);
+      out.note(`It runs on the controllers: quorate operations watch ${started.id}`);
+      return 0;
+    }
+    return followOperation(context, session, started);
+  });
+}
+
+/** Shows each step as it begins and ends, until the operation has. Exit code 0 only where its verifications saw the effect. */
+export async function followOperation(
+  context: CommandContext,
+  { client }: Session,
+  first: Operation,
+): Promise<ExitCode> {
+  const { out, signal } = context;
+  const printer = new StepPrinter(out);
+  let latest = first;
+  let heardAt = performance.now();
+  const hear = (operation: Operation): void => {
+    if (operation.id !== first.id || operation.updatedAt < latest.updatedAt) return;
+    latest = operation;
+    heardAt = performance.now();
+    printer.show(operation);
+  };
+  hear(first);
+  const stop = client.watchOperations(hear);
+  try {
+    while (!isFinished(latest) && !signal.aborted) {
+      await sleep(50, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || isFinished(latest) || performance.now() - heardAt < askAgainMs) continue;
+      heardAt = performance.now();
+      try {
+        hear(await client.request('operation.get', { id: first.id }));
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        out.note(`No answer from the leader; the operation goes on without this terminal (${first.id}).`);
+      }
+    }
+  } finally {
+    stop();
+    printer.end();
+  }
+  if (signal.aborted && !isFinished(latest)) {
+    out.note(`The operation goes on: quorate operations watch ${first.id}`);
+    return 130;
+  }
+  return finish(out, latest);
+}
+
+function finish(out: Output, operation: Operation): ExitCode {
+  if (out.json) out.printJson(operation);
+  if (operation.state === 'done') {
+    if (!out.json)
+      out.print(`${out.style('good', '✔')} ${doneSentence(operation.parameters)} (operation ${operation.id})`);
+    return 0;
+  }
+  if (operation.error !== null) throw QuorateError.fromWire(operation.error);
+  throw new QuorateError('operation-failed', `the operation ${operation.id} ended as ${operation.state}`, {
+    remedy: `See its steps: quorate operations show ${operation.id}.`,
+  });
+}
+
+export function isFinished(operation: Operation): boolean {
+  return operation.state === 'done' || operation.state === 'failed' || operation.state === 'cancelled';
+}
+
+/** Progress on stderr: one line for each step when it begins to run and when it has ended. */
+class StepPrinter {
+  readonly #out: Output;
+  readonly #shown = new Map<string, string>();
+  #open = false;
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  show(operation: Operation): void {
+    if (this.#out.json || this.#out.quiet) return;
+    for (const [kind, records] of [
+      ['step', operation.steps],
+      ['check', operation.verifications],
+    ] as const) {
+      for (const record of records) this.#showStep(`${kind}.${record.step}`, record);
+    }
+  }
+
+  /** Leaves the cursor on a line of its own. */
+  end(): void {
+    if (this.#open) this.#out.io.stderr.write('\n');
+    this.#open = false;
+  }
+
+  #showStep(key: string, record: StepRecord): void {
+    const { stderr } = this.#out.io;
+    const isTerminal = stderr.isTTY === true;
+    const word = record.state === 'running' ? `${record.state} ${record.detail}` : record.state;
+    if (record.state === 'pending' || this.#shown.get(key) === word) return;
+    // A pipe gets one line when a step has ended; a terminal sees it run in the same place.
+    if (record.state === 'running' && !isTerminal) return;
+    this.#shown.set(key, word);
+    stderr.write(
+      `${isTerminal ? '\r' : ''}${stepLine(this.#out, record)}${isTerminal ? '\u001b[K' : ''}${record.state === 'running' ? '' : '\n'}`,
+    );
+    this.#open = record.state === 'running';
+  }
+}
+
+const stepMarks: Readonly<Record<StepRecord['state'], { mark: string; style: Style }>> = {
+  pending: { mark: '·', style: 'dim' },
+  running: { mark: '▸', style: 'accent' },
+  done: { mark: '✔', style: 'good' },
+  failed: { mark: '✖', style: 'bad' },
+  skipped: { mark: '-', style: 'dim' },
+};
+
+export function stepLine(out: Output, record: StepRecord): string {
+  const { mark, style } = stepMarks[record.state];
+  const took =
+    record.startedAt !== null && record.finishedAt !== null
+      ? `${((record.finishedAt - record.startedAt) / 1000).toFixed(1)} s`
+      : '';
+  const more = [record.detail, took].filter((part) => part !== '').join(', ');
+  return `  ${out.style(style, mark)} ${record.title}${more === '' ? '' : out.style('dim', `  ${more}`)}`;
+}
+
+const findingMarks: Readonly<Record<Finding['outcome'], { mark: string; style: Style }>> = {
+  ok: { mark: '✔', style: 'good' },
+  warn: { mark: '▲', style: 'warn' },
+  fail: { mark: '✖', style: 'bad' },
+};
+
+export function findingLines(out: Output, findings: readonly Finding[]): readonly string[] {
+  return findings.flatMap((finding) => {
+    const { mark, style } = findingMarks[finding.outcome];
+    return [
+      `  ${out.style(style, mark)} ${finding.sentence}`,
+      ...(finding.outcome === 'ok' || finding.remedy === '' ? [] : [`    ${out.style('dim', finding.remedy)}`]),
+    ];
+  });
+}
+
+export function planLines(out: Output, plan: OperationPlan): readonly string[] {
+  return [
+    out.style('bold', titleOf(plan.parameters)),
+    '',
+    'Checks',
+    ...findingLines(out, plan.findings),
+    '',
+    'Effect',
+    ...impactLines(plan.before, plan.after),
+    '',
+    'Steps',
+    ...plan.steps.map((step, index) => `  ${index + 1}. ${step.title}`),
+    '',
+  ];
+}
+
+export function impactLines(before: Impact, after: Impact): readonly string[] {
+  const change = (title: string, pick: (impact: Impact) => number): string => {
+    const [was, is] = [pick(before), pick(after)];
+    return `  ${title.padEnd(18)} ${was === is ? was : `${was} → ${is}`}`;
+  };
+  return [
+    change('voters', (impact) => impact.voters),
+    change('healthy voters', (impact) => impact.healthyVoters),
+    change('quorum', (impact) => impact.quorum),
+    change('failures survived', (impact) => impact.failuresSurvived),
+  ];
+}
+
+export function titleOf(parameters: WorkflowParameters): string {
+  switch (parameters.workflow) {
+    case 'join':
+      return `Join ${parameters.node} as ${parameters.role}`;
+    case 'remove':
+      return `Remove ${parameters.node}`;
+    case 'transfer':
+      return parameters.to === null ? 'Transfer leadership' : `Transfer leadership to ${parameters.to}`;
+  }
+}
+
+function goalOf(parameters: WorkflowParameters): string {
+  const title = titleOf(parameters);
+  return title.charAt(0).toLowerCase() + title.slice(1);
+}
+
+function doneSentence(parameters: WorkflowParameters): string {
+  switch (parameters.workflow) {
+    case 'join':
+      return `${parameters.node} is a ${parameters.role}`;
+    case 'remove':
+      return `${parameters.node} is removed`;
+    case 'transfer':
+      return parameters.to === null ? 'Leadership was transferred' : `${parameters.to} leads`;
+  }
+}
+
+function refusal(plan: OperationPlan): QuorateError {
+  const failed = plan.findings.filter((finding) => finding.outcome === 'fail');
+  const [first] = failed;
+  const more = failed.length > 1 ? ` (and ${plural(failed.length - 1, 'more check')})` : '';
+  return new QuorateError('check-failed', `${first?.sentence ?? 'a check failed'}${more}; nothing was changed`, {
+    remedy: first?.remedy,
+    details: { findings: plan.findings },
+  });
+}

@@ -1,0 +1,148 @@
+/** `quorate operations`: the workflows that were started, and how far they are. */
+import { identifierSchema } from '../../messaging/identifiers.js';
+import type { Operation } from '../../messaging/schemas/operations.js';
+import { clientSettings, setting } from '../config/common.js';
+import { integer } from '../config/setting.js';
+import type { Output, Style } from '../output/output.js';
+import { type Column, renderTable } from '../output/table.js';
+import { formatDuration, formatTime } from '../state/format.js';
+import { argument, defineCommand } from './command.js';
+import { findingLines, followOperation, impactLines, isFinished, stepLine, titleOf } from './operation-flow.js';
+import { withSession } from './session.js';
+
+const operationArgument = argument({
+  placeholder: 'ID',
+  required: true,
+  describe: 'Id of the operation',
+  schema: identifierSchema,
+});
+
+export const operationsCommand = defineCommand({
+  path: ['operations'],
+  summary: 'List operations, newest first; show one, watch one',
+  settings: {
+    limit: setting({
+      flag: 'limit',
+      placeholder: 'N',
+      group: 'Options',
+      describe: 'At most so many',
+      defaultText: '20',
+      schema: integer(1, 100).default(20),
+    }),
+    ...clientSettings,
+  },
+  examples: [
+    { comment: 'What was done lately, and by whom', line: 'quorate operations' },
+    {
+      comment: 'Whatever runs now',
+      line: 'quorate operations --json | jq \'.operations[] | select(.state == "running")\'',
+    },
+  ],
+  jsonShape: '{ operations: [operation] }',
+  async run(context, given) {
+    return withSession(context, given, async ({ client }) => {
+      const { out } = context;
+      const answer = await out.during('Asking the leader', client.request('operation.list', { limit: given.limit }));
+      if (out.json) out.printJson({ operations: answer.operations });
+      else if (answer.operations.length === 0) out.note('No operation was started yet.');
+      else
+        out.print(
+          renderTable(answer.operations, columns(out), out.columns, (title) => out.style('dim', title)).join('\n'),
+        );
+    });
+  },
+});
+
+export const operationShowCommand = defineCommand({
+  path: ['operations', 'show'],
+  summary: 'Show one operation: its checks, steps and outcome',
+  args: { id: operationArgument },
+  settings: clientSettings,
+  examples: [{ comment: 'Why did it fail?', line: 'quorate operations show op-1f3a' }],
+  jsonShape: 'the operation',
+  async run(context, given) {
+    return withSession(context, given, async ({ client }) => {
+      const { out } = context;
+      const operation = await out.during('Asking the leader', client.request('operation.get', { id: given.id }));
+      if (out.json) out.printJson(operation);
+      else out.print(operationLines(out, operation).join('\n'));
+    });
+  },
+});
+
+export const operationWatchCommand = defineCommand({
+  path: ['operations', 'watch'],
+  summary: 'Follow one operation to its end',
+  description:
+    'Exit code 0 where it reached its goal, 1 where it did not. Ctrl-C stops the watching, not the operation.',
+  args: { id: operationArgument },
+  settings: clientSettings,
+  examples: [{ comment: 'Wait for one that was started with --detach', line: 'quorate operations watch op-1f3a' }],
+  jsonShape: 'the operation, when it has ended',
+  async run(context, given) {
+    return withSession(context, given, async (session) => {
+      const operation = await context.out.during(
+        'Asking the leader',
+        session.client.request('operation.get', { id: given.id }),
+      );
+      context.out.note(context.out.style('bold', titleOf(operation.parameters)));
+      return followOperation(context, session, operation);
+    });
+  },
+});
+
+const stateStyles: Readonly<Record<Operation['state'], Style>> = {
+  running: 'accent',
+  'rolling-back': 'warn',
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'dim',
+};
+
+function columns(out: Output): readonly Column<Operation>[] {
+  return [
+    { title: 'ID', value: (row) => row.id },
+    { title: 'OPERATION', value: (row) => titleOf(row.parameters), widthMin: 12 },
+    { title: 'STATE', value: (row) => row.state, paint: (row, text) => out.style(stateStyles[row.state], text) },
+    { title: 'STARTED', value: (row) => formatTime(row.startedAt), dropOrder: 2 },
+    { title: 'TOOK', value: tookOf, align: 'right', dropOrder: 3 },
+    { title: 'BY', value: (row) => row.requestedBy, widthMin: 6, dropOrder: 1 },
+    { title: 'ERROR', value: (row) => row.error?.message ?? '', widthMin: 10, dropOrder: 4 },
+  ];
+}
+
+function tookOf(operation: Operation): string {
+  return isFinished(operation) && operation.finishedAt !== null
+    ? formatDuration(operation.finishedAt - operation.startedAt)
+    : '-';
+}
+
+function operationLines(out: Output, operation: Operation): readonly string[] {
+  const { error } = operation;
+  return [
+    `${out.style('bold', titleOf(operation.parameters))}  ${out.style(stateStyles[operation.state], operation.state)}`,
+    out.style(
+      'dim',
+      `${operation.id}, asked for by ${operation.requestedBy} at ${formatTime(operation.startedAt)}, run by ${operation.runner}`,
+    ),
+    '',
+    'Checks',
+    ...findingLines(out, operation.findings),
+    '',
+    'Effect',
+    ...impactLines(operation.before, operation.after),
+    '',
+    'Steps',
+    ...operation.steps.map((step) => stepLine(out, step)),
+    ...(operation.verifications.length === 0
+      ? []
+      : ['', 'Verified', ...operation.verifications.map((step) => stepLine(out, step))]),
+    ...(error === null
+      ? []
+      : [
+          '',
+          `${out.style('bad', 'error:')} ${error.message} ${out.style('dim', `(${error.code})`)}`,
+          `  ${error.remedy}`,
+        ]),
+  ];
+}

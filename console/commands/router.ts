@@ -1,0 +1,76 @@
+/** `quorate router`: the reference router. */
+import { mkdirSync } from 'node:fs';
+import { identifierSchema } from '../../messaging/identifiers.js';
+import { softwareVersion } from '../../messaging/version.js';
+import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
+import { path, text } from '../config/setting.js';
+import { defineCommand } from './command.js';
+import { connectionOptions } from './session.js';
+import { stopSignal } from './signals.js';
+
+export const routerCommand = defineCommand({
+  path: ['router'],
+  summary: 'Run the reference router: it follows the model and reports what it holds',
+  description:
+    'Runs until SIGTERM or Ctrl-C. It keeps the last good list of controllers in its data directory, and logs every change of the model to stderr as JSON lines.',
+  runsUntilStopped: true,
+  settings: {
+    id: setting({
+      flag: 'id',
+      env: 'QUORATE_ROUTER_ID',
+      key: 'router.id',
+      placeholder: 'ID',
+      group: 'Options',
+      required: true,
+      describe: 'Id of the router, unique in the cluster',
+      schema: text(identifierSchema),
+    }),
+    dataDirectory: setting({
+      flag: 'data-dir',
+      env: 'QUORATE_DATA_DIR',
+      key: 'router.dataDir',
+      placeholder: 'DIR',
+      group: 'Options',
+      required: true,
+      completes: 'directory',
+      describe: 'Directory of this router alone; made where it is missing',
+      schema: path,
+    }),
+    exitWithParent: parentSetting,
+    ...connectionSettings,
+    ...logSettings,
+  },
+  examples: [
+    {
+      comment: 'A router of the cluster "demo"',
+      line: 'quorate router --id edge-1 --data-dir /var/lib/quorate-edge-1 --cluster demo --nats nats://10.0.0.1:4222',
+    },
+    {
+      comment: 'The same from a config file with a `router:` section',
+      line: 'quorate router --config /etc/quorate/edge-1.yaml',
+    },
+  ],
+  async run(context, given) {
+    const { servers, ...credentials } = connectionOptions(given);
+    const stop = stopSignal(context, given.exitWithParent);
+    mkdirSync(given.dataDirectory, { recursive: true });
+    const { runRouterAgent } = await import('../../messaging/router/index.js');
+    await runRouterAgent({
+      cluster: given.cluster,
+      id: given.id,
+      servers,
+      credentials,
+      dataDirectory: given.dataDirectory,
+      version: softwareVersion,
+      signal: stop,
+      log: (level, message, fields) => {
+        if (levels.indexOf(level) < levels.indexOf(given.logLevel)) return;
+        context.out.io.stderr.write(
+          `${JSON.stringify({ time: new Date().toISOString(), level, message, router: given.id, ...fields })}\n`,
+        );
+      },
+    });
+  },
+});
+
+const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];

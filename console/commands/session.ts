@@ -1,0 +1,92 @@
+/** A connection to NATS with the API client on it, for as long as a command needs it. */
+import { readFileSync } from 'node:fs';
+import type { ApiClient } from '../../messaging/api-client.js';
+import type { ConnectionOptions, NatsConnection } from '../../messaging/connection.js';
+import { QuorateError } from '../../messaging/errors.js';
+import type { clientSettings, connectionSettings } from '../config/common.js';
+import { reasonOf } from '../config/file.js';
+import type { SettingValues } from '../config/setting.js';
+import type { CommandContext } from './command.js';
+
+export interface Session {
+  readonly client: ApiClient;
+  readonly connection: NatsConnection;
+}
+
+export type ClientSettings = SettingValues<typeof clientSettings>;
+export type ConnectionSettings = SettingValues<typeof connectionSettings>;
+
+/** Connects, works, and closes, also where the work failed or was interrupted. */
+export async function withSession<T>(
+  context: CommandContext,
+  given: ClientSettings,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  // Loaded here and not above: `--help` and completion must not wait for what they do not use.
+  const [{ connectNats }, { createApiClient }] = await Promise.all([
+    import('../../messaging/connection.js'),
+    import('../../messaging/api-client.js'),
+  ]);
+  const options: ConnectionOptions = {
+    ...connectionOptions(given),
+    name: `quorate ${given.as}`,
+    connectTimeoutMs: given.timeoutMs,
+  };
+  const connection = await context.out.during(`Connecting to NATS at ${given.nats.join(', ')}`, connectNats(options));
+  try {
+    const client = createApiClient({ connection, cluster: given.cluster, from: given.as, timeoutMs: given.timeoutMs });
+    return await work({ client, connection });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** @throws QuorateError `invalid-config` where two ways to prove who one is are given, or a file cannot be read. */
+export function connectionOptions(given: ConnectionSettings): Omit<ConnectionOptions, 'name'> {
+  const password = given.password ?? secretFrom(given.passwordFile, '--password-file');
+  const token = given.token ?? secretFrom(given.tokenFile, '--token-file');
+  refuseSeveralCredentials(given, token);
+  if (given.user !== undefined && password === undefined) {
+    throw new QuorateError('invalid-config', `user ${given.user} is given without a password`, {
+      remedy: 'Give it with --password-file or QUORATE_PASSWORD.',
+    });
+  }
+  const { tlsCa, tlsCert, tlsKey } = given;
+  return {
+    servers: given.nats,
+    user: given.user,
+    password,
+    token,
+    nkeySeedFile: given.nkeySeedFile,
+    credsFile: given.credsFile,
+    tls:
+      tlsCa === undefined && tlsCert === undefined && tlsKey === undefined
+        ? undefined
+        : { caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey },
+  };
+}
+
+function refuseSeveralCredentials(given: ConnectionSettings, token: string | undefined): void {
+  const ways = [
+    given.user === undefined ? '' : 'a user',
+    token === undefined ? '' : 'a token',
+    given.nkeySeedFile === undefined ? '' : 'an NKey seed',
+    given.credsFile === undefined ? '' : 'a creds file',
+  ].filter((way) => way !== '');
+  if (ways.length < 2) return;
+  throw new QuorateError('invalid-config', `${ways.join(' and ')} are given, and NATS takes one`, {
+    remedy: 'Give one of them; look into the environment and the config file too.',
+  });
+}
+
+function secretFrom(path: string | undefined, flag: string): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new QuorateError('invalid-config', `${path} cannot be read: ${reasonOf(error)}`, {
+      remedy: `Correct the path given with ${flag}.`,
+      cause: error,
+    });
+  }
+}

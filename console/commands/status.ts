@@ -1,0 +1,70 @@
+/** `quorate status`: is the cluster well, in one sentence, with the reasons and the members. */
+
+import { clientSettings } from '../config/common.js';
+import type { Output, Style } from '../output/output.js';
+import { watch } from '../output/watch.js';
+import { wrap } from '../state/text.js';
+import type { Level } from '../theme.js';
+import { glyphs } from '../theme.js';
+import { type ClusterView, followCluster, readCluster } from './cluster-view.js';
+import { defineCommand } from './command.js';
+import { memberLines, watchSetting } from './member-table.js';
+import { withSession } from './session.js';
+
+export const statusCommand = defineCommand({
+  path: ['status'],
+  summary: 'Show whether the cluster is healthy, why, and its members',
+  description:
+    'Exit code 0: healthy, or healthy with warnings. 1: something is wrong that needs somebody now, such as no quorum.',
+  settings: { ...clientSettings, watch: watchSetting },
+  examples: [
+    { comment: 'A look at the cluster "demo"', line: 'quorate status --nats nats://10.0.0.1:4222 --cluster demo' },
+    { comment: 'Keep looking', line: 'quorate status --watch' },
+    { comment: 'In a script: is it healthy?', line: 'quorate status --json | jq -e \'.health.level == "ok"\'' },
+  ],
+  jsonShape:
+    '{ at, cluster, health: { level, sentence, failuresSurvived, reasons: [{ code, level, sentence, remedy, node }] }, controllers: [status] }; with --watch one such object a line',
+  async run(context, given) {
+    return withSession(context, given, async ({ client, connection }) => {
+      const { out, signal } = context;
+      if (given.watch) {
+        const follower = await followCluster(client, connection, given.cluster);
+        await watch(out, { signal, show: async () => shown(out, follower.view()) });
+        follower.stop();
+        return 0;
+      }
+      const view = await out.during('Asking the controllers', readCluster(client, given.cluster));
+      const { json, lines } = shown(out, view);
+      if (out.json) out.printJson(json);
+      else out.print(lines.join('\n'));
+      return view.health.level === 'bad' ? 1 : 0;
+    });
+  },
+});
+
+const styles: Readonly<Record<Level, Style>> = { ok: 'good', info: 'accent', warn: 'warn', bad: 'bad' };
+
+function shown(out: Output, view: ClusterView): { json: unknown; lines: readonly string[] } {
+  const { facts, health } = view;
+  const controllers = [...facts.nodes.values()].map((record) => record.status);
+  const json = { at: facts.now, cluster: facts.cluster, health, controllers };
+  return {
+    json,
+    lines: [...healthLines(out, view), ...(view.rows.length === 0 ? [] : ['', ...memberLines(out, view)])],
+  };
+}
+
+/** The sentence, and below it what needs attention with what to do. */
+export function healthLines(out: Output, { health, facts }: ClusterView): readonly string[] {
+  const width = (out.columns ?? 1000) - 4;
+  const head = `${out.style(styles[health.level], glyphs[health.level])} ${out.style('bold', health.sentence)}  ${out.style('dim', `cluster ${facts.cluster}`)}`;
+  const reasons = health.reasons.flatMap((reason) => {
+    const [first = '', ...rest] = wrap(reason.sentence, width);
+    return [
+      `  ${out.style(styles[reason.level], glyphs[reason.level])} ${first}`,
+      ...rest.map((line) => `    ${line}`),
+      ...(reason.remedy === '' ? [] : wrap(reason.remedy, width).map((line) => `    ${out.style('dim', line)}`)),
+    ];
+  });
+  return [head, ...reasons];
+}
