@@ -33,7 +33,7 @@ export const directions: readonly Direction[] = [
     folder: 'console',
     ours: ['messaging'],
     packages: true,
-    lazily: { files: ['console/commands/node.ts'], folders: ['node'] },
+    lazily: { files: ['console/commands/node.ts', 'console/commands/snapshot.ts'], folders: ['node'] },
   },
   { folder: 'test', ours: 'everything', packages: true },
 ];
