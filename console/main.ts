@@ -7,6 +7,9 @@ function isSupported(version: string): boolean {
 }
 
 if (isSupported(process.versions.node)) {
+  // Most of a start is compiling the same code again: what was compiled is kept between runs.
+  const { enableCompileCache } = await import('node:module');
+  enableCompileCache();
   const { main } = await import('./cli.js');
   await main(process.argv.slice(2));
 } else {
