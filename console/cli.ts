@@ -1,5 +1,126 @@
-/** The command line; the commands are not here yet, so it refuses whatever it is asked. */
+/**
+ * The command line: reads the words, finds the command, gathers its settings, runs it, and turns the outcome into an exit
+ * code. What a command does is in commands/.
+ */
+import { toQuorateError } from '../messaging/errors.js';
+import { softwareVersion } from '../messaging/version.js';
+import { type CommandContext, type ExitCode, usageError } from './commands/command.js';
+import { completeWords } from './commands/completion.js';
+import { renderHelp } from './commands/help.js';
+import { commands, root } from './commands/index.js';
+import { findCommand, type ParsedLine, parseLine } from './commands/parse.js';
+import { configSetting, outputSettings } from './config/common.js';
+import { loadConfigFile } from './config/file.js';
+import { resolveSettings, type Sources } from './config/resolve.js';
+import { type Io, Output } from './output/output.js';
+
+const exitOnSignal = { SIGINT: 130, SIGTERM: 143 } as const;
+/** Help reads badly in lines that are longer than this. */
+const helpWidthMax = 100;
+
 export async function main(args: readonly string[]): Promise<void> {
-  console.error(`quorate: unknown command ${args[0] ?? '(none)'}.`);
-  process.exitCode = 2;
+  const { stdin, stdout, stderr, env } = process;
+  for (const stream of [stdout, stderr]) stream.on('error', leaveWhenReaderIsGone);
+  const code = await runCli(args, { stdin, stdout, stderr, env });
+  // What is left open (a socket that closes slowly) must not keep the shell waiting; what was written must arrive.
+  await Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+  process.exit(code);
+}
+
+/** Never throws: whatever happens is said on stderr and in the exit code. */
+export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
+  if (args[0] === '__complete') return printCompletions(args.slice(1), io);
+  // Until the settings are read, errors follow what the words seem to ask for.
+  let out = new Output(io, { json: args.includes('--json'), quiet: false, noColor: (io.env['NO_COLOR'] ?? '') !== '' });
+  try {
+    const line = parseLine(args, root, commands);
+    const { command } = line;
+    if (line.wantsVersion) {
+      out.print(`quorate ${softwareVersion}`);
+      return 0;
+    }
+    if (line.wantsHelp || command.path[0] === 'help') {
+      showHelp(line, out);
+      return 0;
+    }
+    out = new Output(io, resolveSettings(outputSettings, { flags: line.flags, env: io.env, file: null }));
+    if (command.execute === undefined) return refuseGroup(line, out);
+    return await runCommand(line, out);
+  } catch (error) {
+    out.error(error);
+    return exitCodeOf(error);
+  }
+}
+
+async function runCommand({ command, flags, words }: ParsedLine, out: Output): Promise<ExitCode> {
+  const { env } = out.io;
+  const { config } = resolveSettings({ config: configSetting }, { flags, env, file: null });
+  const sources: Sources = { flags, env, file: loadConfigFile({ given: config, env, knownKeys: allKeys() }) };
+  const stop = new AbortController();
+  let signalled: keyof typeof exitOnSignal | undefined;
+  const onSignal = (signal: keyof typeof exitOnSignal): void => {
+    // The second time, whoever asks does not want to wait for an orderly end.
+    if (signalled !== undefined) process.exit(exitOnSignal[signal]);
+    signalled = signal;
+    stop.abort();
+  };
+  const context: CommandContext = { out, env, signal: stop.signal };
+  const onInterrupt = (): void => onSignal('SIGINT');
+  const onTerminate = (): void => onSignal('SIGTERM');
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
+  const interrupted = (): ExitCode | undefined =>
+    signalled === undefined || command.runsUntilStopped === true ? undefined : exitOnSignal[signalled];
+  try {
+    const code = await command.execute?.(context, sources, words);
+    return interrupted() ?? code ?? 0;
+  } catch (error) {
+    const code = interrupted();
+    if (code !== undefined) return code;
+    throw error;
+  } finally {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
+  }
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  const { code } = toQuorateError(error);
+  return code === 'usage' || code === 'invalid-config' ? 2 : 1;
+}
+
+function showHelp({ command, words }: ParsedLine, out: Output): void {
+  const shown = command.path[0] === 'help' ? findCommand(words, root, commands).command : command;
+  const bold = (text: string): string => out.style('bold', text);
+  out.print(
+    renderHelp(shown, commands, { width: Math.min(helpWidthMax, out.columns ?? helpWidthMax), bold }).trimEnd(),
+  );
+}
+
+/** `quorate` alone helps; a group without a command is a slip. */
+function refuseGroup(line: ParsedLine, out: Output): ExitCode {
+  if (line.command === root) {
+    showHelp(line, out);
+    return 0;
+  }
+  const names = commands
+    .filter((each) => each.path.length > 1 && each.path[0] === line.command.path[0])
+    .map((each) => each.path.at(-1));
+  throw usageError(`\`quorate ${line.command.path.join(' ')}\` needs a command`, `It has ${names.join(', ')}.`);
+}
+
+/** Every key that the config file may hold, for any command: one file serves them all. */
+function allKeys(): ReadonlySet<string> {
+  const settings = commands.flatMap((each) => Object.values(each.settings));
+  return new Set(settings.flatMap((each) => (each.key === undefined ? [] : [each.key])));
+}
+
+function printCompletions(words: readonly string[], io: Io): ExitCode {
+  const found = completeWords(words, root, commands);
+  io.stdout.write(found.map((each) => `${each}\n`).join(''));
+  return 0;
+}
+
+/** `quorate events | head`: the reader had enough. */
+function leaveWhenReaderIsGone(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
 }

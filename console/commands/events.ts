@@ -13,9 +13,9 @@ import { fit as fitted } from '../state/text.js';
 import type { Level } from '../theme.js';
 import { defineCommand, usageError } from './command.js';
 import { type Session, withSession } from './session.js';
+import { aborted } from './signals.js';
 
 const namespaces = ['cluster', 'router', 'entityChange', 'alert'] as const;
-import { aborted } from './signals.js';
 
 export const eventsCommand = defineCommand({
   path: ['events'],

@@ -10,13 +10,13 @@ import { integer, onOff, path, type SettingValues } from '../../config/setting.j
 import type { Output } from '../../output/output.js';
 import { type CommandContext, defineCommand, type ExitCode, usageError } from '../command.js';
 import { consoleSettings } from '../console.js';
+import { aborted } from '../signals.js';
 import { showHeadless } from './headless.js';
 import { createModel, demoDrafts, trickle } from './model-data.js';
 import { findNatsServer } from './nats.js';
 import { stopPids } from './processes.js';
 import { DemoDirectory } from './record.js';
 import { type Demo, type DemoPlan, demoCluster, joinAll, Listener, startControllers, startRouters } from './start.js';
-import { aborted } from '../signals.js';
 
 const settings = {
   controllers: setting({
