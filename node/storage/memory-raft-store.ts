@@ -31,10 +31,13 @@ export const blankRaftDisk = (): RaftDisk => ({
 
 export class MemoryRaftStore implements RaftStore {
   readonly #disk: RaftDisk;
+  /** Called before each write: what it throws is what the disk answers. */
+  readonly #beforeWrite: () => void;
   #hardState: HardState;
 
-  constructor(disk: RaftDisk = blankRaftDisk()) {
+  constructor(disk: RaftDisk = blankRaftDisk(), beforeWrite: () => void = () => undefined) {
     this.#disk = disk;
+    this.#beforeWrite = beforeWrite;
     this.#hardState = disk.hardState;
     disk.incarnation += 1;
   }
@@ -90,6 +93,7 @@ export class MemoryRaftStore implements RaftStore {
     checkEntries(entries, { ...this.#bounds(), commit: this.#hardState.commit });
     checkHardState(hardState, this.#hardState, entries.at(-1)?.index ?? this.lastIndex());
     const promised = hardState.term !== this.#hardState.term || hardState.vote !== this.#hardState.vote;
+    if (entries.length > 0 || promised) this.#beforeWrite();
     this.#hardState = hardState;
     const first = entries[0];
     if (first === undefined && !promised) return;
@@ -100,10 +104,12 @@ export class MemoryRaftStore implements RaftStore {
 
   setIdentity(identity: Identity): void {
     refuseOther(this.#disk.identity, identity);
+    this.#beforeWrite();
     this.#disk.identity = identity;
   }
 
   markRemoved(mark: RemovedMark): void {
+    this.#beforeWrite();
     this.#disk.removed = mark;
   }
 

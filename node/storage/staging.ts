@@ -60,7 +60,8 @@ class FileStaging implements Staging {
   }
 
   writeChunk(offset: number, bytes: Uint8Array): boolean {
-    if (offset !== this.#receivedBytes || offset + bytes.length > this.meta.sizeBytes) return false;
+    if (bytes.length === 0 || offset !== this.#receivedBytes) return false;
+    if (offset + bytes.length > this.meta.sizeBytes) return false;
     this.#file ??= openSync(this.#path, existsSync(this.#path) ? 'r+' : 'w');
     try {
       for (let written = 0; written < bytes.length; )

@@ -110,7 +110,7 @@ export interface Staging {
   readonly meta: StagingMeta;
   /** Chunks are written in order; what follows on next. Survives a restart. */
   readonly receivedBytes: number;
-  /** Returns whether it was taken: false when `offset` is not `receivedBytes`, or it reaches beyond the size. */
+  /** Returns whether it was taken: not when it is empty, does not begin at `receivedBytes`, or reaches beyond the size. */
   writeChunk(offset: number, bytes: Uint8Array): boolean;
   /** Syncs and verifies it: size, checksum, structure, manifest, contents. Throws `snapshot-invalid`, having thrown the bytes away. */
   finish(): Promise<StagedSnapshot>;
