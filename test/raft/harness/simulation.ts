@@ -367,7 +367,10 @@ export class Simulation {
           this.checker.taken(who, ready);
         },
         applied: (who, entry) => {
-          if (entry.type === 'configuration') this.#count('configuration applied');
+          if (entry.type === 'configuration') {
+            this.#count('configuration applied');
+            if (who.machine.configuration.votersOutgoing.length > 0) this.#count('entered a joint configuration');
+          }
           this.checker.applied(who, entry);
         },
         installed: (who, meta) => this.checker.installed(who, meta),
