@@ -188,6 +188,26 @@ export const startRules: readonly StartRule[] = [
     },
   },
 
+  // Mixed histories: whatever else is there or asked, they are never served together.
+  {
+    name: 'log and model of different clusters',
+    when: { fit: ['other-cluster'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'Log and model in {directory} are of different clusters: {details}.',
+      remedy: resetAndJoin,
+    },
+  },
+  {
+    name: 'log and model of different timelines',
+    when: { fit: ['other-timeline'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'Log and model in {directory} are of different timelines: {details}.',
+      remedy: resetAndJoin,
+    },
+  },
+
   // Blank.
   { name: 'blank', when: { raft: ['none'], model: ['none'], asked: ['nothing'] }, outcome: 'start-blank' },
   {
@@ -295,25 +315,7 @@ export const startRules: readonly StartRule[] = [
     },
   },
 
-  // Both are there, and do not belong together.
-  {
-    name: 'log and model of different clusters',
-    when: { fit: ['other-cluster'] },
-    outcome: {
-      code: 'ambiguous-state',
-      found: 'Log and model in {directory} are of different clusters: {details}.',
-      remedy: resetAndJoin,
-    },
-  },
-  {
-    name: 'log and model of different timelines',
-    when: { fit: ['other-timeline'] },
-    outcome: {
-      code: 'ambiguous-state',
-      found: 'Log and model in {directory} are of different timelines: {details}.',
-      remedy: resetAndJoin,
-    },
-  },
+  // Both are there, and one is older than the other.
   { name: 'member, to recover', when: { asked: ['recover'] }, outcome: 'recover' },
   {
     name: 'model older than the log reaches back',

@@ -23,8 +23,7 @@ export function lockDirectory(directory: string): DirectoryLock {
   let database: Database.Database | undefined;
   try {
     database = new Database(path, { timeout: 0 });
-    // No byte is ever written: an exclusive transaction that stays open is nothing but the lock.
-    database.exec('BEGIN EXCLUSIVE');
+    takeExclusively(database);
   } catch (error) {
     database?.close();
     if (isBusy(error))
@@ -41,7 +40,7 @@ export function isDirectoryLocked(directory: string): boolean {
   if (!existsSync(path)) return false;
   const database = new Database(path, { timeout: 0, fileMustExist: true });
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    takeExclusively(database);
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
@@ -49,6 +48,12 @@ export function isDirectoryLocked(directory: string): boolean {
   } finally {
     database.close();
   }
+}
+
+/** No byte is ever written, not even of a journal: an exclusive transaction that stays open is nothing but the lock. */
+function takeExclusively(database: Database.Database): void {
+  database.pragma('journal_mode = MEMORY');
+  database.exec('BEGIN EXCLUSIVE');
 }
 
 function isBusy(error: unknown): boolean {

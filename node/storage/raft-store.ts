@@ -202,6 +202,11 @@ export class SqliteRaftStore implements RaftStore {
   }
 
   close(): void {
+    try {
+      if (this.#commitUnwritten) this.#write(() => this.#state.put('hardState', this.#hardState));
+    } catch {
+      // The commit index is learned again: an orderly end only saves the asking.
+    }
     this.#database.close();
   }
 

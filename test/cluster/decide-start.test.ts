@@ -1,0 +1,299 @@
+/** The start-up table: every combination of what can be found and asked, and each row by its name on real directories. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import Database from 'better-sqlite3';
+import { isErrorCode } from '../../messaging/index.js';
+import {
+  decideStart,
+  ruleFor,
+  type Situation,
+  type StartOutcome,
+  type StartWish,
+  situationValues,
+  startRules,
+} from '../../node/cluster/decide-start.js';
+import { initialConfiguration } from '../../node/raft/index.js';
+import { inspectDirectory, openStorage } from '../../node/storage/index.js';
+import { metaAt } from '../storage/model-store-contract.js';
+import { begin, identity, transfer, write } from '../storage/storage-contract.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+/** Every combination there is. */
+function* everySituation(): Generator<Situation> {
+  const keys = Object.keys(situationValues) as (keyof Situation)[];
+  function* extend(at: number, chosen: Record<string, string>): Generator<Situation> {
+    const key = keys[at];
+    // All keys have a value of their own list now.
+    if (key === undefined) yield { ...chosen } as Situation;
+    else for (const value of situationValues[key]) yield* extend(at + 1, { ...chosen, [key]: value });
+  }
+  yield* extend(0, {});
+}
+
+test('every combination has exactly one outcome, and none breaks a promise', (t) => {
+  let count = 0;
+  const reached = new Set<string>();
+  for (const situation of everySituation()) {
+    const { name, outcome } = ruleFor(situation);
+    const says = () => `${name}: ${JSON.stringify(situation)}`;
+    const check = (holds: boolean) => {
+      if (!holds) t.fail(says());
+    };
+    count += 1;
+    reached.add(name);
+    if (typeof outcome !== 'string') {
+      check(isErrorCode(outcome.code));
+      continue;
+    }
+    // Nothing is served that is locked, newer, damaged or somebody else's.
+    check(situation.lock === 'free' && situation.schema !== 'newer' && situation.damage === 'none');
+    check(situation.owner === 'us' || situation.owner === 'nobody');
+    check(situation.asked !== 'several');
+    // A removed member answers that it was removed, and nothing else.
+    check((situation.removed === 'yes') === (outcome === 'serve-as-removed'));
+    switch (outcome) {
+      case 'start-blank':
+      case 'bootstrap':
+      case 'restore':
+        // A history is begun only where there is none, and only when asked.
+        check(situation.model === 'none' && (situation.raft === 'none' || situation.raft === 'contacted'));
+        check(outcome === 'start-blank' ? situation.asked === 'nothing' : situation.asked === outcome);
+        check(outcome === 'start-blank' || situation.raft === 'none');
+        break;
+      case 'start-member':
+        // A member serves only with the log and the model that belong together.
+        check(situation.owner === 'us');
+        check(
+          situation.raft === 'joining'
+            ? situation.model === 'none'
+            : situation.raft === 'member' && situation.model === 'raft',
+        );
+        check(situation.raft === 'joining' || situation.fit === 'fits');
+        check(situation.asked !== 'recover');
+        break;
+      case 'start-standalone':
+        check(situation.raft === 'none' && situation.model === 'legacy' && situation.asked === 'nothing');
+        break;
+      case 'recover':
+        // Only when asked, and only from one history.
+        check(situation.asked === 'recover' && situation.model === 'raft');
+        check(situation.fit !== 'other-cluster' && situation.fit !== 'other-timeline');
+        break;
+      case 'serve-as-removed':
+        break;
+    }
+  }
+  t.is(count, 2 * 3 * 2 * 4 * 4 * 3 * 5 * 2 * 5);
+  t.deepEqual(
+    startRules.filter((rule) => !reached.has(rule.name)).map((rule) => rule.name),
+    [],
+    'a rule that nothing reaches is no rule',
+  );
+  t.is(new Set(startRules.map((rule) => rule.name)).size, startRules.length, 'names are unique');
+});
+
+// ------------------------------------------------------------------------------------------------ on real directories
+
+const about = { clusterName: 'c', nodeId: 'n1', softwareVersion: 'test', now: () => 1_000 };
+const nothingAsked: StartWish = { clusterName: 'c', nodeId: 'n1', bootstrap: false, restoreFrom: null, recover: false };
+
+const decide = (directory: string, wish: Partial<StartWish> = {}): StartOutcome =>
+  decideStart(inspectDirectory(directory), { ...nothingAsked, ...wish });
+
+function openedOnce(): string {
+  const directory = temporaryDirectory('blank');
+  openStorage({ ...about, directory }).close();
+  return directory;
+}
+
+async function member(entries = 20): Promise<string> {
+  const directory = temporaryDirectory('member');
+  const storage = openStorage({ ...about, directory });
+  await begin(storage);
+  write(storage, entries);
+  storage.close();
+  return directory;
+}
+
+function sql(directory: string, file: string, statement: string, ...values: readonly string[]): void {
+  const database = new Database(join(directory, file));
+  database.prepare(statement).run(...values);
+  database.close();
+}
+
+function started(
+  t: { deepEqual: (a: unknown, b: unknown) => void },
+  outcome: StartOutcome,
+  action: string,
+  ignored: readonly string[] = [],
+) {
+  t.deepEqual(outcome.outcome === 'refuse' ? outcome : { action: outcome.outcome, ignored: outcome.ignored }, {
+    action,
+    ignored,
+  });
+}
+
+function refused(
+  t: { is: (a: unknown, b: unknown) => void; regex: (a: string, b: RegExp) => void },
+  outcome: StartOutcome,
+  code: string,
+  found: RegExp,
+) {
+  if (outcome.outcome !== 'refuse') return t.is(outcome.outcome, `refuse ${code}`);
+  t.is(outcome.code, code);
+  t.regex(outcome.found, found);
+  t.regex(outcome.remedy, /\S/);
+  t.regex(`${outcome.found} ${outcome.remedy}`, /^[^{}]*$/);
+}
+
+test('an empty directory, and one that was only opened, start blank, or begin what is asked for', (t) => {
+  for (const directory of [temporaryDirectory('empty'), join(temporaryDirectory('none'), 'x'), openedOnce()]) {
+    started(t, decide(directory), 'start-blank');
+    started(t, decide(directory, { bootstrap: true }), 'bootstrap');
+    started(t, decide(directory, { restoreFrom: '/a/file' }), 'restore');
+    refused(t, decide(directory, { recover: true }), 'ambiguous-state', /no model to recover/);
+    refused(t, decide(directory, { bootstrap: true, restoreFrom: '/a/file' }), 'invalid-config', /More than one/);
+  }
+});
+
+test('a member starts as what it is, and what begins a cluster is ignored by name', async (t) => {
+  const directory = await member();
+  started(t, decide(directory), 'start-member');
+  started(t, decide(directory, { bootstrap: true }), 'start-member', ['bootstrap']);
+  started(t, decide(directory, { restoreFrom: '/a/file' }), 'start-member', ['restore']);
+  started(t, decide(directory, { recover: true }), 'recover');
+});
+
+test('a member of another cluster or another id is refused', async (t) => {
+  const directory = await member();
+  refused(t, decide(directory, { clusterName: 'other' }), 'wrong-cluster', /controller n1 of cluster c/);
+  refused(t, decide(directory, { nodeId: 'n9' }), 'wrong-node', /controller n1/);
+});
+
+test('a directory in use is refused', async (t) => {
+  const directory = await member();
+  const storage = openStorage({ ...about, directory });
+  refused(t, decide(directory), 'data-dir-locked', /Another process/);
+  storage.close();
+});
+
+test('a newer directory is refused, and an older one is to be migrated', async (t) => {
+  const directory = await member();
+  sql(directory, 'model.db', 'PRAGMA user_version = 99');
+  refused(t, decide(directory), 'newer-schema', /model\.db has schema version 99/);
+  const facts = inspectDirectory(await member());
+  const older = decideStart({ ...facts, raft: { ...facts.raft, schema: 'older' } }, nothingAsked);
+  t.true(older.outcome === 'start-member' && older.migrate);
+});
+
+test('a removed member serves as removed, and begins nothing', async (t) => {
+  const directory = await member();
+  const storage = openStorage({ ...about, directory });
+  storage.raft.markRemoved({ by: 'n2', index: 20 });
+  storage.close();
+  started(t, decide(directory), 'serve-as-removed');
+  started(t, decide(directory, { bootstrap: true }), 'serve-as-removed', ['bootstrap']);
+  refused(t, decide(directory, { recover: true }), 'removed', /was removed/);
+  refused(t, decide(directory, { restoreFrom: '/a/file' }), 'removed', /was removed/);
+});
+
+test('a log without its model, and a model without its log, never serve as a voter', async (t) => {
+  const noModel = await member();
+  rmSync(join(noModel, 'model.db'));
+  refused(t, decide(noModel), 'damaged', /model before it is gone/);
+  const noLog = await member();
+  rmSync(join(noLog, 'raft.db'));
+  refused(t, decide(noLog), 'damaged', /votes are gone/);
+  refused(t, decide(noLog, { bootstrap: true }), 'damaged', /votes are gone/);
+  started(t, decide(noLog, { recover: true }), 'recover');
+});
+
+test('a blank that a leader has spoken to stays blank and keeps its word', (t) => {
+  const directory = openedOnce();
+  const storage = openStorage({ ...about, directory });
+  storage.raft.persist({ hardState: { term: 4, vote: 'n2', commit: 0 } });
+  storage.close();
+  started(t, decide(directory), 'start-blank');
+  refused(t, decide(directory, { bootstrap: true }), 'ambiguous-state', /begun to join/);
+  const joining = openStorage({ ...about, directory });
+  joining.raft.setIdentity(identity);
+  joining.close();
+  started(t, decide(directory), 'start-member');
+  started(t, decide(directory, { bootstrap: true }), 'start-member', ['bootstrap']);
+});
+
+test('a model copied from elsewhere over the one that belongs to the log is refused', async (t) => {
+  const put = async (change: (meta: ReturnType<typeof metaAt>) => unknown) => {
+    const directory = await member();
+    const meta = { ...metaAt(21), position: { ...metaAt(21).position, timeline: { id: 'timeline-1', epoch: 1 } } };
+    sql(directory, 'model.db', 'UPDATE meta SET body = ?', JSON.stringify(change(meta)));
+    return decide(directory);
+  };
+  const at = (index: number, epoch = 1, id = `timeline-${epoch}`) => ({
+    timeline: { id, epoch },
+    indexType: 'raft',
+    index,
+  });
+  started(t, await put((meta) => meta), 'start-member');
+  started(t, await put((meta) => ({ ...meta, position: at(5) })), 'start-member');
+  refused(t, await put((meta) => ({ ...meta, clusterId: 'elsewhere' })), 'ambiguous-state', /different clusters/);
+  refused(t, await put((meta) => ({ ...meta, position: at(21, 1, 'twin') })), 'ambiguous-state', /different timelines/);
+  refused(t, await put((meta) => ({ ...meta, position: at(0) })), 'damaged', /older than its log/);
+  refused(t, await put((meta) => ({ ...meta, position: at(22) })), 'damaged', /ends before/);
+  refused(
+    t,
+    await put((meta) => ({ ...meta, position: { ...at(21), indexType: 'legacy' } })),
+    'ambiguous-state',
+    /standalone/,
+  );
+  refused(t, await put(() => ({ nonsense: true })), 'damaged', /does not have its form/);
+});
+
+test('a standalone controller starts alone, and joins nothing by itself', (t) => {
+  const directory = openedOnce();
+  const meta = { ...metaAt(5), position: { ...metaAt(5).position, indexType: 'legacy' } };
+  sql(directory, 'model.db', 'INSERT INTO meta (id, body) VALUES (1, ?)', JSON.stringify(meta));
+  started(t, decide(directory), 'start-standalone');
+  refused(t, decide(directory, { bootstrap: true }), 'ambiguous-state', /quorate migrate|standalone/);
+});
+
+test('an install that a crash interrupted after its commit is a member, with the model that is staged', async (t) => {
+  const leader = openStorage({ ...about, directory: temporaryDirectory('leader') });
+  await begin(leader);
+  write(leader, 40);
+  const directory = temporaryDirectory('follower');
+  const follower = openStorage({ ...about, nodeId: 'n2', directory });
+  await transfer(leader, await leader.createSnapshot(), follower);
+  leader.close();
+  follower.close();
+  // The commit, and nothing after it.
+  const { SqliteRaftStore } = await import('../../node/storage/raft-store.js');
+  const raft = new SqliteRaftStore(join(directory, 'raft.db'));
+  raft.commitInstall({
+    point: { index: 41, term: 1, timeline: { id: 'timeline-1', epoch: 1 } },
+    pending: { file: 'incoming.db', index: 41, term: 1 },
+    identity: { ...identity, nodeId: 'n2' },
+  });
+  raft.close();
+  started(t, decide(directory, { nodeId: 'n2' }), 'start-member');
+  const again = openStorage({ ...about, nodeId: 'n2', directory });
+  t.deepEqual(again.model.countsByKind(), { service: 40 });
+  t.deepEqual(again.model.meta()?.configuration, initialConfiguration(['n1']));
+  again.close();
+  started(t, decide(directory, { nodeId: 'n2' }), 'start-member');
+});
+
+test('an install whose file is gone is damage', async (t) => {
+  const directory = openedOnce();
+  const { SqliteRaftStore } = await import('../../node/storage/raft-store.js');
+  const raft = new SqliteRaftStore(join(directory, 'raft.db'));
+  raft.commitInstall({
+    point: { index: 41, term: 1, timeline: null },
+    pending: { file: 'incoming.db', index: 41, term: 1 },
+    identity,
+  });
+  raft.close();
+  refused(t, decide(directory), 'damaged', /its file is gone/);
+  t.throws(() => openStorage({ ...about, directory }), { code: 'damaged' });
+});
