@@ -5,7 +5,21 @@
 import type { KeyPress } from './state/messages.js';
 import { graphemes } from './state/text.js';
 
-export const contexts = ['everywhere', 'list', 'overview', 'members', 'model', 'events', 'text', 'line', 'palette', 'menu', 'confirm', 'progress', 'help'] as const;
+export const contexts = [
+  'everywhere',
+  'list',
+  'overview',
+  'members',
+  'model',
+  'events',
+  'text',
+  'line',
+  'palette',
+  'menu',
+  'confirm',
+  'progress',
+  'help',
+] as const;
 export type KeyContext = (typeof contexts)[number];
 
 export const contextTitles: Readonly<Record<KeyContext, string>> = {
@@ -157,7 +171,11 @@ export const bindings: readonly Binding[] = [
 const byContext: ReadonlyMap<KeyContext, ReadonlyMap<string, Action>> = new Map(
   contexts.map((context) => [
     context,
-    new Map(bindings.filter((each) => each.context === context).flatMap((each) => each.keys.map((key) => [key, each.action] as const))),
+    new Map(
+      bindings
+        .filter((each) => each.context === context)
+        .flatMap((each) => each.keys.map((key) => [key, each.action] as const)),
+    ),
   ]),
 );
 
@@ -196,10 +214,22 @@ export function keysOf(input: string, key: InkKey): readonly KeyPress[] {
   if (named !== null) return [{ name: named, text: '' }];
   if (key.ctrl) return input === '' ? [] : [{ name: `ctrl-${input}`, text: '' }];
   if (key.meta) return [];
-  return graphemes(input)
-    .filter((text) => text === '\r' || !/^\p{Cc}/u.test(text))
-    .map((text) => (text === '\r' ? { name: 'enter', text: '' } : { name: text === ' ' ? 'space' : text, text }));
+  return graphemes(input).flatMap((text): readonly KeyPress[] => {
+    const control = controls[text];
+    if (control !== undefined) return [{ name: control, text: '' }];
+    return /^\p{Cc}/u.test(text) ? [] : [{ name: text === ' ' ? 'space' : text, text }];
+  });
 }
+
+/** Keys that came together with others in one piece are not taken apart by Ink. */
+const controls: Readonly<Record<string, string>> = {
+  '\r': 'enter',
+  '\n': 'enter',
+  '\t': 'tab',
+  '\u001b': 'esc',
+  '\u007f': 'backspace',
+  '\b': 'backspace',
+};
 
 function nameOf(key: InkKey): string | null {
   if (key.upArrow) return 'up';
@@ -220,6 +250,14 @@ function nameOf(key: InkKey): string | null {
 
 /** How keys are written for people. */
 export function keyLabel(key: string): string {
-  const labels: Readonly<Record<string, string>> = { up: '↑', down: '↓', left: '←', right: '→', pagedown: 'PgDn', pageup: 'PgUp', 'shift-tab': 'shift-tab' };
+  const labels: Readonly<Record<string, string>> = {
+    up: '↑',
+    down: '↓',
+    left: '←',
+    right: '→',
+    pagedown: 'PgDn',
+    pageup: 'PgUp',
+    'shift-tab': 'shift-tab',
+  };
   return labels[key] ?? key;
 }

@@ -2,7 +2,13 @@
  * The one place where the console touches the world: it gathers what the cluster says into batches, steps the reducer,
  * does what the reducer wants done, and tells whoever draws. At most one batch a frame; keys do not wait for it.
  */
-import { type ApiClient, NatsEvents, type NatsConnection, type QuorateEvent, toQuorateError } from '../messaging/index.js';
+import {
+  type ApiClient,
+  type NatsConnection,
+  NatsEvents,
+  type QuorateEvent,
+  toQuorateError,
+} from '../messaging/index.js';
 import { eventsMax, frameMs, tickMs } from './state/limits.js';
 import type { Answer, Effect, Message, Outcome, Request } from './state/messages.js';
 import { reduceAll } from './state/reduce.js';
@@ -83,7 +89,12 @@ export function startShell(options: ShellOptions): Shell {
   }
 
   async function ask(request: Request, timeoutMs: number): Promise<void> {
-    const outcome = await outcomeOf(() => client.request(request.verb, request.params, { timeoutMs, ...('requestId' in request ? { requestId: request.requestId } : {}) }));
+    const outcome = await outcomeOf(() =>
+      client.request(request.verb, request.params, {
+        timeoutMs,
+        ...('requestId' in request ? { requestId: request.requestId } : {}),
+      }),
+    );
     // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but
     // cannot for a union of verbs.
     tell({ type: 'answer', verb: request.verb, request, outcome } as Answer);

@@ -12,7 +12,7 @@ import { type Place, placeOf, type State } from '../state/state.js';
 import { graphemes } from '../state/text.js';
 import type { TextInput } from '../state/text-input.js';
 import { badgeTone, glyphs } from '../theme.js';
-import { justify, Line, type Span, type Spans } from './line.js';
+import { justify, Line, type Span, type Spans, widthOf } from './line.js';
 
 export function Frame({ state, children }: { readonly state: State; readonly children: ReactNode }) {
   const { columns, rows } = state.size;
@@ -25,7 +25,10 @@ export function Frame({ state, children }: { readonly state: State; readonly chi
         {children}
       </Box>
       <Flash state={state} />
-      <Line spans={state.view.prompt === null ? footerSpans(state) : promptSpans(state.view.prompt.input)} width={columns} />
+      <Line
+        spans={state.view.prompt === null ? footerSpans(state) : promptSpans(state.view.prompt.input)}
+        width={columns}
+      />
     </Box>
   );
 }
@@ -40,7 +43,11 @@ function headerSpans(state: State): Spans {
     { text: state.locked ? '  locked' : '', tone: 'warn' },
     { text: `  ${formatClock(state.now)} `, tone: 'dim' },
   ];
-  return justify([{ text: ' Quorate ', tone: 'heading' }, { text: state.cluster, tone: 'strong' }, ...crumbs], right, state.size.columns);
+  return justify(
+    [{ text: ' Quorate ', tone: 'heading' }, { text: state.cluster, tone: 'strong' }, ...crumbs],
+    right,
+    state.size.columns,
+  );
 }
 
 function crumbOf(place: Place): string {
@@ -91,23 +98,47 @@ export function inputSpans(input: TextInput): Spans {
   const parts = graphemes(input.text);
   const before = parts.slice(0, input.cursor).join('');
   const after = parts.slice(input.cursor).join('');
-  return [{ text: before, tone: 'input' }, { text: '▏', tone: 'accent' }, { text: after, tone: 'input' }];
+  return [
+    { text: before, tone: 'input' },
+    { text: '▏', tone: 'accent' },
+    { text: after, tone: 'input' },
+  ];
 }
 
 function promptSpans(input: TextInput): Spans {
-  return [{ text: ' /', tone: 'key' }, ...inputSpans(input), { text: '   enter keeps, esc undoes, !word leaves out', tone: 'dim' }];
+  return [
+    { text: ' /', tone: 'key' },
+    ...inputSpans(input),
+    { text: '   enter keeps, esc undoes, !word leaves out', tone: 'dim' },
+  ];
 }
 
+/** As many of the keys that work here as there is room for, the most helpful first; `?` has them all. */
 function footerSpans(state: State): Spans {
+  const { columns } = state.size;
+  const right = state.view.overlay === null ? placeInList(state) : [];
   const where = contextsOf(state);
-  const shown = where.flatMap((context) => bindings.filter((binding) => binding.context === context && binding.footer !== undefined));
+  const entries = bindings
+    .filter((binding) => binding.footer !== undefined && where.includes(binding.context))
+    .sort((a, b) => footerRank(a) - footerRank(b) || where.indexOf(a.context) - where.indexOf(b.context));
+  const shown: Span[] = [];
   const seen = new Set<string>();
-  const left = shown.flatMap((binding): Span[] => {
-    if (seen.has(binding.action) || binding.footer === undefined) return [];
-    seen.add(binding.action);
-    return [{ text: ` ${keyLabel(binding.keys[0] ?? '')}`, tone: 'key' }, { text: ` ${binding.footer} `, tone: 'dim' }];
-  });
-  return justify(left, state.view.overlay === null ? placeInList(state) : [], state.size.columns);
+  for (const { action, keys, footer = '' } of entries) {
+    if (seen.has(action)) continue;
+    seen.add(action);
+    const entry: Spans = [
+      { text: ` ${keyLabel(keys[0] ?? '')}`, tone: 'key' },
+      { text: ` ${footer} `, tone: 'dim' },
+    ];
+    if (widthOf([...shown, ...entry, ...right]) <= columns - 1) shown.push(...entry);
+  }
+  return justify(shown, right, columns);
+}
+
+function footerRank({ action }: (typeof bindings)[number]): number {
+  const first = ['help', 'palette'];
+  const last = ['back', 'quit'];
+  return first.includes(action) ? -1 : last.includes(action) ? 1 : 0;
 }
 
 function placeInList(state: State): Spans {

@@ -10,7 +10,11 @@ interface HeadingProps {
 }
 
 export function headingSpans({ title, info = [], width, active = false }: HeadingProps): Spans {
-  const left: Spans = [{ text: title, tone: active ? 'heading' : 'strong' }, { text: info.length === 0 ? ' ' : '  ' }, ...info];
+  const left: Spans = [
+    { text: title, tone: active ? 'heading' : 'strong' },
+    { text: info.length === 0 ? '' : '  ' },
+    ...info,
+  ];
   const rule = Math.max(0, width - widthOf(left) - 1);
   return rule < 2 ? left : [...left, { text: ' ' }, { text: '─'.repeat(rule), tone: 'rule' }];
 }

@@ -5,7 +5,11 @@ const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
 /** One row; its highest value reaches the top. */
 export function sparkline(values: readonly (number | null)[]): string {
   const most = Math.max(0, ...values.filter((value) => value !== null));
-  return values.map((value) => (value === null ? ' ' : (bars[most === 0 ? 0 : Math.min(7, Math.floor((value / most) * 7.999))] ?? ' '))).join('');
+  return values
+    .map((value) =>
+      value === null ? ' ' : (bars[most === 0 ? 0 : Math.min(7, Math.floor((value / most) * 7.999))] ?? ' '),
+    )
+    .join('');
 }
 
 /** The same, `height` rows high, highest row first. */

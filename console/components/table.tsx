@@ -1,14 +1,16 @@
 /** A list as a table: only the rows in sight are drawn, whatever its length. */
 import { Box } from 'ink';
+import type { Column } from '../state/columns.js';
 import { cursorOf, shownRows, tableOf, topOf } from '../state/lists.js';
 import type { ListName, State } from '../state/state.js';
-import type { Column, RowOf } from '../state/tables.js';
-import { fit } from '../state/text.js';
+import type { RowOf } from '../state/tables.js';
+import { padded } from '../state/text.js';
 import { Line, type Span, type Spans } from './line.js';
 
 export interface Placed<Row> {
   readonly column: Column<Row>;
   readonly width: number;
+  readonly gap: string;
 }
 
 const markWidth = 2;
@@ -17,7 +19,8 @@ const markWidth = 2;
 export function placeColumns<Row>(columns: readonly Column<Row>[], width: number): readonly Placed<Row>[] {
   const gap = gapFor(width);
   const room = width - markWidth;
-  const taken = (kept: readonly Column<Row>[]): number => kept.reduce((sum, column) => sum + column.width, 0) + gap * (kept.length - 1);
+  const taken = (kept: readonly Column<Row>[]): number =>
+    kept.reduce((sum, column, index) => sum + column.width + gapBefore(kept[index - 1], column, gap).length, 0);
   let kept = columns;
   while (taken(kept) > room) {
     const most = Math.max(...kept.map((column) => column.dispensable ?? 0));
@@ -37,11 +40,23 @@ export function placeColumns<Row>(columns: readonly Column<Row>[], width: number
       grown = true;
     }
   }
-  return kept.map((column, index) => ({ column, width: widths[index] ?? column.width }));
+  return kept.map((column, index) => ({
+    column,
+    width: widths[index] ?? column.width,
+    gap: gapBefore(kept[index - 1], column, gap),
+  }));
 }
 
+const gapWide = 2;
+
 function gapFor(width: number): number {
-  return width < 100 ? 1 : 2;
+  return width < 100 ? 1 : gapWide;
+}
+
+/** Numbers end where the next text begins: they need the wider gap to be read as two. */
+function gapBefore<Row>(before: Column<Row> | undefined, column: Column<Row>, gap: number): string {
+  if (before === undefined) return '';
+  return ' '.repeat(before.align === 'right' && column.align !== 'right' ? gapWide : gap);
 }
 
 interface TableProps<Name extends ListName> {
@@ -55,22 +70,32 @@ interface TableProps<Name extends ListName> {
   readonly active: boolean;
 }
 
-export function TableView<Name extends ListName>({ state, name, width, height, titles = true, active }: TableProps<Name>) {
+export function TableView<Name extends ListName>({
+  state,
+  name,
+  width,
+  height,
+  titles = true,
+  active,
+}: TableProps<Name>) {
   const table = tableOf(name);
   const { rows } = shownRows(state, name);
   const view = state.view.lists[name];
   const cursor = cursorOf(state, name);
   const top = topOf(active ? view.top : 0, active ? cursor : 0, rows.length, height);
   const placed = placeColumns(table.columns, width);
-  const gap = ' '.repeat(gapFor(width));
   const visible = rows.slice(top, top + height);
   return (
     <Box flexDirection="column" width={width} height={height + (titles ? 1 : 0)} aria-role="table">
-      {titles ? <Line spans={titleSpans(placed, gap, view.sort)} width={width} /> : null}
-      {visible.length === 0 && height > 0 ? <Line spans={[{ text: `  ${emptyText(state, name)}`, tone: 'dim' }]} width={width} /> : null}
+      {titles ? <Line spans={titleSpans(placed, view.sort)} width={width} /> : null}
+      {visible.length === 0 && height > 0 ? (
+        <Line spans={[{ text: `  ${emptyText(state, name)}`, tone: 'dim' }]} width={width} />
+      ) : null}
       {visible.map((row, index) => {
         const selected = active && top + index === cursor;
-        return <Line key={table.id(row)} spans={rowSpans(row, placed, gap, state, selected)} width={width} selected={selected} />;
+        return (
+          <Line key={table.id(row)} spans={rowSpans(row, placed, state, selected)} width={width} selected={selected} />
+        );
       })}
     </Box>
   );
@@ -79,26 +104,28 @@ export function TableView<Name extends ListName>({ state, name, width, height, t
 function emptyText<Name extends ListName>(state: State, name: Name): string {
   const { filter } = state.view.lists[name];
   const { total } = shownRows(state, name);
-  return filter !== '' && total > 0 ? `None of ${total} matches "${filter}". Esc clears the filter.` : tableOf(name).empty(state);
+  return filter !== '' && total > 0
+    ? `None of ${total} matches "${filter}". Esc clears the filter.`
+    : tableOf(name).empty(state);
 }
 
-function titleSpans<Row>(placed: readonly Placed<Row>[], gap: string, sort: State['view']['lists'][ListName]['sort']): Spans {
+function titleSpans<Row>(placed: readonly Placed<Row>[], sort: State['view']['lists'][ListName]['sort']): Spans {
   return [
     { text: ' '.repeat(markWidth) },
-    ...placed.flatMap(({ column, width }, index): Span[] => {
+    ...placed.flatMap(({ column, width, gap }): Span[] => {
       const marked = sort?.column === column.key;
       const title = marked ? `${column.title}${sort.descending ? '↓' : '↑'}` : column.title;
-      return [{ text: index === 0 ? '' : gap }, { text: fit(title, width, column.align), tone: marked ? 'accent' : 'dim' }];
+      return [{ text: gap }, { text: padded(title, width, column.align), tone: marked ? 'accent' : 'dim' }];
     }),
   ];
 }
 
-function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], gap: string, state: State, selected: boolean): Spans {
+function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, selected: boolean): Spans {
   return [
     { text: selected ? '▸ ' : '  ', tone: 'accent' },
-    ...placed.flatMap(({ column, width }, index): Span[] => {
+    ...placed.flatMap(({ column, width, gap }): Span[] => {
       const cell = column.cell(row, state);
-      return [{ text: index === 0 ? '' : gap }, { text: fit(cell.text, width, column.align), tone: cell.tone }];
+      return [{ text: gap }, { text: padded(cell.text, width, column.align), tone: cell.tone }];
     }),
   ];
 }
@@ -109,8 +136,15 @@ export function filterSpans<Name extends ListName>(state: State, name: Name): Sp
   const { rows, total } = shownRows<ListName>(state, name);
   const column = sort === null ? undefined : tableOf<ListName>(name).columns.find((each) => each.key === sort.column);
   return [
-    ...(filter === '' ? [] : [{ text: `  /${filter}`, tone: 'accent' as const }, { text: ` ${rows.length} of ${total}`, tone: 'dim' as const }]),
-    ...(column === undefined ? [] : [{ text: `  by ${column.title}${sort?.descending === true ? ', falling' : ''}`, tone: 'dim' as const }]),
+    ...(filter === ''
+      ? []
+      : [
+          { text: `  /${filter}`, tone: 'accent' as const },
+          { text: ` ${rows.length} of ${total}`, tone: 'dim' as const },
+        ]),
+    ...(column === undefined
+      ? []
+      : [{ text: `  by ${column.title}${sort?.descending === true ? ', falling' : ''}`, tone: 'dim' as const }]),
   ];
 }
 

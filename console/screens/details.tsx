@@ -2,12 +2,12 @@
 import { formatPosition, type RouterView, type WireError } from '../../messaging/index.js';
 import { headingSpans } from '../components/heading.js';
 import type { Spans } from '../components/line.js';
-import { formatCount, formatDuration, formatTime } from '../state/format.js';
+import { routerBehind, routerState, routerSync } from '../state/columns.js';
+import { formatAge, formatCount, formatTime } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { modelPollMs } from '../state/limits.js';
 import { leaderOf } from '../state/members.js';
 import type { EventRow, State } from '../state/state.js';
-import { routerBehind, routerState, routerSync } from '../state/tables.js';
 import { yamlLines } from '../state/yaml.js';
 import { glyphs } from '../theme.js';
 import { section } from './member.js';
@@ -20,7 +20,11 @@ interface ScreenProps {
 
 export function errorLines(error: WireError | null, width: number): readonly Spans[] {
   if (error === null) return [];
-  return [...sentenceLines(glyphs.bad, `${error.message} (${error.code})`, width, 'bad'), ...remedyLines(error.remedy, width), []];
+  return [
+    ...sentenceLines(glyphs.bad, `${error.message} (${error.code})`, width, 'bad'),
+    ...remedyLines(error.remedy, width),
+    [],
+  ];
 }
 
 export function Router({ state, router }: ScreenProps & { readonly router: string }) {
@@ -28,7 +32,12 @@ export function Router({ state, router }: ScreenProps & { readonly router: strin
   const view = state.routers.views.find((each) => each.id === router);
   const { readAt, error } = state.routers;
   if (view === undefined) {
-    return <TextScreen state={state} lines={sentenceLines(glyphs.warn, `Router ${router} is not in the list of routers any more.`, width, 'warn')} />;
+    return (
+      <TextScreen
+        state={state}
+        lines={sentenceLines(glyphs.warn, `Router ${router} is not in the list of routers any more.`, width, 'warn')}
+      />
+    );
   }
   const { text, tone } = routerState(view);
   const age = readAt === null ? [] : ageSpans(state, readAt, error?.message ?? null);
@@ -49,12 +58,15 @@ function routerFields(state: State, view: RouterView): readonly Field[] {
   const since = view.lastContactMs + Math.max(0, state.now - (state.routers.readAt ?? state.now));
   return [
     { name: 'Model', value: routerSync(view).text, tone: routerSync(view).tone },
-    { name: 'Position', value: `${formatPosition(position)}${behind === null ? '' : `, ${formatCount(behind)} behind the newest change`}` },
+    {
+      name: 'Position',
+      value: `${formatPosition(position)}${behind === null ? '' : `, ${formatCount(behind)} behind the newest change`}`,
+    },
     { name: 'Timeline', value: position === null ? '-' : `${position.timeline.id}, epoch ${position.timeline.epoch}` },
     { name: 'List of controllers', value: `at index ${formatCount(view.endpointsIndex)}` },
     { name: 'Version', value: `${view.version}, protocol ${view.protocolVersion ?? 'not agreed'}` },
     { name: 'Hello answered by', value: view.connectedTo ?? '-' },
-    { name: 'Last contact', value: `${formatDuration(since)} ago` },
+    { name: 'Last contact', value: `${formatAge(since)} ago` },
   ];
 }
 
@@ -63,7 +75,9 @@ export function EntityScreen({ state, kind, id }: ScreenProps & { readonly kind:
   const { entity, entityError } = state.model;
   const problem = errorLines(entityError, width);
   if (entity === null || entity.entity.id !== id || entity.entity.kind !== kind) {
-    return <TextScreen state={state} lines={problem.length > 0 ? problem : [[{ text: ' Reading ...', tone: 'dim' }]]} />;
+    return (
+      <TextScreen state={state} lines={problem.length > 0 ? problem : [[{ text: ' Reading ...', tone: 'dim' }]]} />
+    );
   }
   const info: Spans = [
     { text: `at ${formatPosition(entity.position)}`, tone: 'dim' },
@@ -75,9 +89,19 @@ export function EntityScreen({ state, kind, id }: ScreenProps & { readonly kind:
 
 export function EventScreen({ state, row }: ScreenProps & { readonly row: EventRow }) {
   const width = state.size.columns;
-  const info: Spans = [{ text: `${glyphs[row.level]} ${row.level}  ${formatTime(row.at)}`, tone: row.level === 'info' ? 'dim' : row.level }];
+  const info: Spans = [
+    {
+      text: `${glyphs[row.level]} ${row.level}  ${formatTime(row.at)}`,
+      tone: row.level === 'info' ? 'dim' : row.level,
+    },
+  ];
   const title = headingSpans({ title: row.type, info, width });
-  return <TextScreen state={state} lines={[title, ...sentenceLines(' ', row.sentence, width, 'plain'), [], ...yamlLines(row.event, width)]} />;
+  return (
+    <TextScreen
+      state={state}
+      lines={[title, ...sentenceLines(' ', row.sentence, width, 'plain'), [], ...yamlLines(row.event, width)]}
+    />
+  );
 }
 
 export function Attention({ state }: ScreenProps) {
@@ -85,9 +109,20 @@ export function Attention({ state }: ScreenProps) {
   const { reasons } = judgeHealth(state);
   const count = reasons.length === 0 ? 'nothing needs it' : `${reasons.length}, worst first`;
   const lines = reasons.flatMap((reason): readonly Spans[] => [
-    ...sentenceLines(glyphs[reason.level], reason.sentence, width, reason.level === 'info' ? 'plain' : reason.level, reason.level),
+    ...sentenceLines(
+      glyphs[reason.level],
+      reason.sentence,
+      width,
+      reason.level === 'info' ? 'plain' : reason.level,
+      reason.level,
+    ),
     ...remedyLines(reason.remedy === '' ? 'Nothing needs to be done.' : reason.remedy, width),
     [],
   ]);
-  return <TextScreen state={state} lines={[headingSpans({ title: 'Attention', info: [{ text: count, tone: 'dim' }], width }), ...lines]} />;
+  return (
+    <TextScreen
+      state={state}
+      lines={[headingSpans({ title: 'Attention', info: [{ text: count, tone: 'dim' }], width }), ...lines]}
+    />
+  );
 }

@@ -50,7 +50,12 @@ export function Events({ state }: ScreenProps) {
   const { rows, heard } = state.events;
   const kept = `${formatCount(heard)} heard, ${formatCount(rows.length)} kept, newest first`;
   return (
-    <ListScreen state={state} name="events" title="Events" info={[{ text: kept, tone: 'dim' }, ...pausedSpans(state)]} />
+    <ListScreen
+      state={state}
+      name="events"
+      title="Events"
+      info={[{ text: kept, tone: 'dim' }, ...pausedSpans(state)]}
+    />
   );
 }
 
@@ -87,10 +92,13 @@ export function Model({ state }: ScreenProps) {
 
 function modelInfo(state: State): Spans {
   const { readAt, error, position, more } = state.model;
-  if (readAt === null) return error === null ? [] : [{ text: `${glyphs.bad} ${error.message} ${error.remedy}`, tone: 'bad' }];
+  if (readAt === null)
+    return error === null ? [] : [{ text: `${glyphs.bad} ${error.message} ${error.remedy}`, tone: 'bad' }];
   return [
     { text: `at ${formatPosition(position)}`, tone: 'dim' },
-    ...(more ? [{ text: `  ${glyphs.warn} only the first ${formatCount(entitiesMax)}; narrow with /`, tone: 'warn' as const }] : []),
+    ...(more
+      ? [{ text: `  ${glyphs.warn} only the first ${formatCount(entitiesMax)}; narrow with /`, tone: 'warn' as const }]
+      : []),
     ...ageSpans(state, readAt + modelPollMs, error?.message ?? null),
   ];
 }

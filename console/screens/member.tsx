@@ -3,20 +3,31 @@ import { formatPosition, type NodeStatus } from '../../messaging/index.js';
 import { headingSpans } from '../components/heading.js';
 import type { Spans } from '../components/line.js';
 import { sparkline } from '../components/spark.js';
-import { formatBytes, formatCount, formatDuration, formatLatency, formatRate, formatTime, listed } from '../state/format.js';
+import { memberRole, memberState } from '../state/columns.js';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatRate,
+  formatTime,
+  inOrder,
+} from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { type MemberRow, membersOf, type RaftView } from '../state/members.js';
 import { newest, slots } from '../state/series.js';
 import type { State } from '../state/state.js';
-import { memberRole, memberState } from '../state/tables.js';
-import { fit } from '../state/text.js';
+import { padded } from '../state/text.js';
 import { glyphs, type Tone } from '../theme.js';
 import { ageSpans } from './overview.js';
 import { type Field, fieldLines, remedyLines, sentenceLines, TextScreen } from './text.js';
 
 export function Member({ state, node }: { readonly state: State; readonly node: string }) {
   const row = membersOf(state).find((each) => each.id === node);
-  const lines = row === undefined ? sentenceLines(glyphs.warn, `${node} is not known any more.`, state.size.columns, 'warn') : memberLines(state, row);
+  const lines =
+    row === undefined
+      ? sentenceLines(glyphs.warn, `${node} is not known any more.`, state.size.columns, 'warn')
+      : memberLines(state, row);
   return <TextScreen state={state} lines={lines} />;
 }
 
@@ -31,7 +42,13 @@ function memberLines(state: State, row: MemberRow): readonly Spans[] {
   const title = headingSpans({ title: row.id, info: standing, width });
   const reasons = judgeHealth(state).reasons.filter((reason) => reason.node === row.id);
   const attention = reasons.flatMap((reason) => [
-    ...sentenceLines(glyphs[reason.level], reason.sentence, width, reason.level === 'info' ? 'plain' : reason.level, reason.level),
+    ...sentenceLines(
+      glyphs[reason.level],
+      reason.sentence,
+      width,
+      reason.level === 'info' ? 'plain' : reason.level,
+      reason.level,
+    ),
     ...remedyLines(reason.remedy, width),
   ]);
   if (record === null) return [title, ...attention];
@@ -43,7 +60,10 @@ function memberLines(state: State, row: MemberRow): readonly Spans[] {
     [],
     ...section('Raft', width, raft === null ? [] : fieldLines(raftFields(row, raft), width)),
     ...section('Followers', width, raft === null || !row.leads ? [] : progressLines(raft)),
-    ...section('Rates and latency', width, [...commitLines(state, row, width), ...fieldLines(latencyFields(status), width)]),
+    ...section('Rates and latency', width, [
+      ...commitLines(state, row, width),
+      ...fieldLines(latencyFields(status), width),
+    ]),
     ...section('Storage', width, fieldLines(storageFields(status), width)),
     ...section('Counters since its start', width, counterLines(status.counters, width)),
   ];
@@ -59,7 +79,10 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
   return [
     { name: 'Name', value: status.name },
     { name: 'Version', value: `${status.version}, protocol ${min === max ? max : `${min} to ${max}`}` },
-    { name: 'Started', value: `${formatTime(status.startedAt)}, ${formatDuration(now - status.startedAt)} ago, incarnation ${status.incarnation}` },
+    {
+      name: 'Started',
+      value: `${formatTime(status.startedAt)}, ${formatDuration(now - status.startedAt)} ago, incarnation ${status.incarnation}`,
+    },
     { name: 'Cluster id', value: status.clusterId ?? '-' },
     { name: 'Position', value: formatPosition(status.position) },
     { name: 'Routers', value: `${status.routers.online} of ${status.routers.known} online` },
@@ -68,12 +91,20 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
 
 function raftFields(row: MemberRow, raft: RaftView): readonly Field[] {
   const { configuration } = raft;
-  const group = (ids: readonly string[]): string => (ids.length === 0 ? 'none' : listed([...ids].sort()));
-  const leaving = configuration.votersOutgoing.length === 0 ? '' : `; changing from ${group(configuration.votersOutgoing)}`;
+  const group = (ids: readonly string[]): string => (ids.length === 0 ? 'none' : inOrder(ids));
+  const leaving =
+    configuration.votersOutgoing.length === 0 ? '' : `; changing from ${group(configuration.votersOutgoing)}`;
   const fields: Field[] = [
-    { name: 'Role', value: `${raft.role} in term ${raft.term}, hears ${raft.hasQuorum ? 'a quorum' : 'no quorum'}`, tone: raft.hasQuorum ? undefined : 'bad' },
+    {
+      name: 'Role',
+      value: `${raft.role} in term ${raft.term}, hears ${raft.hasQuorum ? 'a quorum' : 'no quorum'}`,
+      tone: raft.hasQuorum ? undefined : 'bad',
+    },
     { name: 'Leader', value: raft.leader ?? 'none known', tone: raft.leader === null ? 'bad' : undefined },
-    { name: 'Log', value: `${formatCount(raft.firstIndex)} to ${formatCount(raft.lastIndex)}, committed ${formatCount(raft.commit)}, applied ${formatCount(raft.applied)}` },
+    {
+      name: 'Log',
+      value: `${formatCount(raft.firstIndex)} to ${formatCount(raft.lastIndex)}, committed ${formatCount(raft.commit)}, applied ${formatCount(raft.applied)}`,
+    },
     { name: 'Voters', value: `${group(configuration.voters)}${leaving}` },
     { name: 'Learners', value: group([...configuration.learners, ...configuration.learnersNext]) },
   ];
@@ -81,7 +112,11 @@ function raftFields(row: MemberRow, raft: RaftView): readonly Field[] {
   if (row.progress !== null) {
     const { state, match, lag, lastContactMs, active } = row.progress;
     const contact = lastContactMs === null ? 'never in contact' : `last contact ${formatDuration(lastContactMs)} ago`;
-    fields.push({ name: 'As the leader has it', value: `${state}, match ${formatCount(match)}, ${formatCount(lag)} behind, ${contact}`, tone: active ? undefined : 'bad' });
+    fields.push({
+      name: 'As the leader has it',
+      value: `${state}, match ${formatCount(match)}, ${formatCount(lag)} behind, ${contact}`,
+      tone: active ? undefined : 'bad',
+    });
   }
   return fields;
 }
@@ -89,14 +124,19 @@ function raftFields(row: MemberRow, raft: RaftView): readonly Field[] {
 function progressLines(raft: RaftView): readonly Spans[] {
   if (raft.progress.length === 0) return [];
   const row = (id: string, state: string, ...numbers: readonly string[]): string =>
-    `  ${fit(id, 16)} ${fit(state, 10)} ${numbers.map((text) => fit(text, 11, 'right')).join(' ')}`;
+    `  ${padded(id, 16)} ${padded(state, 10)} ${numbers.map((text) => padded(text, 11, 'right')).join(' ')}`;
   return [
     [{ text: row('Controller', 'State', 'Match', 'Next', 'Behind', 'Contact'), tone: 'dim' }],
     ...raft.progress.map((each): Spans => {
       const tone: Tone = each.active ? 'plain' : 'bad';
       const contact = each.lastContactMs === null ? 'never' : formatDuration(each.lastContactMs);
       const state = each.active ? each.state : 'no contact';
-      return [{ text: row(each.id, state, formatCount(each.match), formatCount(each.next), formatCount(each.lag), contact), tone }];
+      return [
+        {
+          text: row(each.id, state, formatCount(each.match), formatCount(each.next), formatCount(each.lag), contact),
+          tone,
+        },
+      ];
     }),
   ];
 }
@@ -108,8 +148,8 @@ function commitLines(state: State, row: MemberRow, width: number): readonly Span
   const points = Math.max(10, Math.min(120, width - 36));
   return [
     [
-      { text: `  ${fit('Commits/s', 20)} `, tone: 'dim' },
-      { text: fit(now === null ? '-' : formatRate(now), 8) },
+      { text: `  ${padded('Commits/s', 20)} `, tone: 'dim' },
+      { text: padded(now === null ? '-' : formatRate(now), 8) },
       { text: sparkline(slots(series, second, points)), tone: 'chart' },
     ],
   ];
@@ -127,7 +167,10 @@ function storageFields({ storage }: NodeStatus): readonly Field[] {
   const entities = Object.entries(storage.entities).map(([kind, count]) => `${formatCount(count)} ${kind}`);
   return [
     { name: 'Log', value: formatBytes(storage.raftBytes) },
-    { name: 'Model', value: `${formatBytes(storage.modelBytes)}, ${entities.length === 0 ? 'empty' : entities.join(', ')}` },
+    {
+      name: 'Model',
+      value: `${formatBytes(storage.modelBytes)}, ${entities.length === 0 ? 'empty' : entities.join(', ')}`,
+    },
   ];
 }
 
@@ -136,15 +179,17 @@ function counterLines(counters: NodeStatus['counters'], width: number): readonly
   const entries = Object.entries(counters).sort(([a], [b]) => (a < b ? -1 : 1));
   const across = Math.max(1, Math.floor((width - 2) / 40));
   const down = Math.ceil(entries.length / across);
-  return Array.from({ length: down }, (_, line): Spans =>
-    Array.from({ length: across }, (_each, column) => entries[column * down + line]).flatMap((entry) =>
-      entry === undefined
-        ? []
-        : [
-            { text: `  ${fit(entry[0], 24)} `, tone: 'dim' as const },
-            { text: fit(formatCount(entry[1]), 11, 'right') },
-            { text: '  ' },
-          ],
-    ),
+  return Array.from(
+    { length: down },
+    (_, line): Spans =>
+      Array.from({ length: across }, (_each, column) => entries[column * down + line]).flatMap((entry) =>
+        entry === undefined
+          ? []
+          : [
+              { text: `  ${padded(entry[0], 24)} `, tone: 'dim' as const },
+              { text: padded(formatCount(entry[1]), 11, 'right') },
+              { text: '  ' },
+            ],
+      ),
   );
 }

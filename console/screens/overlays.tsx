@@ -10,16 +10,31 @@ import { bodyRows } from '../state/layout.js';
 import { topOf } from '../state/lists.js';
 import { screenTitles } from '../state/navigation.js';
 import { type Overlay, placeOf, type State, withView } from '../state/state.js';
-import { cells, fit } from '../state/text.js';
+import { cells, padded } from '../state/text.js';
 import { glyphs } from '../theme.js';
 import { sentenceLines, TextScreen } from './text.js';
 
-export function Help({ state, overlay }: { readonly state: State; readonly overlay: Extract<Overlay, { kind: 'help' }> }) {
+export function Help({
+  state,
+  overlay,
+}: {
+  readonly state: State;
+  readonly overlay: Extract<Overlay, { kind: 'help' }>;
+}) {
   const { columns } = state.size;
   const beneath = withView(state, { overlay: null });
   const { screen } = placeOf(state);
-  const title = headingSpans({ title: `Help: ${screenTitles[screen]}`, info: [{ text: 'what works here', tone: 'dim' }], width: columns });
-  const intro = sentenceLines(' ', 'No key changes the cluster. What does is started by its words (:join n4, :remove n3, :transfer n2) or from the menu of a controller (enter); it shows its checks and asks for a name to be typed.', columns, 'dim');
+  const title = headingSpans({
+    title: `Help: ${screenTitles[screen]}`,
+    info: [{ text: 'what works here', tone: 'dim' }],
+    width: columns,
+  });
+  const intro = sentenceLines(
+    ' ',
+    'No key changes the cluster. What does is started by its words (:join n4, :remove n3, :transfer n2) or from the menu of a controller (enter); it shows its checks and asks for a name to be typed.',
+    columns,
+    'dim',
+  );
   const sections = contextsOf(beneath).map((context) => contextLines(context));
   return <TextScreen state={state} lines={[title, ...intro, [], ...inColumns(sections, columns)]} top={overlay.top} />;
 }
@@ -31,10 +46,12 @@ function contextLines(context: KeyContext): readonly Spans[] {
     [{ text: ` ${contextTitles[context]}`, tone: 'strong' }],
     ...bindings
       .filter((binding) => binding.context === context)
-      .map((binding): Spans => [
-        { text: `   ${fit(binding.keys.map(keyLabel).join(' '), 14)} `, tone: 'key' },
-        { text: binding.help },
-      ]),
+      .map(
+        (binding): Spans => [
+          { text: `   ${padded(binding.keys.map(keyLabel).join(' '), 14)} `, tone: 'key' },
+          { text: binding.help },
+        ],
+      ),
     [],
   ];
 }
@@ -51,7 +68,13 @@ function inColumns(sections: readonly (readonly Spans[])[], width: number): read
   });
 }
 
-export function Palette({ state, overlay }: { readonly state: State; readonly overlay: Extract<Overlay, { kind: 'palette' }> }) {
+export function Palette({
+  state,
+  overlay,
+}: {
+  readonly state: State;
+  readonly overlay: Extract<Overlay, { kind: 'palette' }>;
+}) {
   const { columns } = state.size;
   const found = paletteCommands(state, overlay.input.text);
   const height = bodyRows(state) - 3;
@@ -61,22 +84,45 @@ export function Palette({ state, overlay }: { readonly state: State; readonly ov
     <Box flexDirection="column" aria-role="listbox">
       <Line spans={[{ text: ' :', tone: 'key' }, ...inputSpans(overlay.input)]} width={columns} />
       <Line spans={[{ text: '─'.repeat(columns), tone: 'rule' }]} width={columns} />
-      {found.length === 0 ? <Line spans={[{ text: '  Nothing that can be done here is called so.', tone: 'dim' }]} width={columns} /> : null}
+      {found.length === 0 ? (
+        <Line spans={[{ text: '  Nothing that can be done here is called so.', tone: 'dim' }]} width={columns} />
+      ) : null}
       {found.slice(top, top + height).map((command, offset) => (
-        <Line key={command.id} spans={commandSpans(command, top + offset === index, columns)} width={columns} selected={top + offset === index} />
+        <Line
+          key={command.id}
+          spans={commandSpans(command, top + offset === index, columns)}
+          width={columns}
+          selected={top + offset === index}
+        />
       ))}
     </Box>
   );
 }
 
-export function Menu({ state, overlay }: { readonly state: State; readonly overlay: Extract<Overlay, { kind: 'menu' }> }) {
+export function Menu({
+  state,
+  overlay,
+}: {
+  readonly state: State;
+  readonly overlay: Extract<Overlay, { kind: 'menu' }>;
+}) {
   const { columns } = state.size;
   return (
     <Box flexDirection="column" aria-role="menu">
-      <Line spans={headingSpans({ title: overlay.title, info: [{ text: 'what can be done', tone: 'dim' }], width: columns })} width={columns} />
+      <Line
+        spans={headingSpans({
+          title: overlay.title,
+          info: [{ text: 'what can be done', tone: 'dim' }],
+          width: columns,
+        })}
+        width={columns}
+      />
       {overlay.commands.map((id, index) => {
         const command = findCommand(state, id);
-        const spans: Spans = command === null ? [{ text: `  ${id}: no longer possible`, tone: 'dim' }] : commandSpans(command, index === overlay.index, columns);
+        const spans: Spans =
+          command === null
+            ? [{ text: `  ${id}: no longer possible`, tone: 'dim' }]
+            : commandSpans(command, index === overlay.index, columns);
         return <Line key={id} spans={spans} width={columns} selected={index === overlay.index} />;
       })}
     </Box>
@@ -84,12 +130,13 @@ export function Menu({ state, overlay }: { readonly state: State; readonly overl
 }
 
 function commandSpans(command: Command, selected: boolean, width: number): Spans {
-  const title = fit(command.title, Math.min(50, width - 26));
-  const note = command.blocked === null ? (command.changes ? 'shows its checks first' : '') : `${glyphs.warn} ${command.blocked}`;
+  const title = padded(command.title, Math.min(50, width - 26));
+  const note =
+    command.blocked === null ? (command.changes ? 'shows its checks first' : '') : `${glyphs.warn} ${command.blocked}`;
   return [
     { text: selected ? '▸ ' : '  ', tone: 'accent' },
     { text: title, tone: command.blocked === null ? 'plain' : 'dim' },
-    { text: ` ${fit(command.id, 18)} `, tone: 'dim' },
+    { text: ` ${padded(command.id, 18)} `, tone: 'dim' },
     { text: note, tone: command.blocked === null ? 'dim' : 'warn' },
   ];
 }

@@ -64,15 +64,40 @@ function Panel({ state, panel, width, height, titles = true }: PanelProps) {
   return (
     <Box flexDirection="column" width={width}>
       <Heading title={panelTitles[panel]} info={panelInfos[panel](state)} width={width} active={active} />
-      {height > 0 ? <TableView state={state} name={`overview.${panel}`} width={width} height={height} titles={titles} active={active} /> : null}
+      {height > 0 ? (
+        <TableView
+          state={state}
+          name={`overview.${panel}`}
+          width={width}
+          height={height}
+          titles={titles}
+          active={active}
+        />
+      ) : null}
     </Box>
   );
 }
 
-function Attention({ reasons, shown, width }: { readonly reasons: readonly Reason[]; readonly shown: number; readonly width: number }) {
+function Attention({
+  reasons,
+  shown,
+  width,
+}: {
+  readonly reasons: readonly Reason[];
+  readonly shown: number;
+  readonly width: number;
+}) {
   if (shown === 0) return null;
   const hidden = reasons.length - shown;
-  const more: Spans[] = hidden === 0 ? [] : [[{ text: `   and ${hidden} more: `, tone: 'dim' }, { text: '7', tone: 'key' }]];
+  const more: Spans[] =
+    hidden === 0
+      ? []
+      : [
+          [
+            { text: `   and ${hidden} more: `, tone: 'dim' },
+            { text: '7', tone: 'key' },
+          ],
+        ];
   const lines = [...reasons.slice(0, shown).flatMap(reasonLines), ...more, []];
   return <Lines lines={lines} width={width} height={lines.length} />;
 }
@@ -91,7 +116,9 @@ function membersInfo(state: State): Spans {
   const rows = membersOf(state);
   const configuration = configurationOf(state)?.configuration;
   const learners = configuration?.learners.length ?? 0;
-  const blank = rows.filter((row) => row.membership === 'none' && row.record?.status.state === 'blank' && !row.silent).length;
+  const blank = rows.filter(
+    (row) => row.membership === 'none' && row.record?.status.state === 'blank' && !row.silent,
+  ).length;
   const leader = leaderOf(state);
   const parts = [
     plural(configuration?.voters.length ?? 0, 'voter'),
@@ -163,9 +190,12 @@ function latencySpans(state: State): Spans {
   ];
 }
 
+/** What the row of rates takes beside its bars. */
+const ratesTextWidth = 70;
+
 /** One row: each rate as a sparkline of what was measured, and its newest value. */
 function ratesSpans(state: State, width: number): Spans {
-  const points = Math.min(60, Math.max(6, Math.floor((width - 66) / 2)));
+  const points = Math.min(60, Math.max(5, Math.floor((width - ratesTextWidth) / 2)));
   const left = ratesOf(state).flatMap((rate): Span[] => [
     { text: ` ${rate.title} `, tone: 'dim' },
     { text: sparkline(rate.values(points)), tone: 'chart' },
@@ -174,7 +204,15 @@ function ratesSpans(state: State, width: number): Spans {
   return justify(left, latencySpans(state), width);
 }
 
-function RatesPanel({ state, width, height }: { readonly state: State; readonly width: number; readonly height: number }) {
+function RatesPanel({
+  state,
+  width,
+  height,
+}: {
+  readonly state: State;
+  readonly width: number;
+  readonly height: number;
+}) {
   const rows = Math.max(1, Math.floor((height - 3) / 2) - 1);
   const lines = ratesOf(state).flatMap((rate): readonly Spans[] => [
     justify(

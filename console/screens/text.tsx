@@ -4,7 +4,7 @@ import { Line, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
 import { bodyRows } from '../state/layout.js';
 import type { State } from '../state/state.js';
-import { fit, wrap } from '../state/text.js';
+import { padded, wrap } from '../state/text.js';
 import type { Tone } from '../theme.js';
 
 interface TextScreenProps {
@@ -41,7 +41,7 @@ export function fieldLines(fields: readonly Field[], width: number): readonly Sp
   return fields.flatMap(({ name, value, tone }) =>
     wrap(value, Math.max(10, width - nameWidth - 4)).map(
       (line, index): Spans => [
-        { text: `  ${fit(index === 0 ? name : '', nameWidth)} `, tone: 'dim' },
+        { text: `  ${padded(index === 0 ? name : '', nameWidth)} `, tone: 'dim' },
         { text: line, tone },
       ],
     ),
@@ -49,7 +49,13 @@ export function fieldLines(fields: readonly Field[], width: number): readonly Sp
 }
 
 /** A sentence that may take several rows, its first with a mark. */
-export function sentenceLines(mark: string, text: string, width: number, tone: Tone, markTone: Tone = tone): readonly Spans[] {
+export function sentenceLines(
+  mark: string,
+  text: string,
+  width: number,
+  tone: Tone,
+  markTone: Tone = tone,
+): readonly Spans[] {
   return wrap(text, Math.max(10, width - 4)).map(
     (line, index): Spans => [
       { text: index === 0 ? ` ${mark} ` : '   ', tone: markTone },

@@ -7,12 +7,12 @@ import type { Impact, Operation, OperationPlan, StepRecord } from '../../messagi
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
-import { formatDuration, formatTime, plural } from '../state/format.js';
+import { operationState, operationTitle } from '../state/columns.js';
+import { formatAge, formatDuration, formatTime, plural } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import type { State, WorkflowOverlay } from '../state/state.js';
-import { operationState, operationTitle } from '../state/tables.js';
-import { fit } from '../state/text.js';
+import { padded } from '../state/text.js';
 import { glyphs, type Tone } from '../theme.js';
 import { errorLines } from './details.js';
 import { remedyLines, sentenceLines, TextScreen } from './text.js';
@@ -39,28 +39,58 @@ function promptSpans(state: State, dialog: WorkflowOverlay): Spans | null {
   if (dialog.phase.step !== 'planned') return null;
   const { plan } = dialog.phase;
   if (!plan.mayRun) {
-    return [{ text: ` ${glyphs.bad} A check failed: `, tone: 'bad' }, { text: 'this cannot be started. Mend it, then check again: ' }, { text: 'ctrl-r', tone: 'key' }];
+    return [
+      { text: ` ${glyphs.bad} A check failed: `, tone: 'bad' },
+      { text: 'this cannot be started. Mend it, then check again: ' },
+      { text: 'ctrl-r', tone: 'key' },
+    ];
   }
-  if (state.locked) return [{ text: ` ${glyphs.warn} The console is locked: `, tone: 'warn' }, { text: 'close, then :unlock' }];
-  return [{ text: ' Type ' }, { text: plan.confirmation, tone: 'key' }, { text: ' to confirm, then enter: ' }, ...inputSpans(dialog.input)];
+  if (state.locked)
+    return [{ text: ` ${glyphs.warn} The console is locked: `, tone: 'warn' }, { text: 'close, then :unlock' }];
+  return [
+    { text: ' Type ' },
+    { text: plan.confirmation, tone: 'key' },
+    { text: ' to confirm, then enter: ' },
+    ...inputSpans(dialog.input),
+  ];
 }
 
 function dialogLines(state: State, dialog: WorkflowOverlay): readonly Spans[] {
   const width = state.size.columns;
   const { phase } = dialog;
-  const what = operationTitle({ ...({ role: 'voter', to: null } as const), ...dialog.parameters } as Operation['parameters']);
+  const what = operationTitle({
+    ...({ role: 'voter', to: null } as const),
+    ...dialog.parameters,
+  } as Operation['parameters']);
   const title = (info: Spans): Spans => headingSpans({ title: capital(what), info, width });
   switch (phase.step) {
     case 'planning':
-      return [title([{ text: `the leader runs the checks, ${formatDuration(state.now - phase.since)}`, tone: 'info' }])];
+      return [title([{ text: `the leader runs the checks, ${formatAge(state.now - phase.since)}`, tone: 'info' }])];
     case 'starting':
-      return [title([{ text: `starting, ${formatDuration(state.now - phase.since)}`, tone: 'info' }]), ...planLines(phase.plan, width)];
+      return [
+        title([{ text: `starting, ${formatAge(state.now - phase.since)}`, tone: 'info' }]),
+        ...planLines(phase.plan, width),
+      ];
     case 'planned': {
       const age = state.now - phase.at;
-      return [title([{ text: `checked ${formatDuration(age)} ago; nothing was changed yet`, tone: age > 30_000 ? 'warn' : 'dim' }]), ...planLines(phase.plan, width)];
+      return [
+        title([
+          { text: `checked ${formatAge(age)} ago; nothing was changed yet`, tone: age > 30_000 ? 'warn' : 'dim' },
+        ]),
+        ...planLines(phase.plan, width),
+      ];
     }
     case 'refused':
-      return [title([{ text: phase.during === 'plan' ? 'the checks could not be run' : refusedInfo(phase.retry !== null), tone: 'bad' }]), ...errorLines(phase.error, width), ...againLines(phase)];
+      return [
+        title([
+          {
+            text: phase.during === 'plan' ? 'the checks could not be run' : refusedInfo(phase.retry !== null),
+            tone: 'bad',
+          },
+        ]),
+        ...errorLines(phase.error, width),
+        ...againLines(phase),
+      ];
     case 'watching':
       return watchingLines(state, phase.operation, phase.error === null ? [] : errorLines(phase.error, width));
   }
@@ -71,8 +101,18 @@ function refusedInfo(uncertain: boolean): string {
 }
 
 function againLines(phase: Extract<WorkflowOverlay['phase'], { step: 'refused' }>): readonly Spans[] {
-  const what = phase.during === 'plan' ? 'runs the checks again' : phase.retry === null ? 'begins again with the checks' : 'asks again with the same request id: it is started at most once';
-  return [[{ text: '   r', tone: 'key' }, { text: ` ${what}`, tone: 'dim' }]];
+  const what =
+    phase.during === 'plan'
+      ? 'runs the checks again'
+      : phase.retry === null
+        ? 'begins again with the checks'
+        : 'asks again with the same request id: it is started at most once';
+  return [
+    [
+      { text: '   r', tone: 'key' },
+      { text: ` ${what}`, tone: 'dim' },
+    ],
+  ];
 }
 
 function watchingLines(state: State, id: string, problem: readonly Spans[]): readonly Spans[] {
@@ -81,7 +121,14 @@ function watchingLines(state: State, id: string, problem: readonly Spans[]): rea
   const silent = state.now - held.heardAt;
   const stale: Spans[] =
     held.operation.finishedAt === null && silent > operationSilentMs
-      ? [[{ text: ` ${glyphs.warn} Nothing was heard of it for ${formatDuration(silent)}; its record is asked for.`, tone: 'warn' }]]
+      ? [
+          [
+            {
+              text: ` ${glyphs.warn} Nothing was heard of it for ${formatDuration(silent)}; its record is asked for.`,
+              tone: 'warn',
+            },
+          ],
+        ]
       : [];
   return [...operationLines(state, held.operation), ...stale, ...problem];
 }
@@ -104,7 +151,12 @@ function planLines(plan: OperationPlan, width: number): readonly Spans[] {
 function findingLines(findings: OperationPlan['findings'], width: number): readonly Spans[] {
   const failed = findings.filter((finding) => finding.outcome === 'fail').length;
   const warned = findings.filter((finding) => finding.outcome === 'warn').length;
-  const verdict: Span = failed > 0 ? { text: `${failed} failed`, tone: 'bad' } : warned > 0 ? { text: `passed, ${plural(warned, 'warning')}`, tone: 'warn' } : { text: 'all passed', tone: 'ok' };
+  const verdict: Span =
+    failed > 0
+      ? { text: `${failed} failed`, tone: 'bad' }
+      : warned > 0
+        ? { text: `passed, ${plural(warned, 'warning')}`, tone: 'warn' }
+        : { text: 'all passed', tone: 'ok' };
   // What failed comes first: it is what has to be read.
   const weight = { fail: 0, warn: 1, ok: 2 } as const;
   const sorted = [...findings].sort((a, b) => weight[a.outcome] - weight[b.outcome]);
@@ -112,8 +164,13 @@ function findingLines(findings: OperationPlan['findings'], width: number): reado
     [{ text: ' Checks  ', tone: 'strong' }, verdict],
     ...sorted.flatMap((finding) => {
       const tone = outcomeTone(finding.outcome);
-      const [first, ...rest] = sentenceLines(' ', finding.sentence, width - 8, finding.outcome === 'ok' ? 'plain' : tone);
-      const mark: Span = { text: `   ${outcomeGlyph(finding.outcome)} ${fit(finding.outcome, 5)}`, tone };
+      const [first, ...rest] = sentenceLines(
+        ' ',
+        finding.sentence,
+        width - 8,
+        finding.outcome === 'ok' ? 'plain' : tone,
+      );
+      const mark: Span = { text: `   ${outcomeGlyph(finding.outcome)} ${padded(finding.outcome, 5)}`, tone };
       return [
         [mark, ...(first ?? []).slice(1)],
         ...rest.map((line): Spans => [{ text: '       ' }, ...line]),
@@ -133,23 +190,31 @@ function outcomeGlyph(outcome: 'ok' | 'warn' | 'fail'): string {
 
 /** What the cluster is and would be, side by side; what gets worse is marked. */
 export function impactLines(before: Impact, after: Impact): readonly Spans[] {
-  const rows: readonly { readonly name: string; readonly from: number; readonly to: number; readonly more: 'better' | 'either' }[] = [
+  const rows: readonly {
+    readonly name: string;
+    readonly from: number;
+    readonly to: number;
+    readonly more: 'better' | 'either';
+  }[] = [
     { name: 'Voters', from: before.voters, to: after.voters, more: 'either' },
     { name: 'of them healthy', from: before.healthyVoters, to: after.healthyVoters, more: 'better' },
     { name: 'Needed for a quorum', from: before.quorum, to: after.quorum, more: 'either' },
     { name: 'Failures survived', from: before.failuresSurvived, to: after.failuresSurvived, more: 'better' },
   ];
   return [
-    [{ text: ` ${fit('The cluster', 22)}`, tone: 'strong' }, { text: `${fit('now', 6, 'right')}   ${fit('after', 5, 'right')}`, tone: 'dim' }],
+    [
+      { text: ` ${padded('The cluster', 22)}`, tone: 'strong' },
+      { text: `${padded('now', 4, 'right')}   after`, tone: 'dim' },
+    ],
     ...rows.map((row): Spans => {
       const worse = row.more === 'better' && row.to < row.from;
       const better = row.more === 'better' && row.to > row.from;
       const tone: Tone = worse ? 'warn' : better ? 'ok' : row.to === row.from ? 'dim' : 'plain';
       return [
-        { text: `   ${fit(row.name, 20)}`, tone: 'dim' },
-        { text: fit(String(row.from), 6, 'right') },
+        { text: `   ${padded(row.name, 20)}`, tone: 'dim' },
+        { text: padded(String(row.from), 4, 'right') },
         { text: ' → ', tone: 'dim' },
-        { text: fit(String(row.to), 5, 'right'), tone },
+        { text: String(row.to), tone },
         { text: worse ? `  ${glyphs.warn} fewer` : better ? '  more' : '', tone },
       ];
     }),
@@ -160,7 +225,14 @@ function operationLines(state: State, operation: Operation): readonly Spans[] {
   const width = state.size.columns;
   const { text, tone } = operationState(operation);
   const took = formatDuration((operation.finishedAt ?? state.now) - operation.startedAt);
-  const title = headingSpans({ title: capital(operationTitle(operation.parameters)), info: [{ text, tone }, { text: `  ${took}`, tone: 'dim' }], width });
+  const title = headingSpans({
+    title: capital(operationTitle(operation.parameters)),
+    info: [
+      { text, tone },
+      { text: `  ${took}`, tone: 'dim' },
+    ],
+    width,
+  });
   const origin = `asked for by ${operation.requestedBy} at ${formatTime(operation.startedAt)}, run by ${operation.runner}, id ${operation.id}`;
   return [
     title,
@@ -183,13 +255,20 @@ function stepLines(title: string, steps: readonly StepRecord[], state: State, wi
     ...steps.flatMap((step): readonly Spans[] => {
       const { glyph, tone } = stepLook(step.state);
       const took = step.startedAt === null ? '' : formatDuration((step.finishedAt ?? state.now) - step.startedAt);
-      const lines = sentenceLines(' ', step.detail === '' ? step.title : `${step.title}: ${step.detail}`, width - 22, tone === 'dim' ? 'dim' : 'plain');
-      return lines.map((line, index): Spans => [
-        { text: index === 0 ? `   ${glyph} ${fit(step.state, 8)}` : ' '.repeat(13), tone },
-        { text: index === 0 ? fit(took, 7, 'right') : ' '.repeat(7), tone: 'dim' },
-        ...line.slice(0, 1).map((span) => ({ ...span, text: '  ' })),
-        ...line.slice(1),
-      ]);
+      const lines = sentenceLines(
+        ' ',
+        step.detail === '' ? step.title : `${step.title}: ${step.detail}`,
+        width - 22,
+        tone === 'dim' ? 'dim' : 'plain',
+      );
+      return lines.map(
+        (line, index): Spans => [
+          { text: index === 0 ? `   ${glyph} ${padded(step.state, 8)}` : ' '.repeat(13), tone },
+          { text: index === 0 ? padded(took, 7, 'right') : ' '.repeat(7), tone: 'dim' },
+          ...line.slice(0, 1).map((span) => ({ ...span, text: '  ' })),
+          ...line.slice(1),
+        ],
+      );
     }),
     [],
   ];
@@ -215,7 +294,10 @@ function resultLines(operation: Operation, width: number): readonly Spans[] {
   if (operation.state !== 'done') return [];
   const seen = operation.verifications.filter((each) => each.state === 'done').length;
   const all = seen === operation.verifications.length;
-  const sentence = all && seen > 0 ? `Done and verified: ${plural(seen, 'verification')} saw the effect.` : `Done; ${seen} of ${plural(operation.verifications.length, 'verification')} saw the effect.`;
+  const sentence =
+    all && seen > 0
+      ? `Done and verified: ${plural(seen, 'verification')} saw the effect.`
+      : `Done; ${seen} of ${plural(operation.verifications.length, 'verification')} saw the effect.`;
   return [...sentenceLines(glyphs[all ? 'ok' : 'warn'], sentence, width, all ? 'ok' : 'warn'), []];
 }
 

@@ -1,6 +1,7 @@
 /** What `y` copies: the whole of what the cursor is on, as the controllers said it. */
-import { selectedRow } from './lists.js';
+
 import { judgeHealth } from './health.js';
+import { selectedRow } from './lists.js';
 import { listOf } from './navigation.js';
 import { placeOf, type State } from './state.js';
 
@@ -48,7 +49,10 @@ function ofPlace(state: State): Copied | null {
     case 'member':
       return json(`the status of ${place.node}`, state.nodes.get(place.node)?.status);
     case 'router':
-      return json(`router ${place.router}`, state.routers.views.find((view) => view.id === place.router));
+      return json(
+        `router ${place.router}`,
+        state.routers.views.find((view) => view.id === place.router),
+      );
     case 'entity':
       return json(`${place.kind} ${place.id}`, state.model.entity?.entity);
     case 'event':
@@ -57,7 +61,10 @@ function ofPlace(state: State): Copied | null {
       return json('the operation', state.operations.byId.get(place.id)?.operation);
     case 'attention': {
       const { sentence, reasons } = judgeHealth(state);
-      return { what: 'what needs attention', text: [sentence, ...reasons.map((reason) => `${reason.sentence} ${reason.remedy}`)].join('\n') };
+      return {
+        what: 'what needs attention',
+        text: [sentence, ...reasons.map((reason) => `${reason.sentence} ${reason.remedy}`)].join('\n'),
+      };
     }
     case 'overview':
     case 'members':

@@ -1,7 +1,17 @@
 /** What the cluster says, taken into the state: statuses, events, operations, answers. Every store here is bounded. */
 import type { NodeStatus, Operation, QuorateEvent, RouterView } from '../../messaging/index.js';
 import { eventRowOf } from './event-row.js';
-import { eventsMax, nodesMax, operationsMax, operationsPollMs, retryMs, routersMax, routersPageLimit, pollTimeoutMs, routersPollMs } from './limits.js';
+import {
+  eventsMax,
+  nodesMax,
+  operationsMax,
+  operationsPollMs,
+  pollTimeoutMs,
+  retryMs,
+  routersMax,
+  routersPageLimit,
+  routersPollMs,
+} from './limits.js';
 import type { Answer, Step } from './messages.js';
 import { applyChanges } from './model-data.js';
 import { rateBetween, record } from './series.js';
@@ -35,7 +45,11 @@ function recordOf(now: number, status: NodeStatus, before: NodeRecord | undefine
 }
 
 /** Measured by the controller's own clock, between two of its statuses; a restart begins anew. */
-function commitRate(now: number, status: NodeStatus, before: NodeRecord | undefined): Pick<NodeRecord, 'commitMark' | 'commitsPerSecond'> {
+function commitRate(
+  now: number,
+  status: NodeStatus,
+  before: NodeRecord | undefined,
+): Pick<NodeRecord, 'commitMark' | 'commitsPerSecond'> {
   const commitsPerSecond = before?.commitsPerSecond ?? [];
   if (status.raft === null) return { commitMark: null, commitsPerSecond };
   const mark = { atMs: status.at, value: status.raft.commit };
@@ -66,13 +80,17 @@ export function takeEvents(state: State, heard: readonly QuorateEvent[]): State 
   };
   const routers = takeRouterEvents(state.routers, added);
   const changes = added.reverse().flatMap(({ event }) => (event.namespace === 'entityChange' ? [event] : []));
-  return applyChanges({ ...state, events, routers, connection: { ...state.connection, lastHeardAt: state.now } }, changes);
+  return applyChanges(
+    { ...state, events, routers, connection: { ...state.connection, lastHeardAt: state.now } },
+    changes,
+  );
 }
 
 /** A router that came or went is shown so at once, before the next reading of the list. */
 function takeRouterEvents(routers: RouterData, added: readonly EventRow[]): RouterData {
   const online = new Map<string, boolean>();
-  for (const { event } of added.toReversed()) if (event.namespace === 'router') online.set(event.router_id, event.router_online);
+  for (const { event } of added.toReversed())
+    if (event.namespace === 'router') online.set(event.router_id, event.router_online);
   if (online.size === 0) return routers;
   const views = routers.views.map((view) => {
     const now = online.get(view.id) ?? view.online;
@@ -105,16 +123,34 @@ export function takeOperation(state: State, operation: Operation): State {
 
 export function takeOperations(state: State, answer: Extract<Answer, { verb: 'operation.list' }>): State {
   if (!answer.outcome.ok) {
-    return { ...state, operations: { ...state.operations, reading: false, error: answer.outcome.error, notBefore: state.now + retryMs } };
+    return {
+      ...state,
+      operations: { ...state.operations, reading: false, error: answer.outcome.error, notBefore: state.now + retryMs },
+    };
   }
   const taken = answer.outcome.value.operations.reduce(takeOperation, state);
-  return { ...taken, operations: { ...taken.operations, reading: false, error: null, readAt: state.now, notBefore: state.now + operationsPollMs } };
+  return {
+    ...taken,
+    operations: {
+      ...taken.operations,
+      reading: false,
+      error: null,
+      readAt: state.now,
+      notBefore: state.now + operationsPollMs,
+    },
+  };
 }
 
 export function readRouters(state: State): Step<State> {
   return [
     { ...state, routers: { ...state.routers, reading: [] } },
-    [{ type: 'request', timeoutMs: pollTimeoutMs, request: { verb: 'routers.list', params: { limit: routersPageLimit } } }],
+    [
+      {
+        type: 'request',
+        timeoutMs: pollTimeoutMs,
+        request: { verb: 'routers.list', params: { limit: routersPageLimit } },
+      },
+    ],
   ];
 }
 
@@ -123,14 +159,29 @@ export function takeRouters(state: State, answer: Extract<Answer, { verb: 'route
   const { reading } = state.routers;
   if (reading === null) return [state, []];
   if (!answer.outcome.ok) {
-    return [{ ...state, routers: { ...state.routers, reading: null, error: answer.outcome.error, notBefore: state.now + retryMs } }, []];
+    return [
+      {
+        ...state,
+        routers: { ...state.routers, reading: null, error: answer.outcome.error, notBefore: state.now + retryMs },
+      },
+      [],
+    ];
   }
   const { routers, more } = answer.outcome.value;
   const views: readonly RouterView[] = [...reading, ...routers].slice(0, routersMax);
   const after = routers.at(-1)?.id;
   if (more && after !== undefined && views.length < routersMax) {
     const request = { ...answer.request, params: { ...answer.request.params, after } };
-    return [{ ...state, routers: { ...state.routers, reading: views } }, [{ type: 'request', timeoutMs: pollTimeoutMs, request }]];
+    return [
+      { ...state, routers: { ...state.routers, reading: views } },
+      [{ type: 'request', timeoutMs: pollTimeoutMs, request }],
+    ];
   }
-  return [{ ...state, routers: { views, readAt: state.now, reading: null, error: null, notBefore: state.now + routersPollMs } }, []];
+  return [
+    {
+      ...state,
+      routers: { views, readAt: state.now, reading: null, error: null, notBefore: state.now + routersPollMs },
+    },
+    [],
+  ];
 }

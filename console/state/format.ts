@@ -13,16 +13,21 @@ export function formatRate(value: number): string {
   return value < 10 ? value.toFixed(1) : formatCount(Math.round(value));
 }
 
-/** How long something is or was, short: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`. */
+/** How long something took, short: `14 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
 export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, durationMs);
-  if (ms < 1_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.floor(ms / 1_000);
   if (seconds < 120) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 120) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
+}
+
+/** How long ago something was; below a second it says no more, so that the screen stands still. */
+export function formatAge(ageMs: number): string {
+  return ageMs < 1_000 ? '<1 s' : formatDuration(ageMs);
 }
 
 /** `0.84 ms`, `12 ms`, `-` where nothing was measured. */
@@ -54,13 +59,24 @@ export function formatClock(at: number): string {
 export function formatTime(at: number): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return '-';
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-');
   return `${day} ${formatClock(at)}`;
 }
 
 /** `1 voter`, `3 voters` */
-export function plural(count: number, one: string, many: string = `${one}s`): string {
+export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
+/** Names in their order: `n1, n2 and n3` whichever came first. */
+export function inOrder(names: readonly string[]): string {
+  return listed([...names].sort(byText));
+}
+
+export function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** `n1`, `n1 and n2`, `n1, n2 and n3` */

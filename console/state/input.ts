@@ -1,10 +1,19 @@
 /** What keys do: the key table names the action, this says what the action means where the operator is. */
 import { type Action, actionOf, type KeyContext } from '../keys.js';
-import { commandsOf, type Command, findCommand, openActions, openSelected, runCommand, setFilter, togglePause } from './commands.js';
+import {
+  type Command,
+  commandsOf,
+  findCommand,
+  openActions,
+  openSelected,
+  runCommand,
+  setFilter,
+  togglePause,
+} from './commands.js';
 import { copyTextOf } from './copy.js';
+import { bodyRows, isTooSmall, listRows } from './layout.js';
 import { historyMax } from './limits.js';
 import { cursorOf, nextSort, shownRows, withCursor } from './lists.js';
-import { bodyRows, isTooSmall, listRows } from './layout.js';
 import type { KeyPress, Step } from './messages.js';
 import { chooseKind, filterModel, kindsOf } from './model-data.js';
 import { back, backToLast, flash, flashed, goTo, listOf, numbered } from './navigation.js';
@@ -80,7 +89,8 @@ export function paste(state: State, text: string): Step<State> {
   const line = text.split(/[\r\n]/u)[0] ?? '';
   const { prompt, overlay } = state.view;
   if (prompt !== null) return typed(state, prompt, insert(prompt.input, line));
-  if (overlay?.kind === 'palette') return [withView(state, { overlay: { ...overlay, input: insert(overlay.input, line), index: 0 } }), []];
+  if (overlay?.kind === 'palette')
+    return [withView(state, { overlay: { ...overlay, input: insert(overlay.input, line), index: 0 } }), []];
   // A name that confirms a change has to be typed, not pasted from where the plan was read.
   if (overlay?.kind === 'workflow') return flashed(state, 'info', 'Type the name: pasting does not confirm.');
   return [state, []];
@@ -102,7 +112,9 @@ function onScreen(state: State, action: Action | null): Step<State> {
       return [state, [{ type: 'quit' }]];
     case 'copy': {
       const text = copyTextOf(state);
-      return text === null ? flashed(state, 'info', 'There is nothing here to copy.') : flashed(state, 'ok', `Copied ${text.what} to the clipboard.`, [{ type: 'copy', text: text.text }]);
+      return text === null
+        ? flashed(state, 'info', 'There is nothing here to copy.')
+        : flashed(state, 'ok', `Copied ${text.what} to the clipboard.`, [{ type: 'copy', text: text.text }]);
     }
     case 'actions':
       return openActions(state);
@@ -143,7 +155,10 @@ function inList(state: State, list: ListName, action: Action): Step<State> {
   const at = cursorOf(state, list);
   const { rows } = shownRows(state, list);
   const view = state.view.lists[list];
-  const put = (change: View['lists'][ListName]): Step<State> => [withView(state, { lists: { ...state.view.lists, [list]: change } }), []];
+  const put = (change: View['lists'][ListName]): Step<State> => [
+    withView(state, { lists: { ...state.view.lists, [list]: change } }),
+    [],
+  ];
   const move = (index: number): Step<State> => put(withCursor(state, list, index, height));
   switch (action) {
     case 'down':
@@ -169,7 +184,9 @@ function inList(state: State, list: ListName, action: Action): Step<State> {
     case 'sort':
       return put({ ...view, sort: nextSort(list, view.sort), top: 0 });
     case 'reverse':
-      return view.sort === null ? flashed(state, 'info', 'Sort by a column first: s') : put({ ...view, sort: { ...view.sort, descending: !view.sort.descending }, top: 0 });
+      return view.sort === null
+        ? flashed(state, 'info', 'Sort by a column first: s')
+        : put({ ...view, sort: { ...view.sort, descending: !view.sort.descending }, top: 0 });
     default:
       return [state, []];
   }
@@ -259,14 +276,24 @@ function narrow(state: State, filter: string): Step<State> {
 /** What matches what was typed; the words of a command may be typed in full. */
 export function paletteCommands(state: State, query: string): readonly Command[] {
   const commands = commandsOf(state);
-  const exact = commands.filter((command) => command.id === query.trim() || command.words.split(' ').includes(query.trim()));
+  const exact = commands.filter(
+    (command) => command.id === query.trim() || command.words.split(' ').includes(query.trim()),
+  );
   const ranked = rank(query, commands, (command) => `${command.id} ${command.title} ${command.words}`);
   return [...new Set([...exact.filter((command) => command.id === query.trim()), ...exact, ...ranked])];
 }
 
-function inPalette(state: State, overlay: Extract<Overlay, { kind: 'palette' }>, action: Action | null, text: string): Step<State> {
+function inPalette(
+  state: State,
+  overlay: Extract<Overlay, { kind: 'palette' }>,
+  action: Action | null,
+  text: string,
+): Step<State> {
   const found = paletteCommands(state, overlay.input.text);
-  const put = (change: Partial<typeof overlay>): Step<State> => [withView(state, { overlay: { ...overlay, ...change } }), []];
+  const put = (change: Partial<typeof overlay>): Step<State> => [
+    withView(state, { overlay: { ...overlay, ...change } }),
+    [],
+  ];
   const chosen = found[Math.min(overlay.index, found.length - 1)];
   switch (action) {
     case 'back':
@@ -277,7 +304,9 @@ function inPalette(state: State, overlay: Extract<Overlay, { kind: 'palette' }>,
       return runCommand(withView(state, { history }), chosen);
     }
     case 'down':
-      return overlay.recall > 0 ? recall(overlay, state, overlay.recall - 1) : put({ index: Math.min(overlay.index + 1, Math.max(0, found.length - 1)) });
+      return overlay.recall > 0
+        ? recall(overlay, state, overlay.recall - 1)
+        : put({ index: Math.min(overlay.index + 1, Math.max(0, found.length - 1)) });
     case 'up':
       return overlay.index > 0 ? put({ index: overlay.index - 1 }) : recall(overlay, state, overlay.recall + 1);
     case 'next':
@@ -298,7 +327,10 @@ function recall(overlay: Extract<Overlay, { kind: 'palette' }>, state: State, st
 }
 
 function inMenu(state: State, overlay: Extract<Overlay, { kind: 'menu' }>, action: Action | null): Step<State> {
-  const put = (index: number): Step<State> => [withView(state, { overlay: { ...overlay, index: Math.max(0, Math.min(index, overlay.commands.length - 1)) } }), []];
+  const put = (index: number): Step<State> => [
+    withView(state, { overlay: { ...overlay, index: Math.max(0, Math.min(index, overlay.commands.length - 1)) } }),
+    [],
+  ];
   switch (action) {
     case 'back':
       return [withView(state, { overlay: null }), []];
@@ -309,14 +341,21 @@ function inMenu(state: State, overlay: Extract<Overlay, { kind: 'menu' }>, actio
     case 'enter': {
       const id = overlay.commands[overlay.index] ?? '';
       const command = findCommand(state, id);
-      return command === null ? [flash(withView(state, { overlay: null }), 'info', `${id}: no longer possible; the cluster has changed.`), []] : runCommand(state, command);
+      return command === null
+        ? [flash(withView(state, { overlay: null }), 'info', `${id}: no longer possible; the cluster has changed.`), []]
+        : runCommand(state, command);
     }
     default:
       return [state, []];
   }
 }
 
-function inWorkflow(state: State, overlay: Extract<Overlay, { kind: 'workflow' }>, action: Action | null, text: string): Step<State> {
+function inWorkflow(
+  state: State,
+  overlay: Extract<Overlay, { kind: 'workflow' }>,
+  action: Action | null,
+  text: string,
+): Step<State> {
   if (action === 'back') return closeWorkflow(state, overlay);
   if (action === 'again') return askAgain(state, overlay);
   if (action === 'enter') return confirm(state, overlay);
@@ -330,8 +369,11 @@ function inWorkflow(state: State, overlay: Extract<Overlay, { kind: 'workflow' }
 function closeWorkflow(state: State, overlay: Extract<Overlay, { kind: 'workflow' }>): Step<State> {
   const closed = withView(state, { overlay: null });
   const { phase } = overlay;
-  if (phase.step === 'starting') return flashed(closed, 'info', 'The start was asked for; the operation shows up under Operations.');
+  if (phase.step === 'starting')
+    return flashed(closed, 'info', 'The start was asked for; the operation shows up under Operations.');
   if (phase.step !== 'watching') return [closed, []];
   const held = state.operations.byId.get(phase.operation);
-  return held?.operation.finishedAt === null ? flashed(closed, 'info', 'The operation goes on; Operations (6) shows it.') : [closed, []];
+  return held?.operation.finishedAt === null
+    ? flashed(closed, 'info', 'The operation goes on; Operations (6) shows it.')
+    : [closed, []];
 }

@@ -69,7 +69,11 @@ export interface OverviewLayout {
 
 export function overviewLayoutOf(state: State): OverviewLayout {
   const reasons = judgeHealth(state).reasons.length;
-  return overviewLayout(state.size, bodyRows(state), { reasons, members: membersOf(state).length, routers: state.routers.views.length });
+  return overviewLayout(state.size, bodyRows(state), {
+    reasons,
+    members: membersOf(state).length,
+    routers: state.routers.views.length,
+  });
 }
 
 const headed = 2; // a heading and the titles of the columns
@@ -82,11 +86,12 @@ export function overviewLayout(size: Size, body: number, counts: OverviewCounts)
   const members = Math.max(1, Math.min(counts.members, Math.max(3, Math.floor(body / 3))));
   const membersHeight = ratesPanel ? Math.max(members, ratesRowsMin) : members;
   let left = body - headed - membersHeight - gap - (ratesPanel ? 0 : 1 + gap);
-  const reasons = Math.min(counts.reasons, Math.max(1, Math.floor((left - 4) / 4)), reasonsMax);
+  const reasons = Math.min(counts.reasons, Math.max(1, Math.floor((left - 5) / 2)), reasonsMax);
   if (reasons > 0) left -= reasons * 2 + (counts.reasons > reasons ? 1 : 0) + gap;
   const common = { reasons, members, membersHeight, beside, ratesPanel };
   if (beside) return { ...common, routers: Math.max(0, left - headed), events: Math.max(0, left - headed) };
-  const routers = Math.max(0, Math.min(counts.routers, Math.floor(left / 2) - headed));
+  const room = Math.floor(left / 2) - headed;
+  const routers = room < 2 ? 0 : Math.min(counts.routers, room);
   const taken = (routers > 0 ? headed + routers : 1) + gap;
   return { ...common, routers, events: Math.max(0, left - taken - 1) };
 }

@@ -23,7 +23,10 @@ export function tableOf<Name extends ListName>(name: Name): Table<RowOf<Name>> {
   return tables[name] as unknown as Table<RowOf<Name>>;
 }
 
-export function shownRows<Name extends ListName>(state: State, name: Name): { readonly rows: readonly RowOf<Name>[]; readonly total: number } {
+export function shownRows<Name extends ListName>(
+  state: State,
+  name: Name,
+): { readonly rows: readonly RowOf<Name>[]; readonly total: number } {
   const table = tableOf(name);
   const { filter, sort } = state.view.lists[name];
   const from = table.rows(state);
@@ -86,7 +89,9 @@ export function withCursor<Name extends ListName>(state: State, name: Name, inde
 
 /** The next column to sort by, round and round; the first of all is the list's own order. */
 export function nextSort<Name extends ListName>(name: Name, sort: ListView['sort']): ListView['sort'] {
-  const keys = tableOf(name).columns.filter((column) => column.by !== undefined).map((column) => column.key);
+  const keys = tableOf(name)
+    .columns.filter((column) => column.by !== undefined)
+    .map((column) => column.key);
   const at = sort === null ? -1 : keys.indexOf(sort.column);
   const key = keys[at + 1];
   return key === undefined ? null : { column: key, descending: false };

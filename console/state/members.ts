@@ -64,13 +64,16 @@ export function leaderOf(facts: ClusterFacts, ageMsMax: number = silentAfterMs):
   for (const record of facts.nodes.values()) {
     const { raft } = record.status;
     // A member that follows in a later term heard of a later election: the claim is history.
-    if (raft !== null && raft.term > first.raft.term && raft.leader !== null && record.heardAt >= first.record.heardAt) return null;
+    if (raft !== null && raft.term > first.raft.term && raft.leader !== null && record.heardAt >= first.record.heardAt)
+      return null;
   }
   return first;
 }
 
 /** The newest committed configuration that anybody told of, and who told it. */
-export function configurationOf(facts: ClusterFacts): { readonly configuration: ConfigurationView; readonly by: NodeRecord } | null {
+export function configurationOf(
+  facts: ClusterFacts,
+): { readonly configuration: ConfigurationView; readonly by: NodeRecord } | null {
   const leader = leaderOf(facts);
   if (leader !== null) return { configuration: leader.raft.configuration, by: leader.record };
   let best: { readonly record: NodeRecord; readonly raft: RaftView } | null = null;

@@ -7,12 +7,19 @@ export type Request =
   | { readonly verb: 'operation.list'; readonly params: ApiParams<'operation.list'> }
   | { readonly verb: 'operation.get'; readonly params: ApiParams<'operation.get'> }
   | { readonly verb: 'operation.plan'; readonly params: ApiParams<'operation.plan'>; readonly number: number }
-  | { readonly verb: 'operation.start'; readonly params: ApiParams<'operation.start'>; readonly number: number; readonly requestId: string }
+  | {
+      readonly verb: 'operation.start';
+      readonly params: ApiParams<'operation.start'>;
+      readonly number: number;
+      readonly requestId: string;
+    }
   | { readonly verb: 'model.list'; readonly params: ApiParams<'model.list'>; readonly number: number }
   | { readonly verb: 'model.get'; readonly params: ApiParams<'model.get'> };
 export type RequestVerb = Request['verb'];
 
-export type Outcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: WireError };
+export type Outcome<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly error: WireError };
 
 export type Answer = {
   readonly [Verb in RequestVerb]: {

@@ -2,7 +2,8 @@
  * Reading the model: a list in pages, again every two seconds while its screen is open, and one entity in detail. What
  * events tell in between is taken in at once.
  */
-import { type Entity, entityTypeOfKind, type EntityChangeEvent } from '../../messaging/index.js';
+import { type Entity, type EntityChangeEvent, entityTypeOfKind } from '../../messaging/index.js';
+import { byText } from './format.js';
 import { entitiesMax, entitiesPageLimit, modelPollMs, pollTimeoutMs, retryMs } from './limits.js';
 import type { Answer, Step } from './messages.js';
 import type { ModelData, State } from './state.js';
@@ -19,7 +20,10 @@ export function kindsOf(state: State): readonly { readonly kind: string; readonl
     counts.clear();
     for (const [kind, count] of Object.entries(status.storage.entities)) counts.set(kind, count);
   }
-  const kinds = [...wellKnownKinds, ...[...counts.keys()].filter((kind) => !wellKnownKinds.includes(kind)).sort()];
+  const kinds = [
+    ...wellKnownKinds,
+    ...[...counts.keys()].filter((kind) => !wellKnownKinds.includes(kind)).sort(byText),
+  ];
   return kinds.map((kind) => ({ kind, count: newest < 0 ? null : (counts.get(kind) ?? 0) }));
 }
 
@@ -32,11 +36,35 @@ export function readModel(state: State): Step<State> {
   const number = state.count + 1;
   const { kind, filter } = state.model;
   const reading = withModel({ ...state, count: number }, { reading: { number, pages: [] } });
-  return [reading, [{ type: 'request', timeoutMs: pollTimeoutMs, request: { verb: 'model.list', number, params: { kind, limit: entitiesPageLimit, ...(filter === '' ? {} : { filter }) } } }]];
+  return [
+    reading,
+    [
+      {
+        type: 'request',
+        timeoutMs: pollTimeoutMs,
+        request: {
+          verb: 'model.list',
+          number,
+          params: { kind, limit: entitiesPageLimit, ...(filter === '' ? {} : { filter }) },
+        },
+      },
+    ],
+  ];
 }
 
 export function chooseKind(state: State, kind: string): Step<State> {
-  return readModel(withModel(state, { kind, filter: '', entities: [], position: null, readAt: null, more: false, error: null, notBefore: 0 }));
+  return readModel(
+    withModel(state, {
+      kind,
+      filter: '',
+      entities: [],
+      position: null,
+      readAt: null,
+      more: false,
+      error: null,
+      notBefore: 0,
+    }),
+  );
 }
 
 export function filterModel(state: State, filter: string): Step<State> {
@@ -47,26 +75,56 @@ export function filterModel(state: State, filter: string): Step<State> {
 export function takeModelPage(state: State, answer: Extract<Answer, { verb: 'model.list' }>): Step<State> {
   const { reading } = state.model;
   if (reading === null || reading.number !== answer.request.number) return [state, []];
-  if (!answer.outcome.ok) return [withModel(state, { reading: null, error: answer.outcome.error, notBefore: state.now + retryMs }), []];
+  if (!answer.outcome.ok)
+    return [withModel(state, { reading: null, error: answer.outcome.error, notBefore: state.now + retryMs }), []];
   const { entities, position, more } = answer.outcome.value;
   const pages = [...reading.pages, ...entities].slice(0, entitiesMax);
   const after = entities.at(-1)?.id;
   if (more && after !== undefined && pages.length < entitiesMax) {
     const request = { ...answer.request, params: { ...answer.request.params, after } };
-    return [withModel(state, { reading: { ...reading, pages } }), [{ type: 'request', timeoutMs: pollTimeoutMs, request }]];
+    return [
+      withModel(state, { reading: { ...reading, pages } }),
+      [{ type: 'request', timeoutMs: pollTimeoutMs, request }],
+    ];
   }
-  return [withModel(state, { reading: null, entities: pages, position, readAt: state.now, more, error: null, notBefore: state.now + modelPollMs }), []];
+  return [
+    withModel(state, {
+      reading: null,
+      entities: pages,
+      position,
+      readAt: state.now,
+      more,
+      error: null,
+      notBefore: state.now + modelPollMs,
+    }),
+    [],
+  ];
 }
 
 export function readEntity(state: State, kind: string, id: string): Step<State> {
   if (state.model.entityReading) return [state, []];
-  return [withModel(state, { entityReading: true }), [{ type: 'request', timeoutMs: pollTimeoutMs, request: { verb: 'model.get', params: { kind, id } } }]];
+  return [
+    withModel(state, { entityReading: true }),
+    [{ type: 'request', timeoutMs: pollTimeoutMs, request: { verb: 'model.get', params: { kind, id } } }],
+  ];
 }
 
 export function takeEntity(state: State, answer: Extract<Answer, { verb: 'model.get' }>): Step<State> {
   const notBefore = state.now + modelPollMs;
-  if (!answer.outcome.ok) return [withModel(state, { entityReading: false, entityError: answer.outcome.error, entityNotBefore: notBefore }), []];
-  return [withModel(state, { entityReading: false, entityError: null, entityNotBefore: notBefore, entity: { ...answer.outcome.value, readAt: state.now } }), []];
+  if (!answer.outcome.ok)
+    return [
+      withModel(state, { entityReading: false, entityError: answer.outcome.error, entityNotBefore: notBefore }),
+      [],
+    ];
+  return [
+    withModel(state, {
+      entityReading: false,
+      entityError: null,
+      entityNotBefore: notBefore,
+      entity: { ...answer.outcome.value, readAt: state.now },
+    }),
+    [],
+  ];
 }
 
 /** What changed in the list that is shown, so that it need not wait for the next reading. */

@@ -6,7 +6,15 @@ import { readEntity, readModel } from './model-data.js';
 import { type ListName, type Place, placeOf, type ScreenName, type State, type View, withView } from './state.js';
 
 /** The screens that have a number. */
-export const numbered = ['overview', 'members', 'routers', 'model', 'events', 'operations', 'attention'] as const satisfies readonly ScreenName[];
+export const numbered = [
+  'overview',
+  'members',
+  'routers',
+  'model',
+  'events',
+  'operations',
+  'attention',
+] as const satisfies readonly ScreenName[];
 
 export const screenTitles: Readonly<Record<ScreenName, string>> = {
   overview: 'Overview',
@@ -78,7 +86,11 @@ function onArrival(state: State): Step<State> {
     case 'model':
       return state.model.readAt === null ? readModel(state) : [state, []];
     case 'entity':
-      return readEntity({ ...state, model: { ...state.model, entity: null, entityError: null, entityReading: false } }, place.kind, place.id);
+      return readEntity(
+        { ...state, model: { ...state.model, entity: null, entityError: null, entityReading: false } },
+        place.kind,
+        place.id,
+      );
     default:
       return [state, []];
   }

@@ -2,7 +2,15 @@
  * The console's one step: a message and the state before give the state after and what is to be done. Pure: time comes in
  * ticks, answers come as messages, and the same messages always lead to the same screen.
  */
-import { countSeconds, readRouters, takeEvents, takeOperation, takeOperations, takeRouters, takeStatus } from './data.js';
+import {
+  countSeconds,
+  readRouters,
+  takeEvents,
+  takeOperation,
+  takeOperations,
+  takeRouters,
+  takeStatus,
+} from './data.js';
 import { paste, pressKey } from './input.js';
 import { pollTimeoutMs } from './limits.js';
 import type { Answer, Effect, Message, Step } from './messages.js';
@@ -115,7 +123,9 @@ function pollOperations(state: State): Step<State> {
 function pollModel(state: State): Step<State> {
   if (!mayAsk(state)) return [state, []];
   const place = placeOf(state);
-  if (place.screen === 'model' && state.model.reading === null && state.now >= state.model.notBefore) return readModel(state);
-  if (place.screen === 'entity' && !state.model.entityReading && state.now >= state.model.entityNotBefore) return readEntity(state, place.kind, place.id);
+  if (place.screen === 'model' && state.model.reading === null && state.now >= state.model.notBefore)
+    return readModel(state);
+  if (place.screen === 'entity' && !state.model.entityReading && state.now >= state.model.entityNotBefore)
+    return readEntity(state, place.kind, place.id);
   return [state, []];
 }

@@ -2,9 +2,14 @@
 
 /** `a b`: holds both; `!a`: does not hold it; `!` in front of any word inverts that word. Case is ignored. */
 export function matcher(filter: string): ((text: string) => boolean) | null {
-  const words = filter.toLowerCase().split(/\s+/u).filter((word) => word !== '' && word !== '!');
+  const words = filter
+    .toLowerCase()
+    .split(/\s+/u)
+    .filter((word) => word !== '' && word !== '!');
   if (words.length === 0) return null;
-  const tests = words.map((word) => (word.startsWith('!') ? { not: true, part: word.slice(1) } : { not: false, part: word }));
+  const tests = words.map((word) =>
+    word.startsWith('!') ? { not: true, part: word.slice(1) } : { not: false, part: word },
+  );
   return (text) => {
     const lower = text.toLowerCase();
     return tests.every((test) => lower.includes(test.part) !== test.not);

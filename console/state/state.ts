@@ -90,7 +90,16 @@ export interface ModelData {
   readonly entityError: WireError | null;
 }
 
-export const listNames = ['overview.members', 'overview.routers', 'overview.events', 'members', 'routers', 'model', 'events', 'operations'] as const;
+export const listNames = [
+  'overview.members',
+  'overview.routers',
+  'overview.events',
+  'members',
+  'routers',
+  'model',
+  'events',
+  'operations',
+] as const;
 export type ListName = (typeof listNames)[number];
 
 /** Where the operator is in a list. The cursor follows a row by its id, not by its place. */
@@ -123,8 +132,18 @@ export type WorkflowPhase =
   | { readonly step: 'planned'; readonly plan: OperationPlan; readonly at: number }
   | { readonly step: 'starting'; readonly plan: OperationPlan; readonly since: number; readonly requestId: string }
   /** `requestId` is there where the start may or may not have been carried out: asked again with it, it is done once. */
-  | { readonly step: 'refused'; readonly during: 'plan' | 'start'; readonly error: WireError; readonly retry: { readonly plan: OperationPlan; readonly requestId: string } | null }
-  | { readonly step: 'watching'; readonly operation: string; readonly askedAt: number; readonly error: WireError | null };
+  | {
+      readonly step: 'refused';
+      readonly during: 'plan' | 'start';
+      readonly error: WireError;
+      readonly retry: { readonly plan: OperationPlan; readonly requestId: string } | null;
+    }
+  | {
+      readonly step: 'watching';
+      readonly operation: string;
+      readonly askedAt: number;
+      readonly error: WireError | null;
+    };
 
 export type Overlay =
   | { readonly kind: 'help'; readonly top: number }
@@ -152,7 +171,12 @@ export interface View {
   readonly overlay: Overlay | null;
   /** A filter being typed; what it was before comes back with esc. */
   readonly prompt: { readonly list: ListName; readonly input: TextInput; readonly before: string } | null;
-  readonly flash: { readonly level: Level; readonly sentence: string; readonly remedy: string; readonly until: number } | null;
+  readonly flash: {
+    readonly level: Level;
+    readonly sentence: string;
+    readonly remedy: string;
+    readonly until: number;
+  } | null;
   /** The panel of the overview that the cursor is in. */
   readonly panel: 'members' | 'routers' | 'events';
   /** What was typed into the palette, newest last. */
@@ -202,7 +226,14 @@ export function initialState(given: StartingPoint): State {
     connection: { up: true, since: given.now, lastHeardAt: null },
     nodes: new Map(),
     routers: { views: [], readAt: null, reading: null, notBefore: 0, error: null },
-    events: { rows: [], heard: 0, duplicates: 0, paused: null, perSecond: [], counting: { second: Math.floor(given.now / 1_000), count: 0 } },
+    events: {
+      rows: [],
+      heard: 0,
+      duplicates: 0,
+      paused: null,
+      perSecond: [],
+      counting: { second: Math.floor(given.now / 1_000), count: 0 },
+    },
     operations: { byId: new Map(), readAt: null, reading: false, notBefore: 0, error: null },
     model: {
       kind: 'router',

@@ -1,6 +1,7 @@
 /** One line of text being typed: pure, by graphemes, with a bound. */
-import { clean, graphemes } from './text.js';
+
 import { inputLengthMax } from './limits.js';
+import { clean, graphemes } from './text.js';
 
 export interface TextInput {
   readonly text: string;

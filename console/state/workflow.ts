@@ -2,7 +2,13 @@
  * A workflow, driven from the console: plan (checks, impact), confirmation by name, start, steps, verified result. The
  * name can be typed only where no check failed, and nothing here decides whether an operation may run: the leader does.
  */
-import { isErrorCode, type Operation, type OperationPlan, type WireError, type WorkflowParameters } from '../../messaging/index.js';
+import {
+  isErrorCode,
+  type Operation,
+  type OperationPlan,
+  type WireError,
+  type WorkflowParameters,
+} from '../../messaging/index.js';
 import { takeOperation } from './data.js';
 import { changeTimeoutMs, operationSilentMs, pollTimeoutMs } from './limits.js';
 import type { Answer, Request, Step } from './messages.js';
@@ -21,15 +27,32 @@ export function dialogOf(state: State): WorkflowOverlay | null {
 /** Opens the dialog and has the leader run the checks. */
 export function beginWorkflow(state: State, parameters: WorkflowParameters): Step<State> {
   const number = state.count + 1;
-  const overlay: WorkflowOverlay = { kind: 'workflow', number, parameters, input: emptyInput, top: 0, phase: { step: 'planning', since: state.now } };
-  return [withView({ ...state, count: number }, { overlay, prompt: null }), [change({ verb: 'operation.plan', params: parameters, number })]];
+  const overlay: WorkflowOverlay = {
+    kind: 'workflow',
+    number,
+    parameters,
+    input: emptyInput,
+    top: 0,
+    phase: { step: 'planning', since: state.now },
+  };
+  return [
+    withView({ ...state, count: number }, { overlay, prompt: null }),
+    [change({ verb: 'operation.plan', params: parameters, number })],
+  ];
 }
 
 /** Shows an operation that runs or ran. */
 export function watchOperation(state: State, operation: Operation): Step<State> {
   const number = state.count + 1;
   const phase: WorkflowPhase = { step: 'watching', operation: operation.id, askedAt: state.now, error: null };
-  const overlay: WorkflowOverlay = { kind: 'workflow', number, parameters: operation.parameters, input: emptyInput, top: 0, phase };
+  const overlay: WorkflowOverlay = {
+    kind: 'workflow',
+    number,
+    parameters: operation.parameters,
+    input: emptyInput,
+    top: 0,
+    phase,
+  };
   return [withView({ ...state, count: number }, { overlay }), []];
 }
 
@@ -40,7 +63,8 @@ export function askAgain(state: State, dialog: WorkflowOverlay): Step<State> {
     const again = withDialog(state, dialog, { input: emptyInput, phase: { step: 'planning', since: state.now } });
     return [again, [change({ verb: 'operation.plan', params: dialog.parameters, number: dialog.number })]];
   }
-  if (phase.step === 'refused' && phase.retry !== null) return start(state, dialog, phase.retry.plan, phase.retry.requestId);
+  if (phase.step === 'refused' && phase.retry !== null)
+    return start(state, dialog, phase.retry.plan, phase.retry.requestId);
   if (phase.step === 'refused') return beginWorkflow(state, dialog.parameters);
   return [state, []];
 }
@@ -51,7 +75,8 @@ export function confirm(state: State, dialog: WorkflowOverlay): Step<State> {
   const { plan } = dialog.phase;
   if (!plan.mayRun) return [flash(state, 'warn', 'A check failed: mend it, then check again (ctrl-r).'), []];
   if (state.locked) return [flash(state, 'warn', 'The console is locked: nothing can be changed.', ':unlock'), []];
-  if (dialog.input.text.trim() !== plan.confirmation) return [flash(state, 'info', `Type ${plan.confirmation} to confirm.`), []];
+  if (dialog.input.text.trim() !== plan.confirmation)
+    return [flash(state, 'info', `Type ${plan.confirmation} to confirm.`), []];
   const count = state.count + 1;
   return start({ ...state, count }, dialog, plan, `${state.nonce}-${count}`);
 }
@@ -65,7 +90,8 @@ function start(state: State, dialog: WorkflowOverlay, plan: OperationPlan, reque
 
 export function takePlan(state: State, answer: Extract<Answer, { verb: 'operation.plan' }>): Step<State> {
   const dialog = dialogOf(state);
-  if (dialog === null || dialog.number !== answer.request.number || dialog.phase.step !== 'planning') return [state, []];
+  if (dialog === null || dialog.number !== answer.request.number || dialog.phase.step !== 'planning')
+    return [state, []];
   const phase: WorkflowPhase = answer.outcome.ok
     ? { step: 'planned', plan: answer.outcome.value, at: state.now }
     : { step: 'refused', during: 'plan', error: answer.outcome.error, retry: null };
@@ -81,20 +107,32 @@ export function takeStarted(state: State, answer: Extract<Answer, { verb: 'opera
     const retry = isUncertain(error) ? { plan: dialog.phase.plan, requestId: dialog.phase.requestId } : null;
     return [withDialog(held, dialog, { phase: { step: 'refused', during: 'start', error, retry } }), []];
   }
-  const phase: WorkflowPhase = { step: 'watching', operation: answer.outcome.value.id, askedAt: state.now, error: null };
+  const phase: WorkflowPhase = {
+    step: 'watching',
+    operation: answer.outcome.value.id,
+    askedAt: state.now,
+    error: null,
+  };
   return [withDialog(held, dialog, { phase, top: 0 }), []];
 }
 
 /** Whether the start may have been carried out although no answer came. */
 function isUncertain(error: WireError): boolean {
-  return isErrorCode(error.code) && ['timeout', 'leadership-lost', 'nats-unreachable', 'no-responders', 'no-leader'].includes(error.code);
+  return (
+    isErrorCode(error.code) &&
+    ['timeout', 'leadership-lost', 'nats-unreachable', 'no-responders', 'no-leader'].includes(error.code)
+  );
 }
 
 export function takeOperationRecord(state: State, answer: Extract<Answer, { verb: 'operation.get' }>): Step<State> {
   const held = answer.outcome.ok ? takeOperation(state, answer.outcome.value) : state;
   const dialog = dialogOf(held);
-  if (dialog === null || dialog.phase.step !== 'watching' || dialog.phase.operation !== answer.request.params.id) return [held, []];
-  return [withDialog(held, dialog, { phase: { ...dialog.phase, error: answer.outcome.ok ? null : answer.outcome.error } }), []];
+  if (dialog === null || dialog.phase.step !== 'watching' || dialog.phase.operation !== answer.request.params.id)
+    return [held, []];
+  return [
+    withDialog(held, dialog, { phase: { ...dialog.phase, error: answer.outcome.ok ? null : answer.outcome.error } }),
+    [],
+  ];
 }
 
 /** Asks for the record of an operation that is watched and of which nothing was heard for two seconds. */
@@ -106,7 +144,16 @@ export function pollOperation(state: State): Step<State> {
   const lastAt = Math.max(held?.heardAt ?? 0, dialog.phase.askedAt);
   if (state.now - lastAt < operationSilentMs) return [state, []];
   const asked = withDialog(state, dialog, { phase: { ...dialog.phase, askedAt: state.now } });
-  return [asked, [{ type: 'request', timeoutMs: pollTimeoutMs, request: { verb: 'operation.get', params: { id: dialog.phase.operation } } }]];
+  return [
+    asked,
+    [
+      {
+        type: 'request',
+        timeoutMs: pollTimeoutMs,
+        request: { verb: 'operation.get', params: { id: dialog.phase.operation } },
+      },
+    ],
+  ];
 }
 
 function change(request: Request): { readonly type: 'request'; readonly request: Request; readonly timeoutMs: number } {

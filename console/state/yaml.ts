@@ -17,6 +17,8 @@ export function yamlLines(value: unknown, width: number): readonly (readonly Pie
     .map((line) => {
       const shown = cut(clean(line), width - 1);
       const parts = keyed.exec(shown);
-      return parts === null ? [{ text: ` ${shown}` }] : [{ text: ` ${parts[1] ?? ''}` }, { text: parts[2] ?? '', tone: 'accent' as const }, { text: parts[3] ?? '' }];
+      return parts === null
+        ? [{ text: ` ${shown}` }]
+        : [{ text: ` ${parts[1] ?? ''}` }, { text: parts[2] ?? '', tone: 'accent' as const }, { text: parts[3] ?? '' }];
     });
 }

@@ -1,4 +1,8 @@
 /** A cluster as a console would hear it, in the situations that matter. Times are fixed: 2026-11-21 10:32:11 UTC. */
+
+import type { Answer, Message, RequestVerb } from '../../console/state/messages.js';
+import { reduceAll } from '../../console/state/reduce.js';
+import { initialState, type State } from '../../console/state/state.js';
 import {
   type AlertEvent,
   alertEventSchema,
@@ -16,18 +20,19 @@ import {
   operationSchema,
   type Position,
   type RouterEvent,
-  routerEventSchema,
   type RouterView,
+  routerEventSchema,
   routerViewSchema,
 } from '../../messaging/index.js';
-import type { Answer, Message, RequestVerb } from '../../console/state/messages.js';
-import { reduceAll } from '../../console/state/reduce.js';
-import { initialState, type State } from '../../console/state/state.js';
 
 export const startAt = Date.UTC(2026, 10, 21, 10, 32, 11);
 const bornAt = startAt - 3 * 3_600_000;
 
-export const at = (index: number, epoch = 1): Position => ({ timeline: { id: 'tl-5f0c', epoch }, indexType: 'raft', index });
+export const at = (index: number, epoch = 1): Position => ({
+  timeline: { id: 'tl-5f0c', epoch },
+  indexType: 'raft',
+  index,
+});
 
 type Raft = NonNullable<NodeStatus['raft']>;
 
@@ -94,7 +99,11 @@ export function statusOf(node: string, options: NodeOptions = {}): NodeStatus {
       'messages.undecodable': 0,
     },
     latency: { commitP50Ms: 0.91, commitP99Ms: 3.4, syncP50Ms: 0.13, syncP99Ms: 0.42 },
-    storage: { raftBytes: 8_388_608, modelBytes: 2_621_440, entities: { router: 5, service: 12, identity: 40, policy: 7 } },
+    storage: {
+      raftBytes: 8_388_608,
+      modelBytes: 2_621_440,
+      entities: { router: 5, service: 12, identity: 40, policy: 7 },
+    },
     operation: null,
     alarms: [],
     ignoredSettings: [],
@@ -143,11 +152,15 @@ export const fiveRouters: readonly RouterView[] = [
 ];
 
 let eventCount = 0;
+function nextEventId(): string {
+  eventCount += 1;
+  return `e-${eventCount}`;
+}
 const eventBase = (agoMs: number) => ({
   v: 1,
   event_src_id: 'n1',
   timestamp: new Date(startAt - agoMs).toISOString(),
-  event_id: `e-${(eventCount += 1)}`,
+  event_id: nextEventId(),
 });
 
 export function clusterEvent(eventType: string, agoMs: number, change: Partial<ClusterEvent> = {}): ClusterEvent {
@@ -156,11 +169,24 @@ export function clusterEvent(eventType: string, agoMs: number, change: Partial<C
 
 export function routerEvent(router: string, online: boolean, agoMs: number): RouterEvent {
   const event_type = online ? 'router-online' : 'router-offline';
-  return routerEventSchema.parse({ ...eventBase(agoMs), namespace: 'router', event_type, router_id: router, router_online: online });
+  return routerEventSchema.parse({
+    ...eventBase(agoMs),
+    namespace: 'router',
+    event_type,
+    router_id: router,
+    router_online: online,
+  });
 }
 
 export function alertEvent(router: string, message: string, agoMs: number): AlertEvent {
-  const alert = { alert_source_type: 'router', alert_source_id: router, severity: 'warning', message, details: [], related_entities: {} };
+  const alert = {
+    alert_source_type: 'router',
+    alert_source_id: router,
+    severity: 'warning',
+    message,
+    details: [],
+    related_entities: {},
+  };
   return alertEventSchema.parse({ ...eventBase(agoMs), namespace: 'alert', ...alert });
 }
 
@@ -169,8 +195,18 @@ export function entityOf(kind: string, id: string, change: Partial<Entity> = {})
   return entitySchema.parse({ kind, id, name: id, version: 1, ...times, tags: {}, spec: {}, ...change });
 }
 
-export function changeEvent(index: number, entity: Entity, agoMs: number, type: 'created' | 'updated' | 'deleted' = 'created'): EntityChangeEvent {
-  const entityTypes: Record<string, string> = { router: 'routers', service: 'services', identity: 'identities', policy: 'policies' };
+export function changeEvent(
+  index: number,
+  entity: Entity,
+  agoMs: number,
+  type: 'created' | 'updated' | 'deleted' = 'created',
+): EntityChangeEvent {
+  const entityTypes: Record<string, string> = {
+    router: 'routers',
+    service: 'services',
+    identity: 'identities',
+    policy: 'policies',
+  };
   const base = eventBase(agoMs);
   return entityChangeEventSchema.parse({
     ...base,
@@ -199,7 +235,11 @@ export const recentEvents = [
 ];
 
 export const services: readonly Entity[] = [
-  entityOf('service', 'billing', { version: 3, tags: { team: 'money', tier: '1' }, spec: { roleAttributes: ['internal'], address: 'billing.internal:8443' } }),
+  entityOf('service', 'billing', {
+    version: 3,
+    tags: { team: 'money', tier: '1' },
+    spec: { roleAttributes: ['internal'], address: 'billing.internal:8443' },
+  }),
   entityOf('service', 'ci-cache', { tags: { team: 'build' }, spec: { roleAttributes: ['build'] } }),
   entityOf('service', 'svc-jp', { name: '日本語サービス', spec: { roleAttributes: [] } }),
   entityOf('service', 'wiki', { version: 12, tags: { team: 'docs' }, spec: { roleAttributes: ['internal', 'docs'] } }),
@@ -209,12 +249,27 @@ export const joinPlan: OperationPlan = operationPlanSchema.parse({
   parameters: { workflow: 'join', node: 'n4', role: 'voter' },
   findings: [
     { check: 'candidate-is-reachable', outcome: 'ok', sentence: 'n4 answers within 1 ms.', remedy: '' },
-    { check: 'candidate-is-blank', outcome: 'ok', sentence: 'n4 is blank: it holds no cluster of its own.', remedy: '' },
+    {
+      check: 'candidate-is-blank',
+      outcome: 'ok',
+      sentence: 'n4 is blank: it holds no cluster of its own.',
+      remedy: '',
+    },
     { check: 'id-is-unused', outcome: 'ok', sentence: 'No member, present or removed, has the id n4.', remedy: '' },
-    { check: 'version-is-compatible', outcome: 'ok', sentence: 'n4 runs 0.1.0 and speaks protocol 1, as all members do.', remedy: '' },
+    {
+      check: 'version-is-compatible',
+      outcome: 'ok',
+      sentence: 'n4 runs 0.1.0 and speaks protocol 1, as all members do.',
+      remedy: '',
+    },
     { check: 'leader-has-committed', outcome: 'ok', sentence: 'n1 leads and has committed in term 5.', remedy: '' },
     { check: 'quorum-is-healthy', outcome: 'ok', sentence: '3 of 3 voters are healthy.', remedy: '' },
-    { check: 'voters-after-are-odd', outcome: 'warn', sentence: 'There will be 4 voters: they survive no more failures than 3 and need one more to agree.', remedy: 'Join a fifth afterwards, or join n4 as a learner.' },
+    {
+      check: 'voters-after-are-odd',
+      outcome: 'warn',
+      sentence: 'There will be 4 voters: they survive no more failures than 3 and need one more to agree.',
+      remedy: 'Join a fifth afterwards, or join n4 as a learner.',
+    },
   ],
   before: { voters: 3, healthyVoters: 3, quorum: 2, failuresSurvived: 1 },
   after: { voters: 4, healthyVoters: 4, quorum: 3, failuresSurvived: 1 },
@@ -231,8 +286,19 @@ export const removePlanThatFails: OperationPlan = operationPlanSchema.parse({
   parameters: { workflow: 'remove', node: 'n2' },
   findings: [
     { check: 'target-is-member', outcome: 'ok', sentence: 'n2 is a voter of this cluster.', remedy: '' },
-    { check: 'quorum-after-is-healthy', outcome: 'fail', sentence: 'After it 2 voters remain of which only 1 is healthy, and 2 are needed: nothing could be written any more.', remedy: 'Bring n3 back first, or remove n3, which is away, instead.' },
-    { check: 'failures-survived', outcome: 'warn', sentence: 'The cluster will survive no failure.', remedy: 'Join another controller first.' },
+    {
+      check: 'quorum-after-is-healthy',
+      outcome: 'fail',
+      sentence:
+        'After it 2 voters remain of which only 1 is healthy, and 2 are needed: nothing could be written any more.',
+      remedy: 'Bring n3 back first, or remove n3, which is away, instead.',
+    },
+    {
+      check: 'failures-survived',
+      outcome: 'warn',
+      sentence: 'The cluster will survive no failure.',
+      remedy: 'Join another controller first.',
+    },
   ],
   before: { voters: 3, healthyVoters: 2, quorum: 2, failuresSurvived: 0 },
   after: { voters: 2, healthyVoters: 1, quorum: 2, failuresSurvived: -1 },
@@ -246,7 +312,11 @@ export const removePlanThatFails: OperationPlan = operationPlanSchema.parse({
 
 type StepState = Operation['steps'][number]['state'];
 
-export function joinOperation(states: readonly [StepState, StepState, StepState], verified: StepState, change: Partial<Operation> = {}): Operation {
+export function joinOperation(
+  states: readonly [StepState, StepState, StepState],
+  verified: StepState,
+  change: Partial<Operation> = {},
+): Operation {
   const record = (step: string, title: string, state: StepState, detail: string, from: number, tookMs: number) => ({
     step,
     title,
@@ -272,19 +342,29 @@ export function joinOperation(states: readonly [StepState, StepState, StepState]
       record('catch-up', 'Wait until n4 has caught up and stays so', states[1], '4,210 of 18,204 entries', 14, 2_210),
       record('promote', 'Make n4 a voter', states[2], 'committed at 18,311', 2_224, 21),
     ],
-    verifications: [record('voter-everywhere', 'Every member has n4 as a voter', verified, 'seen on n1, n2, n3 and n4', 2_245, 40)],
+    verifications: [
+      record('voter-everywhere', 'Every member has n4 as a voter', verified, 'seen on n1, n2, n3 and n4', 2_245, 40),
+    ],
     error: null,
     ...change,
   });
 }
 
 export const runningJoin = joinOperation(['done', 'running', 'pending'], 'pending');
-export const doneJoin = joinOperation(['done', 'done', 'done'], 'done', { state: 'done', updatedAt: startAt + 2_300, finishedAt: startAt + 2_285 });
+export const doneJoin = joinOperation(['done', 'done', 'done'], 'done', {
+  state: 'done',
+  updatedAt: startAt + 2_300,
+  finishedAt: startAt + 2_285,
+});
 export const failedJoin = joinOperation(['done', 'failed', 'skipped'], 'skipped', {
   state: 'failed',
   updatedAt: startAt + 2_300,
   finishedAt: startAt + 2_285,
-  error: { code: 'operation-failed', message: 'n4 did not catch up within 60 s: its disk sync takes 480 ms. It was removed again.', remedy: 'Give n4 a faster disk, reset it to blank and join it again.' },
+  error: {
+    code: 'operation-failed',
+    message: 'n4 did not catch up within 60 s: its disk sync takes 480 ms. It was removed again.',
+    remedy: 'Give n4 a faster disk, reset it to blank and join it again.',
+  },
 });
 
 export const size = { columns: 120, rows: 40 };
@@ -307,7 +387,11 @@ export function stateAfter(state: State, ...messages: readonly Message[]): State
 }
 
 /** A successful answer, with the request that it is for. */
-export function answerOf<Verb extends RequestVerb>(verb: Verb, request: Extract<Answer, { verb: Verb }>['request'], value: unknown): Message {
+export function answerOf<Verb extends RequestVerb>(
+  verb: Verb,
+  request: Extract<Answer, { verb: Verb }>['request'],
+  value: unknown,
+): Message {
   return { type: 'answer', verb, request, outcome: { ok: true, value } } as Message;
 }
 
@@ -316,7 +400,9 @@ export function tick(now: number): Message {
 }
 
 export function keys(...names: readonly string[]): readonly Message[] {
-  return names.map((name): Message => ({ type: 'key', name, text: name.length === 1 ? name : name === 'space' ? ' ' : '' }));
+  return names.map(
+    (name): Message => ({ type: 'key', name, text: name.length === 1 ? name : name === 'space' ? ' ' : '' }),
+  );
 }
 
 /** Types each character, as an operator would. */
@@ -325,7 +411,10 @@ export function typing(text: string): readonly Message[] {
 }
 
 /** Three members and five routers that were heard for a minute, with traffic that rises and falls. */
-export function healthyState(given = size, statuses: readonly NodeStatus[] = ['n1', 'n2', 'n3'].map((id) => statusOf(id))): State {
+export function healthyState(
+  given = size,
+  statuses: readonly NodeStatus[] = ['n1', 'n2', 'n3'].map((id) => statusOf(id)),
+): State {
   let state = freshState(given);
   let commit = 17_000;
   for (let second = 60; second > 0; second -= 1) {
@@ -336,13 +425,20 @@ export function healthyState(given = size, statuses: readonly NodeStatus[] = ['n
     if (second < 30 || second > 33) {
       for (const status of statuses) {
         if (status.raft === null) continue;
-        const earlier = { ...status, at: now, sequence: 60 - second, raft: { ...status.raft, commit, applied: commit } };
+        const earlier = {
+          ...status,
+          at: now,
+          sequence: 60 - second,
+          raft: { ...status.raft, commit, applied: commit },
+        };
         messages.push({ type: 'status', status: earlier });
       }
     }
     state = stateAfter(state, ...messages);
   }
-  const last = statuses.map((status): Message => ({ type: 'status', status: { ...status, at: startAt, sequence: 100 } }));
+  const last = statuses.map(
+    (status): Message => ({ type: 'status', status: { ...status, at: startAt, sequence: 100 } }),
+  );
   return stateAfter(
     state,
     tick(startAt),
@@ -357,36 +453,67 @@ export function healthyState(given = size, statuses: readonly NodeStatus[] = ['n
 export function withModel(state: State): State {
   const opened = stateAfter(state, ...keys('4', 'tab'));
   const number = opened.model.reading?.number ?? 0;
-  return stateAfter(opened, answerOf('model.list', { verb: 'model.list', number, params: { kind: 'service' } }, { entities: services, position: at(18_190), more: false }));
+  return stateAfter(
+    opened,
+    answerOf(
+      'model.list',
+      { verb: 'model.list', number, params: { kind: 'service' } },
+      { entities: services, position: at(18_190), more: false },
+    ),
+  );
 }
 
 /** n3 is away for twelve seconds; n4 waits blank. */
 export function degradedState(given = size): State {
   const n1 = statusOf('n1', {
-    raft: { progress: [progressOf('n1'), progressOf('n2'), progressOf('n3', { active: false, state: 'probe', match: 17_950, lag: 254, lastContactMs: 12_400 })] },
+    raft: {
+      progress: [
+        progressOf('n1'),
+        progressOf('n2'),
+        progressOf('n3', { active: false, state: 'probe', match: 17_950, lag: 254, lastContactMs: 12_400 }),
+      ],
+    },
     routers: { online: 4, known: 5 },
   });
   const before = healthyState(given);
   const later = startAt + 12_000;
-  const routers = fiveRouters.map((router) => (router.id === 'edge-fra-2' ? { ...router, online: false, inSync: false, lastContactMs: 12_000 } : router));
+  const routers = fiveRouters.map((router) =>
+    router.id === 'edge-fra-2' ? { ...router, online: false, inSync: false, lastContactMs: 12_000 } : router,
+  );
   return stateAfter(
     before,
     tick(later),
     { type: 'status', status: { ...n1, at: later, sequence: 101 } },
     { type: 'status', status: { ...statusOf('n2'), at: later, sequence: 101 } },
     { type: 'status', status: blankStatus('n4') },
-    { type: 'events', events: [clusterEvent('peer.disconnected', -400, { message: 'n1 lost contact with n3' }), routerEvent('edge-fra-2', false, -2_000)] },
+    {
+      type: 'events',
+      events: [
+        clusterEvent('peer.disconnected', -400, { message: 'n1 lost contact with n3' }),
+        routerEvent('edge-fra-2', false, -2_000),
+      ],
+    },
     answerOf('routers.list', { verb: 'routers.list', params: {} }, { routers, more: false }),
     tick(later + 200),
   );
 }
 
 export function cutOffState(given = size): State {
-  return stateAfter(healthyState(given), tick(startAt + 1_000), { type: 'connection', up: false }, tick(startAt + 5_300));
+  return stateAfter(
+    healthyState(given),
+    tick(startAt + 1_000),
+    { type: 'connection', up: false },
+    tick(startAt + 5_300),
+  );
 }
 
 export function noQuorumState(given = size): State {
   const later = startAt + 9_000;
   const lonely = statusOf('n2', { raft: { role: 'pre-candidate', leader: null, hasQuorum: false } });
-  return stateAfter(healthyState(given), tick(later), { type: 'status', status: { ...lonely, at: later, sequence: 101 } }, tick(later + 100));
+  return stateAfter(
+    healthyState(given),
+    tick(later),
+    { type: 'status', status: { ...lonely, at: later, sequence: 101 } },
+    tick(later + 100),
+  );
 }

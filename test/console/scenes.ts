@@ -1,8 +1,28 @@
 /** Every screen in the situations that its golden frame, its picture and the property tests show. */
-import { stateAfter, cutOffState, degradedState, doneJoin, failedJoin, freshState, healthyState, joinPlan, keys, noQuorumState, removePlanThatFails, runningJoin, type size, startAt, tick, typing, withModel, answerOf } from './fixtures.js';
+
 import type { State } from '../../console/state/state.js';
 import { dialogOf } from '../../console/state/workflow.js';
-import type { OperationPlan, Operation } from '../../messaging/index.js';
+import type { Operation, OperationPlan } from '../../messaging/index.js';
+import {
+  answerOf,
+  cutOffState,
+  degradedState,
+  doneJoin,
+  failedJoin,
+  freshState,
+  healthyState,
+  joinPlan,
+  keys,
+  noQuorumState,
+  removePlanThatFails,
+  runningJoin,
+  type size,
+  startAt,
+  stateAfter,
+  tick,
+  typing,
+  withModel,
+} from './fixtures.js';
 
 type Size = typeof size;
 
@@ -10,7 +30,10 @@ type Size = typeof size;
 function planned(state: State, command: string, plan: OperationPlan): State {
   const asked = stateAfter(state, ...keys(':'), ...typing(command), ...keys('enter'));
   const number = dialogOf(asked)?.number ?? 0;
-  return stateAfter(asked, answerOf('operation.plan', { verb: 'operation.plan', number, params: plan.parameters }, plan));
+  return stateAfter(
+    asked,
+    answerOf('operation.plan', { verb: 'operation.plan', number, params: plan.parameters }, plan),
+  );
 }
 
 function started(state: State, operation: Operation): State {
@@ -18,7 +41,11 @@ function started(state: State, operation: Operation): State {
   const number = dialogOf(asked)?.number ?? 0;
   return stateAfter(
     asked,
-    answerOf('operation.start', { verb: 'operation.start', number, requestId: 'test-console-2', params: joinPlan.parameters }, runningJoin),
+    answerOf(
+      'operation.start',
+      { verb: 'operation.start', number, requestId: 'test-console-2', params: joinPlan.parameters },
+      runningJoin,
+    ),
     { type: 'operation', operation },
     tick(asked.now + 800),
   );
@@ -35,13 +62,24 @@ export const scenes: Readonly<Record<string, (size: Size) => State>> = {
   'member-leader': (size) => stateAfter(degradedState(size), ...keys('2', 'enter', 'enter')),
   'member-silent': (size) => stateAfter(degradedState(size), ...keys('2', 'j', 'j', 'enter', 'enter')),
   routers: (size) => stateAfter(degradedState(size), ...keys('3')),
-  'routers-filtered': (size) => stateAfter(degradedState(size), ...keys('3', 's', 's', '/'), ...typing('!offline'), ...keys('enter')),
+  'routers-filtered': (size) =>
+    stateAfter(degradedState(size), ...keys('3', 's', 's', '/'), ...typing('!offline'), ...keys('enter')),
   router: (size) => stateAfter(degradedState(size), ...keys('3', 'j', 'j', 'j', 'enter')),
   model: (size) => withModel(healthyState(size)),
   events: (size) => stateAfter(healthyState(size), ...keys('5', 'j', 'j')),
   'event-detail': (size) => stateAfter(healthyState(size), ...keys('5', 'j', 'enter')),
-  operations: (size) => stateAfter(healthyState(size), { type: 'operation', operation: doneJoin }, { type: 'operation', operation: { ...failedJoin, id: 'op-18100', startedAt: startAt - 90_000, finishedAt: startAt - 28_000 } }, ...keys('6')),
-  operation: (size) => stateAfter(healthyState(size), { type: 'operation', operation: failedJoin }, ...keys('6', 'enter')),
+  operations: (size) =>
+    stateAfter(
+      healthyState(size),
+      { type: 'operation', operation: doneJoin },
+      {
+        type: 'operation',
+        operation: { ...failedJoin, id: 'op-18100', startedAt: startAt - 90_000, finishedAt: startAt - 28_000 },
+      },
+      ...keys('6'),
+    ),
+  operation: (size) =>
+    stateAfter(healthyState(size), { type: 'operation', operation: failedJoin }, ...keys('6', 'enter')),
   attention: (size) => stateAfter(degradedState(size), ...keys('7')),
   help: (size) => stateAfter(healthyState(size), ...keys('?')),
   palette: (size) => stateAfter(degradedState(size), ...keys(':'), ...typing('tra')),

@@ -1,0 +1,430 @@
+/** The columns of every list, as data: what a row says in each, what it is sorted by, what goes first where there is no room. */
+import {
+  comparable,
+  type Entity,
+  formatPosition,
+  type Operation,
+  type Position,
+  type RouterView,
+} from '../../messaging/index.js';
+import { glyphs, type Tone } from '../theme.js';
+import { formatAge, formatClock, formatCount, formatDuration, formatTime } from './format.js';
+import { lagEntriesMax, staleAfterMs } from './limits.js';
+import { isFresh, leaderOf, type MemberRow } from './members.js';
+import type { EventRow, State } from './state.js';
+
+export interface Cell {
+  readonly text: string;
+  readonly tone?: Tone;
+}
+
+export interface Column<Row> {
+  readonly key: string;
+  readonly title: string;
+  readonly width: number;
+  /** May grow up to this; the columns that may grow share what is left. */
+  readonly widthMax?: number;
+  readonly align?: 'left' | 'right';
+  /** The higher, the sooner it goes where there is no room. */
+  readonly dispensable?: number;
+  readonly cell: (row: Row, state: State) => Cell;
+  /** What it is sorted by; a column without it cannot be sorted by. */
+  readonly by?: (row: Row) => string | number;
+}
+
+const none: Cell = { text: '-', tone: 'dim' };
+const number = (value: number | null | undefined): Cell =>
+  value === null || value === undefined ? none : { text: formatCount(value) };
+/** What was said longer ago than two seconds is dim: its age stands in the last column. */
+const said = (row: MemberRow, state: State, cell: Cell): Cell =>
+  row.record === null ? none : isFresh(state, row.record) ? cell : { ...cell, tone: 'dim' };
+
+export function memberState(row: MemberRow): Cell {
+  const state = row.record?.status.state;
+  if (row.membership !== 'none' && row.silent) return { text: `${glyphs.bad} silent`, tone: 'bad' };
+  if (state === 'damaged') return { text: `${glyphs.bad} damaged`, tone: 'bad' };
+  if (row.membership === 'none') {
+    if (row.silent) return { text: `${glyphs.info} gone`, tone: 'dim' };
+    if (state === 'blank') return { text: `${glyphs.info} blank`, tone: 'info' };
+    if (state === 'removed') return { text: `${glyphs.info} removed`, tone: 'dim' };
+    return { text: `${glyphs.warn} ${state ?? 'unknown'}`, tone: 'warn' };
+  }
+  if (state === 'starting' || state === 'stopping') return { text: `${glyphs.warn} ${state}`, tone: 'warn' };
+  if (row.progress !== null && !row.progress.active) return { text: `${glyphs.bad} no contact`, tone: 'bad' };
+  if (row.progress?.state === 'snapshot') return { text: `${glyphs.warn} snapshot`, tone: 'warn' };
+  return { text: `${glyphs.ok} up`, tone: 'ok' };
+}
+
+export function memberRole(row: MemberRow): Cell {
+  if (row.membership === 'none') return none;
+  if (row.leads) return { text: 'leader', tone: 'strong' };
+  if (row.membership === 'learner') return { text: 'learner', tone: 'info' };
+  if (row.membership === 'joining' || row.membership === 'leaving') return { text: row.membership, tone: 'info' };
+  return { text: row.raft?.role ?? 'voter' };
+}
+
+export const memberColumns: readonly Column<MemberRow>[] = [
+  {
+    key: 'id',
+    title: 'Controller',
+    width: 10,
+    widthMax: 24,
+    cell: (row) => ({ text: row.id, tone: 'strong' }),
+    by: (row) => row.id,
+  },
+  { key: 'state', title: 'State', width: 12, cell: memberState, by: (row) => memberState(row).text },
+  {
+    key: 'role',
+    title: 'Role',
+    width: 10,
+    cell: (row, state) => (row.leads ? memberRole(row) : said(row, state, memberRole(row))),
+    by: (row) => memberRole(row).text,
+  },
+  {
+    key: 'term',
+    title: 'Term',
+    width: 5,
+    widthMax: 8,
+    align: 'right',
+    cell: (row, state) => said(row, state, number(row.raft?.term)),
+    by: (row) => row.raft?.term ?? -1,
+  },
+  {
+    key: 'commit',
+    title: 'Commit',
+    width: 8,
+    widthMax: 13,
+    align: 'right',
+    cell: (row, state) => said(row, state, number(row.raft?.commit)),
+    by: (row) => row.raft?.commit ?? -1,
+  },
+  {
+    key: 'applied',
+    title: 'Applied',
+    width: 8,
+    widthMax: 13,
+    align: 'right',
+    cell: (row, state) => said(row, state, number(row.raft?.applied)),
+    by: (row) => row.raft?.applied ?? -1,
+  },
+  {
+    key: 'lag',
+    title: 'Lag',
+    width: 6,
+    widthMax: 9,
+    align: 'right',
+    cell: (row) =>
+      row.progress === null
+        ? none
+        : { text: formatCount(row.progress.lag), tone: row.progress.lag > lagEntriesMax ? 'warn' : 'plain' },
+    by: (row) => row.progress?.lag ?? -1,
+  },
+  {
+    key: 'contact',
+    title: 'Contact',
+    width: 7,
+    widthMax: 8,
+    align: 'right',
+    dispensable: 3,
+    cell: (row) => (row.progress?.lastContactMs == null ? none : { text: formatDuration(row.progress.lastContactMs) }),
+    by: (row) => row.progress?.lastContactMs ?? -1,
+  },
+  {
+    key: 'version',
+    title: 'Version',
+    width: 9,
+    widthMax: 14,
+    dispensable: 2,
+    cell: (row) => (row.record === null ? none : { text: row.record.status.version }),
+    by: (row) => row.record?.status.version ?? '',
+  },
+  {
+    key: 'name',
+    title: 'Name',
+    width: 14,
+    widthMax: 28,
+    dispensable: 5,
+    cell: (row) => ({ text: row.name === '' ? '-' : row.name, tone: 'dim' }),
+    by: (row) => row.name,
+  },
+  {
+    key: 'up',
+    title: 'Running',
+    width: 8,
+    dispensable: 6,
+    align: 'right',
+    cell: (row, state) =>
+      row.record === null
+        ? none
+        : said(row, state, { text: formatDuration(row.record.status.at - row.record.status.startedAt) }),
+    by: (row) => row.record?.status.startedAt ?? 0,
+  },
+  {
+    key: 'age',
+    title: 'Heard',
+    width: 8,
+    align: 'right',
+    dispensable: 1,
+    cell: (row) => heard(row.ageMs),
+    by: (row) => row.ageMs ?? Number.MAX_SAFE_INTEGER,
+  },
+];
+
+function heard(ageMs: number | null): Cell {
+  if (ageMs === null) return { text: 'never', tone: 'bad' };
+  return ageMs <= staleAfterMs ? { text: 'now', tone: 'dim' } : { text: `${formatDuration(ageMs)}`, tone: 'warn' };
+}
+
+/** Changes that a router is behind the newest change of the model; null where the two cannot be compared. */
+export function routerBehind(router: RouterView, newest: Position | null): number | null {
+  if (router.position === null || newest === null || !comparable(router.position, newest)) return null;
+  return Math.max(0, newest.index - router.position.index);
+}
+
+export function routerState(router: RouterView): Cell {
+  if (router.refused !== null) return { text: `${glyphs.bad} refused`, tone: 'bad' };
+  return router.online ? { text: `${glyphs.ok} online`, tone: 'ok' } : { text: `${glyphs.warn} offline`, tone: 'warn' };
+}
+
+export function routerSync(router: RouterView): Cell {
+  if (router.inSync) return { text: `${glyphs.ok} in sync`, tone: 'ok' };
+  return router.position === null
+    ? { text: `${glyphs.info} empty`, tone: 'dim' }
+    : { text: `${glyphs.warn} behind`, tone: 'warn' };
+}
+
+export const routerColumns: readonly Column<RouterView>[] = [
+  {
+    key: 'id',
+    title: 'Router',
+    width: 12,
+    widthMax: 32,
+    cell: (row) => ({ text: row.id, tone: 'strong' }),
+    by: (row) => row.id,
+  },
+  { key: 'state', title: 'State', width: 10, cell: routerState, by: (row) => routerState(row).text },
+  { key: 'sync', title: 'Model', width: 10, cell: routerSync, by: (row) => routerSync(row).text },
+  {
+    key: 'position',
+    title: 'Position',
+    width: 10,
+    widthMax: 16,
+    align: 'right',
+    cell: (row) => ({ text: formatPosition(row.position) }),
+    by: (row) => row.position?.index ?? -1,
+  },
+  {
+    key: 'behind',
+    title: 'Behind',
+    width: 7,
+    align: 'right',
+    dispensable: 3,
+    cell: (row, state) => number(routerBehind(row, leaderOf(state)?.record.status.position ?? null)),
+    by: (row) => -(row.position?.index ?? -1),
+  },
+  {
+    key: 'endpoints',
+    title: 'List',
+    width: 8,
+    align: 'right',
+    dispensable: 5,
+    cell: (row) => number(row.endpointsIndex),
+    by: (row) => row.endpointsIndex,
+  },
+  {
+    key: 'version',
+    title: 'Version',
+    width: 9,
+    widthMax: 14,
+    dispensable: 2,
+    cell: (row) => ({ text: row.version }),
+    by: (row) => row.version,
+  },
+  {
+    key: 'controller',
+    title: 'Hello by',
+    width: 10,
+    widthMax: 20,
+    dispensable: 4,
+    cell: (row) => (row.connectedTo === null ? none : { text: row.connectedTo }),
+    by: (row) => row.connectedTo ?? '',
+  },
+  {
+    key: 'contact',
+    title: 'Contact',
+    width: 8,
+    align: 'right',
+    dispensable: 1,
+    cell: (row, state) => ({
+      text: formatAge(row.lastContactMs + Math.max(0, state.now - (state.routers.readAt ?? state.now))),
+      tone: row.online ? 'plain' : 'dim',
+    }),
+    by: (row) => row.lastContactMs,
+  },
+];
+
+export const entityColumns: readonly Column<Entity>[] = [
+  {
+    key: 'name',
+    title: 'Name',
+    width: 18,
+    widthMax: 40,
+    cell: (row) => ({ text: row.name, tone: 'strong' }),
+    by: (row) => row.name,
+  },
+  { key: 'id', title: 'Id', width: 16, widthMax: 40, cell: (row) => ({ text: row.id }), by: (row) => row.id },
+  {
+    key: 'version',
+    title: 'Version',
+    width: 7,
+    align: 'right',
+    cell: (row) => number(row.version),
+    by: (row) => row.version,
+  },
+  {
+    key: 'updated',
+    title: 'Updated',
+    width: 19,
+    dispensable: 1,
+    cell: (row) => ({ text: formatTime(row.updatedAt), tone: 'dim' }),
+    by: (row) => row.updatedAt,
+  },
+  {
+    key: 'tags',
+    title: 'Tags',
+    width: 12,
+    widthMax: 60,
+    dispensable: 2,
+    cell: (row) => ({
+      text: Object.entries(row.tags)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+      tone: 'dim',
+    }),
+  },
+];
+
+export const eventColumns: readonly Column<EventRow>[] = [
+  {
+    key: 'at',
+    title: 'Time',
+    width: 8,
+    cell: (row) => ({ text: formatClock(row.at), tone: 'dim' }),
+    by: (row) => row.at,
+  },
+  {
+    key: 'level',
+    title: 'Level',
+    width: 6,
+    dispensable: 1,
+    cell: (row) => ({ text: `${glyphs[row.level]} ${row.level}`, tone: row.level === 'info' ? 'dim' : row.level }),
+    by: (row) => row.level,
+  },
+  {
+    key: 'type',
+    title: 'Event',
+    width: 20,
+    widthMax: 26,
+    dispensable: 2,
+    cell: (row) => ({ text: row.type }),
+    by: (row) => row.type,
+  },
+  {
+    key: 'source',
+    title: 'From',
+    width: 8,
+    widthMax: 20,
+    dispensable: 3,
+    cell: (row) => ({ text: row.source }),
+    by: (row) => row.source,
+  },
+  {
+    key: 'sentence',
+    title: 'What',
+    width: 40,
+    widthMax: 400,
+    cell: (row) => ({ text: row.sentence, tone: row.level === 'bad' ? 'bad' : 'plain' }),
+  },
+];
+
+export function operationState(operation: Operation): Cell {
+  switch (operation.state) {
+    case 'running':
+      return { text: `${glyphs.info} running`, tone: 'info' };
+    case 'rolling-back':
+      return { text: `${glyphs.warn} rolling back`, tone: 'warn' };
+    case 'done':
+      return { text: `${glyphs.ok} done`, tone: 'ok' };
+    case 'failed':
+      return { text: `${glyphs.bad} failed`, tone: 'bad' };
+    case 'cancelled':
+      return { text: `${glyphs.warn} cancelled`, tone: 'warn' };
+  }
+}
+
+/** `join n4`, `remove n3`, `transfer leadership to n2` */
+export function operationTitle(parameters: Operation['parameters']): string {
+  switch (parameters.workflow) {
+    case 'join':
+      return `join ${parameters.node} as ${parameters.role}`;
+    case 'remove':
+      return `remove ${parameters.node}`;
+    case 'transfer':
+      return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
+  }
+}
+
+function stepNow(operation: Operation): string {
+  const steps = [...operation.steps, ...operation.verifications];
+  const at = steps.find((step) => step.state === 'failed') ?? steps.find((step) => step.state === 'running');
+  const finished = steps.filter((step) => step.state === 'done' || step.state === 'skipped').length;
+  return at === undefined ? `${finished} of ${steps.length} steps` : `${finished + 1} of ${steps.length}: ${at.title}`;
+}
+
+export const operationColumns: readonly Column<Operation>[] = [
+  {
+    key: 'started',
+    title: 'Started',
+    width: 19,
+    cell: (row) => ({ text: formatTime(row.startedAt), tone: 'dim' }),
+    by: (row) => row.startedAt,
+  },
+  {
+    key: 'what',
+    title: 'Operation',
+    width: 22,
+    widthMax: 40,
+    cell: (row) => ({ text: operationTitle(row.parameters), tone: 'strong' }),
+    by: (row) => operationTitle(row.parameters),
+  },
+  { key: 'state', title: 'State', width: 14, cell: operationState, by: (row) => row.state },
+  {
+    key: 'took',
+    title: 'Took',
+    width: 7,
+    align: 'right',
+    dispensable: 2,
+    cell: (row, state) => ({ text: formatDuration((row.finishedAt ?? state.now) - row.startedAt) }),
+    by: (row) => (row.finishedAt ?? Number.MAX_SAFE_INTEGER) - row.startedAt,
+  },
+  {
+    key: 'by',
+    title: 'By',
+    width: 10,
+    widthMax: 24,
+    dispensable: 3,
+    cell: (row) => ({ text: row.requestedBy }),
+    by: (row) => row.requestedBy,
+  },
+  {
+    key: 'step',
+    title: 'Step',
+    width: 16,
+    widthMax: 80,
+    dispensable: 1,
+    cell: (row) => ({
+      text: row.error === null ? stepNow(row) : row.error.message,
+      tone: row.error === null ? 'dim' : 'bad',
+    }),
+  },
+];
