@@ -9,7 +9,7 @@ import { anyText, choice, integer, list, onOff } from '../config/setting.js';
 import type { Output, Style } from '../output/output.js';
 import { eventRowOf } from '../state/event-row.js';
 import { formatTime } from '../state/format.js';
-import { fit as fitted } from '../state/text.js';
+import { fitted } from '../state/text.js';
 import type { Level } from '../theme.js';
 import { defineCommand, usageError } from './command.js';
 import { type Session, withSession } from './session.js';

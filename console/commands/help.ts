@@ -1,7 +1,7 @@
 /** Help, made from the commands as data. */
 import { configSetting, outputSettings } from '../config/common.js';
 import type { Setting, SettingGroup, SettingTable } from '../config/setting.js';
-import { cells, fit as fitted, wrap } from '../state/text.js';
+import { cells, fitted, wrap } from '../state/text.js';
 import { type Command, commandLine } from './command.js';
 
 export interface HelpOptions {

@@ -4,7 +4,7 @@ import type { Column } from '../state/columns.js';
 import { cursorOf, shownRows, tableOf, topOf } from '../state/lists.js';
 import type { ListName, State } from '../state/state.js';
 import type { RowOf } from '../state/tables.js';
-import { padded } from '../state/text.js';
+import { fitted } from '../state/text.js';
 import { Line, type Span, type Spans } from './line.js';
 
 export interface Placed<Row> {
@@ -115,7 +115,7 @@ function titleSpans<Row>(placed: readonly Placed<Row>[], sort: State['view']['li
     ...placed.flatMap(({ column, width, gap }): Span[] => {
       const marked = sort?.column === column.key;
       const title = marked ? `${column.title}${sort.descending ? '↓' : '↑'}` : column.title;
-      return [{ text: gap }, { text: padded(title, width, column.align), tone: marked ? 'accent' : 'dim' }];
+      return [{ text: gap }, { text: fitted(title, width, column.align), tone: marked ? 'accent' : 'dim' }];
     }),
   ];
 }
@@ -125,7 +125,7 @@ function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, s
     { text: selected ? '▸ ' : '  ', tone: 'accent' },
     ...placed.flatMap(({ column, width, gap }): Span[] => {
       const cell = column.cell(row, state);
-      return [{ text: gap }, { text: padded(cell.text, width, column.align), tone: cell.tone }];
+      return [{ text: gap }, { text: fitted(cell.text, width, column.align), tone: cell.tone }];
     }),
   ];
 }

@@ -1,5 +1,5 @@
 /** Tables: as wide as their contents where there is room, cut column by column where there is not. */
-import { cells, clean, cut, fit as fitted } from '../state/text.js';
+import { cells, clean, cut, fitted } from '../state/text.js';
 
 export interface Column<Row> {
   readonly title: string;

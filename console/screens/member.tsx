@@ -17,7 +17,7 @@ import { judgeHealth } from '../state/health.js';
 import { type MemberRow, membersOf, type RaftView } from '../state/members.js';
 import { newest, slots } from '../state/series.js';
 import type { State } from '../state/state.js';
-import { padded } from '../state/text.js';
+import { fitted } from '../state/text.js';
 import { glyphs, type Tone } from '../theme.js';
 import { ageSpans } from './overview.js';
 import { type Field, fieldLines, remedyLines, sentenceLines, TextScreen } from './text.js';
@@ -124,7 +124,7 @@ function raftFields(row: MemberRow, raft: RaftView): readonly Field[] {
 function progressLines(raft: RaftView): readonly Spans[] {
   if (raft.progress.length === 0) return [];
   const row = (id: string, state: string, ...numbers: readonly string[]): string =>
-    `  ${padded(id, 16)} ${padded(state, 10)} ${numbers.map((text) => padded(text, 11, 'right')).join(' ')}`;
+    `  ${fitted(id, 16)} ${fitted(state, 10)} ${numbers.map((text) => fitted(text, 11, 'right')).join(' ')}`;
   return [
     [{ text: row('Controller', 'State', 'Match', 'Next', 'Behind', 'Contact'), tone: 'dim' }],
     ...raft.progress.map((each): Spans => {
@@ -148,8 +148,8 @@ function commitLines(state: State, row: MemberRow, width: number): readonly Span
   const points = Math.max(10, Math.min(120, width - 36));
   return [
     [
-      { text: `  ${padded('Commits/s', 20)} `, tone: 'dim' },
-      { text: padded(now === null ? '-' : formatRate(now), 8) },
+      { text: `  ${fitted('Commits/s', 20)} `, tone: 'dim' },
+      { text: fitted(now === null ? '-' : formatRate(now), 8) },
       { text: sparkline(slots(series, second, points)), tone: 'chart' },
     ],
   ];
@@ -186,8 +186,8 @@ function counterLines(counters: NodeStatus['counters'], width: number): readonly
         entry === undefined
           ? []
           : [
-              { text: `  ${padded(entry[0], 24)} `, tone: 'dim' as const },
-              { text: padded(formatCount(entry[1]), 11, 'right') },
+              { text: `  ${fitted(entry[0], 24)} `, tone: 'dim' as const },
+              { text: fitted(formatCount(entry[1]), 11, 'right') },
               { text: '  ' },
             ],
       ),

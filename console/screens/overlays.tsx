@@ -10,7 +10,7 @@ import { bodyRows } from '../state/layout.js';
 import { topOf } from '../state/lists.js';
 import { screenTitles } from '../state/navigation.js';
 import { type Overlay, placeOf, type State, withView } from '../state/state.js';
-import { cells, padded } from '../state/text.js';
+import { cells, fitted } from '../state/text.js';
 import { glyphs } from '../theme.js';
 import { sentenceLines, TextScreen } from './text.js';
 
@@ -48,7 +48,7 @@ function contextLines(context: KeyContext): readonly Spans[] {
       .filter((binding) => binding.context === context)
       .map(
         (binding): Spans => [
-          { text: `   ${padded(binding.keys.map(keyLabel).join(' '), 14)} `, tone: 'key' },
+          { text: `   ${fitted(binding.keys.map(keyLabel).join(' '), 14)} `, tone: 'key' },
           { text: binding.help },
         ],
       ),
@@ -130,13 +130,13 @@ export function Menu({
 }
 
 function commandSpans(command: Command, selected: boolean, width: number): Spans {
-  const title = padded(command.title, Math.min(50, width - 26));
+  const title = fitted(command.title, Math.min(50, width - 26));
   const note =
     command.blocked === null ? (command.changes ? 'shows its checks first' : '') : `${glyphs.warn} ${command.blocked}`;
   return [
     { text: selected ? '▸ ' : '  ', tone: 'accent' },
     { text: title, tone: command.blocked === null ? 'plain' : 'dim' },
-    { text: ` ${padded(command.id, 18)} `, tone: 'dim' },
+    { text: ` ${fitted(command.id, 18)} `, tone: 'dim' },
     { text: note, tone: command.blocked === null ? 'dim' : 'warn' },
   ];
 }

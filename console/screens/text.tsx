@@ -4,7 +4,7 @@ import { Line, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
 import { bodyRows } from '../state/layout.js';
 import type { State } from '../state/state.js';
-import { padded, wrap } from '../state/text.js';
+import { fitted, wrap } from '../state/text.js';
 import type { Tone } from '../theme.js';
 
 interface TextScreenProps {
@@ -41,7 +41,7 @@ export function fieldLines(fields: readonly Field[], width: number): readonly Sp
   return fields.flatMap(({ name, value, tone }) =>
     wrap(value, Math.max(10, width - nameWidth - 4)).map(
       (line, index): Spans => [
-        { text: `  ${padded(index === 0 ? name : '', nameWidth)} `, tone: 'dim' },
+        { text: `  ${fitted(index === 0 ? name : '', nameWidth)} `, tone: 'dim' },
         { text: line, tone },
       ],
     ),

@@ -12,7 +12,7 @@ import { formatAge, formatDuration, formatTime, plural } from '../state/format.j
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import type { State, WorkflowOverlay } from '../state/state.js';
-import { padded } from '../state/text.js';
+import { fitted } from '../state/text.js';
 import { glyphs, type Tone } from '../theme.js';
 import { errorLines } from './details.js';
 import { remedyLines, sentenceLines, TextScreen } from './text.js';
@@ -170,7 +170,7 @@ function findingLines(findings: OperationPlan['findings'], width: number): reado
         width - 8,
         finding.outcome === 'ok' ? 'plain' : tone,
       );
-      const mark: Span = { text: `   ${outcomeGlyph(finding.outcome)} ${padded(finding.outcome, 5)}`, tone };
+      const mark: Span = { text: `   ${outcomeGlyph(finding.outcome)} ${fitted(finding.outcome, 5)}`, tone };
       return [
         [mark, ...(first ?? []).slice(1)],
         ...rest.map((line): Spans => [{ text: '       ' }, ...line]),
@@ -203,16 +203,16 @@ export function impactLines(before: Impact, after: Impact): readonly Spans[] {
   ];
   return [
     [
-      { text: ` ${padded('The cluster', 22)}`, tone: 'strong' },
-      { text: `${padded('now', 4, 'right')}   after`, tone: 'dim' },
+      { text: ` ${fitted('The cluster', 22)}`, tone: 'strong' },
+      { text: `${fitted('now', 4, 'right')}   after`, tone: 'dim' },
     ],
     ...rows.map((row): Spans => {
       const worse = row.more === 'better' && row.to < row.from;
       const better = row.more === 'better' && row.to > row.from;
       const tone: Tone = worse ? 'warn' : better ? 'ok' : row.to === row.from ? 'dim' : 'plain';
       return [
-        { text: `   ${padded(row.name, 20)}`, tone: 'dim' },
-        { text: padded(String(row.from), 4, 'right') },
+        { text: `   ${fitted(row.name, 20)}`, tone: 'dim' },
+        { text: fitted(String(row.from), 4, 'right') },
         { text: ' → ', tone: 'dim' },
         { text: String(row.to), tone },
         { text: worse ? `  ${glyphs.warn} fewer` : better ? '  more' : '', tone },
@@ -263,8 +263,8 @@ function stepLines(title: string, steps: readonly StepRecord[], state: State, wi
       );
       return lines.map(
         (line, index): Spans => [
-          { text: index === 0 ? `   ${glyph} ${padded(step.state, 8)}` : ' '.repeat(13), tone },
-          { text: index === 0 ? padded(took, 7, 'right') : ' '.repeat(7), tone: 'dim' },
+          { text: index === 0 ? `   ${glyph} ${fitted(step.state, 8)}` : ' '.repeat(13), tone },
+          { text: index === 0 ? fitted(took, 7, 'right') : ' '.repeat(7), tone: 'dim' },
           ...line.slice(0, 1).map((span) => ({ ...span, text: '  ' })),
           ...line.slice(1),
         ],

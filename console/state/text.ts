@@ -39,7 +39,7 @@ export function cut(text: string, width: number): string {
 }
 
 /** Exactly `width` cells. */
-export function padded(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+export function fitted(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const shown = cut(text, width);
   const space = ' '.repeat(Math.max(0, width - cells(shown)));
   return align === 'left' ? shown + space : space + shown;
