@@ -79,7 +79,9 @@ export interface TestCluster {
   /** Ids of the running members that do not lead. */
   followers(): Promise<readonly string[]>;
   waitUntil(condition: (statuses: Statuses) => boolean, what: string, timeoutMs?: number): Promise<Statuses>;
-  /** Waits until all running members name one leader, have one configuration and have applied one log; then compares their models. */
+  /** Waits until all running members follow one leader and have applied what it had committed when asked. Also under load. */
+  settles(timeoutMs?: number): Promise<void>;
+  /** The same, until all stand at the same index, which needs writes to have ended; then compares their models. */
   agrees(timeoutMs?: number): Promise<void>;
 
   /** Runs a workflow to its end. @throws where it does not end as `done`. */
@@ -285,11 +287,24 @@ class RunningCluster implements TestCluster {
       .filter((id) => id !== leader);
   }
 
+  #allHeard(statuses: Statuses): boolean {
+    return statuses.size === [...this.#controllers.values()].filter((controller) => controller.isRunning()).length;
+  }
+
+  async settles(timeoutMs = agreeTimeoutMs): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    const leader = await this.leader(timeoutMs);
+    const commit = this.statuses().get(leader)?.raft?.commit ?? 0;
+    const haveApplied = (all: Statuses): boolean =>
+      this.#allHeard(all) &&
+      leaderOf(all) !== undefined &&
+      membersOf(all).every(({ raft }) => (raft?.applied ?? 0) >= commit);
+    const leftMs = Math.max(0, deadline - performance.now());
+    await this.waitUntil(haveApplied, `all running members to have applied ${commit}`, leftMs);
+  }
+
   async agrees(timeoutMs = agreeTimeoutMs): Promise<void> {
-    const isQuiet = (all: Statuses): boolean => {
-      const runningCount = [...this.#controllers.values()].filter((controller) => controller.isRunning()).length;
-      return all.size === runningCount && leaderOf(all) !== undefined && haveOneLog(all);
-    };
+    const isQuiet = (all: Statuses): boolean => this.#allHeard(all) && leaderOf(all) !== undefined && haveOneLog(all);
     const statuses = await this.waitUntil(isQuiet, 'all running members to agree', timeoutMs);
     const ids = membersOf(statuses).map((status) => status.node);
     const models = await Promise.all(ids.map((id) => this.modelOf(id)));
