@@ -2,6 +2,9 @@
 import type { Position } from '../../../messaging/position.js';
 import { protocolVersion } from '../../../messaging/protocol.js';
 import type { Endpoint, EndpointList } from '../../../messaging/schemas/router.js';
+import type { Member } from '../../../messaging/schemas/status.js';
+import type { ModelStore } from '../../model/store.js';
+import type { Configuration } from '../../raft/types.js';
 
 export interface EndpointSource {
   readonly cluster: string;
@@ -30,4 +33,41 @@ export function makeEndpointList(source: EndpointSource): EndpointList | null {
     position: source.position,
     controllers: [first, ...rest],
   };
+}
+
+/**
+ * The list as the model has it: of the configuration that is committed and applied. Null on a controller that is in none.
+ * Kept until the members change: every hello and heartbeat asks.
+ */
+export function endpointsOf(store: Pick<ModelStore, 'meta' | 'records'>, cluster: string): () => EndpointList | null {
+  let kept: { readonly key: string; readonly list: EndpointList | null } | null = null;
+  return () => {
+    const meta = store.meta();
+    if (meta === undefined) return null;
+    const position = { ...meta.position, index: meta.membersIndex };
+    const key = `${position.timeline.id} ${position.indexType} ${position.index}`;
+    if (kept?.key !== key) {
+      const members = membersOf(
+        meta.configuration,
+        store.records('member').map((record) => record.value),
+      );
+      kept = { key, list: makeEndpointList({ cluster, clusterId: meta.clusterId, position, members }) };
+    }
+    return kept.list;
+  };
+}
+
+function membersOf(configuration: Configuration, known: readonly Member[]): readonly Endpoint[] {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration;
+  const votes = new Set([...voters, ...votersOutgoing]);
+  const ids = new Set([...votes, ...learners, ...learnersNext]);
+  return known
+    .filter((member) => ids.has(member.id))
+    .map(({ id, name, addresses, protocol }) => ({
+      id,
+      name,
+      addresses: [...addresses],
+      role: votes.has(id) ? 'voter' : 'learner',
+      protocol,
+    }));
 }
