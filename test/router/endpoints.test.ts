@@ -35,32 +35,100 @@ const table: readonly Case[] = [
   { what: 'the first', incoming: good, held: null, is: 'accept' },
   { what: 'the same again', incoming: structuredClone(good), is: 'same' },
   { what: 'a newer one', incoming: { ...good, position: atIndex(51) }, is: 'accept' },
-  { what: 'one of a higher epoch, though its index is lower', incoming: { ...good, position: { ...ofTimeline('B', 4), index: 1 } }, is: 'accept' },
-  { what: 'one of another index type in the same timeline', incoming: { ...good, position: { ...atIndex(1), indexType: 'legacy' } }, is: 'accept' },
-  { what: 'other addresses at the same position', incoming: { ...good, controllers: [endpoint('n1', 'nats://new:4222')] }, is: 'accept' },
-  { what: 'one with fields of a newer version', incoming: { ...good, position: atIndex(51), colour: 'red' }, is: 'accept' },
+  {
+    what: 'one of a higher epoch, though its index is lower',
+    incoming: { ...good, position: { ...ofTimeline('B', 4), index: 1 } },
+    is: 'accept',
+  },
+  {
+    what: 'one of another index type in the same timeline',
+    incoming: { ...good, position: { ...atIndex(1), indexType: 'legacy' } },
+    is: 'accept',
+  },
+  {
+    what: 'other addresses at the same position',
+    incoming: { ...good, controllers: [endpoint('n1', 'nats://new:4222')] },
+    is: 'accept',
+  },
+  {
+    what: 'one with fields of a newer version',
+    incoming: { ...good, position: atIndex(51), colour: 'red' },
+    is: 'accept',
+  },
   { what: 'an empty one', incoming: { ...good, position: atIndex(51), controllers: [] }, is: 'empty' },
   { what: 'an empty one, and nothing is held', incoming: { ...good, controllers: [] }, held: null, is: 'empty' },
-  { what: 'an empty one of a higher epoch', incoming: { ...good, position: ofTimeline('B', 4), controllers: [] }, is: 'empty' },
+  {
+    what: 'an empty one of a higher epoch',
+    incoming: { ...good, position: ofTimeline('B', 4), controllers: [] },
+    is: 'empty',
+  },
   { what: 'nothing', incoming: undefined, is: 'undecodable' },
   { what: 'null', incoming: null, is: 'undecodable' },
   { what: 'a text', incoming: 'controllers', is: 'undecodable' },
   { what: 'one without a position', incoming: { ...good, position: undefined }, is: 'undecodable' },
   { what: 'one with a negative index', incoming: { ...good, position: atIndex(-1) }, is: 'undecodable' },
   { what: 'controllers that are no list', incoming: { ...good, controllers: { n1: {} } }, is: 'undecodable' },
-  { what: 'an id that is none', incoming: { ...good, controllers: [endpoint('n 1', 'nats://x:1')] }, is: 'undecodable' },
-  { what: 'more controllers than there may be', incoming: { ...good, position: atIndex(51), controllers: Array.from({ length: 129 }, (_, i) => endpoint(`n${i}`)) }, is: 'undecodable' },
-  { what: 'a version that is not understood', incoming: { ...good, v: 2, position: atIndex(51) }, is: 'unsupported-version' },
-  { what: 'one of another cluster', incoming: { ...good, cluster: 'other', position: atIndex(51) }, is: 'other-cluster' },
-  { what: 'one of another cluster of the same name', incoming: { ...good, clusterId: 'other', position: atIndex(51) }, is: 'other-cluster' },
+  {
+    what: 'an id that is none',
+    incoming: { ...good, controllers: [endpoint('n 1', 'nats://x:1')] },
+    is: 'undecodable',
+  },
+  {
+    what: 'more controllers than there may be',
+    incoming: { ...good, position: atIndex(51), controllers: Array.from({ length: 129 }, (_, i) => endpoint(`n${i}`)) },
+    is: 'undecodable',
+  },
+  {
+    what: 'a version that is not understood',
+    incoming: { ...good, v: 2, position: atIndex(51) },
+    is: 'unsupported-version',
+  },
+  {
+    what: 'one of another cluster',
+    incoming: { ...good, cluster: 'other', position: atIndex(51) },
+    is: 'other-cluster',
+  },
+  {
+    what: 'one of another cluster of the same name',
+    incoming: { ...good, clusterId: 'other', position: atIndex(51) },
+    is: 'other-cluster',
+  },
   { what: 'an older one', incoming: { ...good, position: atIndex(49) }, is: 'older' },
-  { what: 'one of a lower epoch, though its index is higher', incoming: { ...good, position: { ...ofTimeline('Z', 2), index: 900 } }, is: 'lower-epoch' },
-  { what: 'the same epoch with another timeline', incoming: { ...good, position: { ...ofTimeline('B', 3), index: 900 } }, is: 'timeline-conflict' },
-  { what: 'a controller without addresses', incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1'), { ...endpoint('n2'), addresses: [] }] }, is: 'no-address' },
-  { what: 'a controller without the field', incoming: { ...good, position: atIndex(51), controllers: [{ ...endpoint('n1'), addresses: undefined }] }, is: 'no-address' },
-  { what: 'an address of spaces', incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1', '  ')] }, is: 'no-address' },
-  { what: 'an address that is none', incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1', 'nats://a b')] }, is: 'bad-address' },
-  { what: 'a controller twice', incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1'), endpoint('n1')] }, is: 'duplicate' },
+  {
+    what: 'one of a lower epoch, though its index is higher',
+    incoming: { ...good, position: { ...ofTimeline('Z', 2), index: 900 } },
+    is: 'lower-epoch',
+  },
+  {
+    what: 'the same epoch with another timeline',
+    incoming: { ...good, position: { ...ofTimeline('B', 3), index: 900 } },
+    is: 'timeline-conflict',
+  },
+  {
+    what: 'a controller without addresses',
+    incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1'), { ...endpoint('n2'), addresses: [] }] },
+    is: 'no-address',
+  },
+  {
+    what: 'a controller without the field',
+    incoming: { ...good, position: atIndex(51), controllers: [{ ...endpoint('n1'), addresses: undefined }] },
+    is: 'no-address',
+  },
+  {
+    what: 'an address of spaces',
+    incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1', '  ')] },
+    is: 'no-address',
+  },
+  {
+    what: 'an address that is none',
+    incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1', 'nats://a b')] },
+    is: 'bad-address',
+  },
+  {
+    what: 'a controller twice',
+    incoming: { ...good, position: atIndex(51), controllers: [endpoint('n1'), endpoint('n1')] },
+    is: 'duplicate',
+  },
 ];
 
 for (const { what, incoming, held = good, is } of table) {
@@ -73,7 +141,10 @@ for (const { what, incoming, held = good, is } of table) {
 
 /** A list that may be wrong in any way, often only a little. */
 function anyList(random: Random): unknown {
-  const addresses = () => Array.from({ length: random.between(0, 2) }, () => random.pick(['nats://a:1', 'b:2', '', ' ', 'x y', 7 as unknown as string]));
+  const addresses = () =>
+    Array.from({ length: random.between(0, 2) }, () =>
+      random.pick(['nats://a:1', 'b:2', '', ' ', 'x y', 7 as unknown as string]),
+    );
   const controllers = Array.from({ length: random.between(0, 3) }, () => ({
     ...endpoint(random.pick(['n1', 'n2', 'n3', ''])),
     ...(random.chance(0.4) ? { addresses: addresses() } : {}),

@@ -21,7 +21,16 @@ import { routerLimits } from '../../messaging/router/limits.js';
 const first: Timeline = { id: 'first', epoch: 1 };
 const second: Timeline = { id: 'second', epoch: 2 };
 const at = (index: number, timeline: Timeline = first): Position => ({ timeline, indexType: 'raft', index });
-const entity = (id: string): Entity => ({ kind: 'service', id, name: id, version: 1, createdAt: 1, updatedAt: 1, tags: {}, spec: {} });
+const entity = (id: string): Entity => ({
+  kind: 'service',
+  id,
+  name: id,
+  version: 1,
+  createdAt: 1,
+  updatedAt: 1,
+  tags: {},
+  spec: {},
+});
 const change = (index: number, previousIndex = index - 1, timeline: Timeline = first): ModelChange => ({
   position: at(index, timeline),
   previousIndex,
@@ -229,7 +238,14 @@ test('many changes are fetched in several answers', (t) => {
   const router = Router.live(10);
   router.welcome(at(14));
   router.reply(changes(at(14), [change(11), change(12)], true)).reply(changes(at(14), [change(13), change(14)]));
-  t.deepEqual(router.took(), ['ask changes after 10', 'apply 11', 'apply 12', 'ask changes after 12', 'apply 13', 'apply 14']);
+  t.deepEqual(router.took(), [
+    'ask changes after 10',
+    'apply 11',
+    'apply 12',
+    'ask changes after 12',
+    'apply 13',
+    'apply 14',
+  ]);
 });
 
 test('an answer with more to come that leads nowhere is not asked for again at once', (t) => {
@@ -307,7 +323,11 @@ test('a lower epoch is ignored: changes, controllers and pages', (t) => {
   t.is(router.welcome(at(900)), 'stale');
   router.hear(change(900));
   t.deepEqual(router.took(), []);
-  router.hear(change(9, 8, second)).timer().reply(refused('snapshot-required')).took();
+  router
+    .hear(change(9, 8, second))
+    .timer()
+    .reply(refused('snapshot-required'))
+    .took();
   router.reply(page(900, null, first));
   t.deepEqual(router.took(), ['wait']);
   t.is(router.follow.held?.timeline.epoch, 2);
@@ -330,7 +350,13 @@ test('the same epoch with another id is an alarm, in a change, a greeting and an
   t.is(router.welcome(at(11, impostor)), 'conflict');
   router.welcome(at(12));
   router.reply(changes(at(12, impostor), [change(11, 10, impostor)]));
-  t.deepEqual(router.took(), ['conflict with impostor', 'conflict with impostor', 'ask changes after 10', 'conflict with impostor', 'wait']);
+  t.deepEqual(router.took(), [
+    'conflict with impostor',
+    'conflict with impostor',
+    'ask changes after 10',
+    'conflict with impostor',
+    'wait',
+  ]);
   t.is(router.follow.held?.index, 10);
 });
 
@@ -394,4 +420,26 @@ test('an answer of the wrong kind, or pages without end, are not believed', (t) 
   t.is(router.counts.get('badReplies'), 1);
   router.timer().reply(page(12, 'x')).reply(page(12, 'x'));
   t.is(router.counts.get('badReplies'), 2);
+});
+
+test('a page of an impostor is not taken', (t) => {
+  const router = Router.live(10);
+  router.hear(change(50, 40)).timer().reply(refused('snapshot-required')).took();
+  router.reply(page(60, null, { id: 'impostor', epoch: 1 }));
+  t.deepEqual(router.took(), ['conflict with impostor', 'wait']);
+  t.is(router.follow.held?.timeline.id, 'first');
+});
+
+test('changes ahead are kept once each, in order, and only those of the newest history', (t) => {
+  const router = Router.live(10);
+  router.hear(change(15), change(13), change(15), change(14), change(13));
+  t.deepEqual(
+    router.follow.buffer.map((each) => each.position.index),
+    [13, 14, 15],
+  );
+  router.hear(change(7, 6, second));
+  t.deepEqual(
+    router.follow.buffer.map((each) => each.position),
+    [at(7, second)],
+  );
 });

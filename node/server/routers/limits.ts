@@ -2,6 +2,8 @@
 export const serviceLimits = {
   heartbeatMs: 5_000,
   heartbeatsMissedMax: 3,
+  /** After a nats-server came back, thousands of routers need this long to be heard again. */
+  reconnectGraceMs: 10_000,
   routersMax: 100_000,
   /** Bytes of one page or one answer with changes: well under NATS's usual limit of a message (1 MiB). */
   replyBytesMax: 256 * 1024,

@@ -12,6 +12,8 @@ export interface PresenceOptions {
   readonly heartbeatMs: number;
   /** Heartbeats that may be missing before a router counts as away. */
   readonly heartbeatsMissedMax: number;
+  /** Time that routers get to come back after this controller itself was cut off. */
+  readonly reconnectGraceMs: number;
   /** Routers remembered; of those that are away the one not heard for longest is forgotten first. */
   readonly routersMax: number;
 }
@@ -53,6 +55,7 @@ export class Presence {
   /** Those for whom what is seen differs from what is published. */
   readonly #differing = new Set<Seen>();
   #tickedAt: number | null = null;
+  #silenceCountsFrom = Number.NEGATIVE_INFINITY;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -118,10 +121,10 @@ export class Presence {
 
   /**
    * This member did not listen for a while: its connection was away, or its process did not run. Silence in that time says
-   * nothing about the routers.
+   * nothing about the routers; and what kept it from listening may have cut them off as well: they get time to come back.
    */
   listenAgain(nowMs: number): void {
-    for (const seen of this.#routers.values()) if (seen.online) seen.heardAt = Math.max(seen.heardAt, nowMs);
+    this.#silenceCountsFrom = nowMs + this.#options.reconnectGraceMs;
   }
 
   /** Call it about every half heartbeat; a longer pause counts as not having listened. */
@@ -131,7 +134,8 @@ export class Presence {
     this.#tickedAt = nowMs;
     if (pausedMs > heartbeatMs * 2) this.listenAgain(nowMs);
     for (const seen of this.#routers.values()) {
-      if (!seen.online || nowMs - seen.heardAt <= heartbeatMs * heartbeatsMissedMax) continue;
+      const silentMs = nowMs - Math.max(seen.heardAt, this.#silenceCountsFrom);
+      if (!seen.online || silentMs <= heartbeatMs * heartbeatsMissedMax) continue;
       seen.online = false;
       this.#compare(seen);
     }

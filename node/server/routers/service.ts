@@ -125,6 +125,7 @@ class NatsRouterService implements RouterService {
     this.#presence = new Presence({
       heartbeatMs: this.#heartbeatMs,
       heartbeatsMissedMax: options.heartbeatsMissedMax ?? limits.heartbeatsMissedMax,
+      reconnectGraceMs: limits.reconnectGraceMs,
       routersMax: limits.routersMax,
     });
     this.#throttle = new Throttle({ perSecondMax: limits.syncBytesPerSecondMax, now: this.#now });

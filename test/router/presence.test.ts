@@ -1,0 +1,162 @@
+/** Who is there, as the controllers see it: what is published, by whom, and when nothing may be. */
+import test from 'ava';
+import { type Heartbeat, type HelloRequest, type Position, QuorateError } from '../../messaging/index.js';
+import { Presence, type Standing } from '../../node/server/routers/presence.js';
+
+const options = { heartbeatMs: 1000, heartbeatsMissedMax: 3, reconnectGraceMs: 5000, routersMax: 3 };
+const at = (index: number, epoch = 1): Position => ({ timeline: { id: `t${epoch}`, epoch }, indexType: 'raft', index });
+const standing: Standing = { model: at(10), endpoints: at(2) };
+const hello = (router: string, more: Partial<HelloRequest> = {}): HelloRequest => ({
+  router,
+  version: '1',
+  protocol: { min: 1, max: 1 },
+  indexTypes: ['raft'],
+  position: null,
+  incarnation: 1,
+  ...more,
+});
+const beat = (router: string, more: Partial<Heartbeat> = {}): Heartbeat => ({
+  v: 1,
+  router,
+  incarnation: 1,
+  position: at(10),
+  endpoints: at(2),
+  controller: 'n1',
+  protocolVersion: 1,
+  version: '1',
+  counters: {},
+  ...more,
+});
+
+/** One member: it hears, and when it leads it publishes, which all others hear. */
+class Member {
+  readonly presence = new Presence(options);
+  publish(nowMs: number, ...others: readonly Member[]): readonly string[] {
+    const transitions = this.presence.unpublished(nowMs);
+    for (const { router, online } of transitions)
+      for (const each of [this, ...others]) each.presence.published(router, online);
+    return transitions.map(({ router, online }) => `${router} ${online ? 'online' : 'offline'}`);
+  }
+}
+
+test('a router is online with its hello, and offline when heartbeats are missing', (t) => {
+  const leader = new Member();
+  leader.presence.hello(hello('r1'), null, 0);
+  t.deepEqual(leader.publish(0), ['r1 online']);
+  t.deepEqual(leader.publish(0), []);
+  for (let nowMs = 500; nowMs <= 3000; nowMs += 500) leader.presence.tick(nowMs);
+  t.deepEqual(leader.publish(3000), []);
+  leader.presence.tick(3001);
+  t.deepEqual(leader.publish(3001), ['r1 offline']);
+  leader.presence.heartbeat(beat('r1'), standing, 3500);
+  t.deepEqual(leader.publish(3500), ['r1 online']);
+});
+
+test('a new leader publishes what the old one did not come to, and nothing else', (t) => {
+  const [old, next] = [new Member(), new Member()];
+  for (const each of [old, next]) for (const id of ['r1', 'r2']) each.presence.hello(hello(id), null, 0);
+  t.deepEqual(old.publish(0, next), ['r1 online', 'r2 online']);
+  // The old leader dies; r2 stops; nobody publishes.
+  for (let nowMs = 500; nowMs <= 5000; nowMs += 500) {
+    next.presence.heartbeat(beat('r1'), standing, nowMs);
+    next.presence.tick(nowMs);
+  }
+  t.deepEqual(next.publish(5000), ['r2 offline']);
+});
+
+test('a leader that has just started takes routers that it hears as told of already', (t) => {
+  const fresh = new Member();
+  fresh.presence.heartbeat(beat('r1'), standing, 0);
+  t.deepEqual(fresh.publish(0), []);
+  fresh.presence.hello(hello('r2'), null, 0);
+  t.deepEqual(fresh.publish(0), ['r2 online']);
+  for (let nowMs = 500; nowMs <= 4000; nowMs += 500) fresh.presence.tick(nowMs);
+  t.deepEqual(fresh.publish(4000), ['r1 offline', 'r2 offline']);
+});
+
+test('a member that did not listen for a while makes nobody offline', (t) => {
+  const paused = new Member();
+  paused.presence.hello(hello('r1'), null, 0);
+  paused.publish(0);
+  paused.presence.tick(100);
+  // The process was stopped for a minute and goes on.
+  paused.presence.tick(60_000);
+  t.deepEqual(paused.publish(60_000), []);
+  const cutOff = new Member();
+  cutOff.presence.hello(hello('r1'), null, 0);
+  cutOff.publish(0);
+  cutOff.presence.listenAgain(60_000);
+  cutOff.presence.tick(60_001);
+  t.deepEqual(cutOff.publish(60_001), []);
+  for (let nowMs = 60_500; nowMs <= 68_000; nowMs += 500) cutOff.presence.tick(nowMs);
+  t.deepEqual(cutOff.publish(68_000), [], 'routers need time to come back');
+  cutOff.presence.tick(68_500);
+  t.deepEqual(cutOff.publish(68_500), ['r1 offline']);
+});
+
+test('a router that says goodbye is offline at once', (t) => {
+  const leader = new Member();
+  leader.presence.hello(hello('r1'), null, 0);
+  leader.publish(0);
+  leader.presence.heartbeat(beat('r1', { leaving: true }), standing, 10);
+  t.regex(leader.presence.unpublished(10)[0]?.message ?? '', /stopped/);
+});
+
+test('a late heartbeat of an earlier start says nothing', (t) => {
+  const leader = new Member();
+  leader.presence.hello(hello('r1', { incarnation: 2 }), null, 0);
+  leader.presence.heartbeat(beat('r1', { incarnation: 1, leaving: true }), standing, 10);
+  t.deepEqual(leader.publish(10), ['r1 online']);
+});
+
+test('a refused router is shown with the reason, and is not online', (t) => {
+  const leader = new Member();
+  const refusal = new QuorateError('unsupported-version', 'too new').toWire();
+  leader.presence.hello(hello('r1'), refusal, 0);
+  t.deepEqual(leader.publish(0), []);
+  t.like(leader.presence.view(standing, 5)[0], {
+    id: 'r1',
+    online: false,
+    refused: { code: 'unsupported-version' },
+    lastContactMs: 5,
+  });
+});
+
+test('a router that misses something without knowing is told to say hello, at the second heartbeat', (t) => {
+  const { presence } = new Member();
+  presence.hello(hello('r1'), null, 0);
+  t.is(presence.heartbeat(beat('r1', { position: at(10) }), { ...standing, model: at(11) }, 0), null);
+  t.regex(presence.heartbeat(beat('r1', { position: at(10) }), { ...standing, model: at(12) }, 0) ?? '', /model/);
+  t.is(presence.heartbeat(beat('r1', { position: at(12) }), { ...standing, model: at(13) }, 0), null);
+  t.regex(presence.heartbeat(beat('r1', { position: at(900) }), { ...standing, model: at(1, 2) }, 0) ?? 'null', /null/);
+  t.regex(presence.heartbeat(beat('r1', { position: at(900) }), { ...standing, model: at(1, 2) }, 0) ?? '', /model/);
+  presence.heartbeat(beat('r1', { position: at(1, 2) }), { model: at(1, 2), endpoints: at(9) }, 0);
+  t.regex(
+    presence.heartbeat(beat('r1', { position: at(1, 2) }), { model: at(1, 2), endpoints: at(9) }, 0) ?? '',
+    /list/,
+  );
+});
+
+test('a router in sync is shown so', (t) => {
+  const { presence } = new Member();
+  presence.heartbeat(beat('r1', { position: at(10) }), standing, 0);
+  presence.heartbeat(beat('r2', { position: at(9) }), standing, 0);
+  presence.heartbeat(beat('r3', { position: null }), standing, 0);
+  t.deepEqual(
+    presence.view(standing, 0).map((view) => view.inSync),
+    [true, false, false],
+  );
+});
+
+test('routers are remembered up to a bound: those away and told of are forgotten first', (t) => {
+  const { presence } = new Member();
+  for (const id of ['r1', 'r2', 'r3', 'r4']) presence.hello(hello(id), null, 0);
+  t.is(presence.known, 3);
+  presence.heartbeat(beat('r2', { leaving: true }), standing, 1);
+  presence.published('r2', false);
+  presence.hello(hello('r4'), null, 2);
+  t.deepEqual(
+    presence.view(standing, 2).map((view) => view.id),
+    ['r1', 'r3', 'r4'],
+  );
+});
