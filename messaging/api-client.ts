@@ -1,13 +1,13 @@
 /** The API as a typed client: finds the leader by subject, retries what may be retried, with one request id. */
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { asRequestError, type Msg, type NatsConnection } from './connection.js';
 import { isRetryable, QuorateError, validate } from './errors.js';
 import { protocolVersion } from './protocol.js';
-import { apiResponseSchema, apiVerbs, type ApiParams, type ApiResult, type ApiVerb } from './schemas/api.js';
+import { type ApiParams, type ApiResult, type ApiVerb, apiResponseSchema, apiVerbs } from './schemas/api.js';
 import { eventSchema, type QuorateEvent } from './schemas/events.js';
-import { operationSchema, type Operation } from './schemas/operations.js';
-import { nodeStatusSchema, type NodeStatus } from './schemas/status.js';
+import { type Operation, operationSchema } from './schemas/operations.js';
+import { type NodeStatus, nodeStatusSchema } from './schemas/status.js';
 import { subjectsOf } from './subjects.js';
 
 export interface ApiClientOptions {
@@ -53,8 +53,29 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const { connection, cluster, from } = options;
   const subjects = subjectsOf(cluster);
   let undecodable = 0;
+  /** Ends the attempts that wait for an answer of the leader. */
+  const waitingForLeader = new Set<(error: QuorateError) => void>();
+  let leadershipWatched = false;
 
-  async function request<V extends ApiVerb>(verb: V, params: ApiParams<V>, given: RequestOptions = {}): Promise<ApiResult<V>> {
+  /**
+   * When there is a new leader, nobody will answer what was sent to the one before it: those requests are sent again at
+   * once, under their own ids, instead of when their time is up.
+   */
+  function watchLeadership(): void {
+    if (leadershipWatched) return;
+    leadershipWatched = true;
+    connection.subscribe(subjects.event('cluster.leadership.gained'), {
+      callback: () => {
+        for (const abandon of waitingForLeader) abandon(new QuorateError('leadership-lost'));
+      },
+    });
+  }
+
+  async function request<V extends ApiVerb>(
+    verb: V,
+    params: ApiParams<V>,
+    given: RequestOptions = {},
+  ): Promise<ApiResult<V>> {
     const deadline = performance.now() + (given.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     const body = JSON.stringify({ v: protocolVersion, requestId: given.requestId ?? randomUUID(), params });
     const subject = subjects.api(given.node ?? targetOf(verb), from, verb);
@@ -72,17 +93,24 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
 
   /** Nobody listens on the leader's subject: is there no controller, or only no leader? */
   async function explain(error: unknown, verb: ApiVerb): Promise<unknown> {
-    if (!(error instanceof QuorateError) || error.code !== 'no-responders' || apiVerbs[verb].to !== 'leader') return error;
+    if (!(error instanceof QuorateError) || error.code !== 'no-responders' || apiVerbs[verb].to !== 'leader')
+      return error;
     const heard = await collectStatus(explainWaitMs).catch(() => []);
     if (heard.length === 0) return error;
     const names = heard.map((status) => `${status.node} (${status.state})`).join(', ');
     return new QuorateError('no-leader', `no leader answered; controllers heard: ${names}`, { cause: error });
   }
 
-  async function attemptOnce<V extends ApiVerb>(verb: V, subject: string, body: string, timeoutMs: number): Promise<ApiResult<V>> {
+  async function attemptOnce<V extends ApiVerb>(
+    verb: V,
+    subject: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<ApiResult<V>> {
     let message: Msg;
     try {
-      message = await connection.request(subject, body, { timeout: Math.max(1, timeoutMs) });
+      const answer = connection.request(subject, body, { timeout: Math.max(1, timeoutMs) });
+      message = apiVerbs[verb].to === 'leader' ? await unlessLeaderChanges(answer) : await answer;
     } catch (error) {
       throw asRequestError(error, `the request ${verb}`);
     }
@@ -93,7 +121,19 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     return response.result as ApiResult<V>;
   }
 
-  function watch<Schema extends z.ZodType>(subject: string, schema: Schema, handler: (value: z.output<Schema>) => void): () => void {
+  function unlessLeaderChanges(answer: Promise<Msg>): Promise<Msg> {
+    watchLeadership();
+    return new Promise((resolve, reject) => {
+      waitingForLeader.add(reject);
+      answer.then(resolve, reject).finally(() => waitingForLeader.delete(reject));
+    });
+  }
+
+  function watch<Schema extends z.ZodType>(
+    subject: string,
+    schema: Schema,
+    handler: (value: z.output<Schema>) => void,
+  ): () => void {
     const subscription = connection.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return;
@@ -112,7 +152,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const answers = await connection.requestMany(subjects.api('all', from, 'status.get'), body, { maxWait: waitMs });
       for await (const message of answers) {
         const response = apiResponseSchema.safeParse(parseJson(message));
-        const status = response.success && response.data.ok ? nodeStatusSchema.safeParse(response.data.result) : undefined;
+        const status =
+          response.success && response.data.ok ? nodeStatusSchema.safeParse(response.data.result) : undefined;
         if (status?.success === true) found.set(status.data.node, status.data);
         else undecodable += 1;
       }

@@ -6,16 +6,16 @@ import { readFileSync } from 'node:fs';
 import {
   connect,
   credsAuthenticator,
-  ErrorCode as NatsErrorCode,
-  nkeyAuthenticator,
-  NatsError,
-  type ConnectionOptions as NatsOptions,
   type NatsConnection,
+  NatsError,
+  ErrorCode as NatsErrorCode,
+  type ConnectionOptions as NatsOptions,
+  nkeyAuthenticator,
 } from 'nats';
 import { QuorateError } from './errors.js';
 
-export { Events as NatsEvents, headers as natsHeaders } from 'nats';
 export type { Msg, NatsConnection, Service, Subscription } from 'nats';
+export { Events as NatsEvents, headers as natsHeaders } from 'nats';
 
 export interface ConnectionOptions {
   /** `nats://host:port`, `tls://host:port` or `host:port`. */
@@ -92,7 +92,9 @@ function asConnectionError(error: unknown, servers: readonly string[]): QuorateE
   if (error instanceof QuorateError) return error;
   const where = servers.join(', ');
   if (error instanceof NatsError && refusedCodes.has(error.code)) {
-    return new QuorateError('nats-refused', `the NATS server at ${where} refused the connection: ${error.message}`, { cause: error });
+    return new QuorateError('nats-refused', `the NATS server at ${where} refused the connection: ${error.message}`, {
+      cause: error,
+    });
   }
   const reason = error instanceof Error ? error.message : String(error);
   return new QuorateError('nats-unreachable', `no NATS server answers at ${where}: ${reason}`, { cause: error });
@@ -110,10 +112,14 @@ const refusedCodes: ReadonlySet<string> = new Set([
 export function asRequestError(error: unknown, what: string): QuorateError {
   if (error instanceof QuorateError) return error;
   if (error instanceof NatsError) {
-    if (error.code === NatsErrorCode.NoResponders) return new QuorateError('no-responders', `nobody answered ${what}`, { cause: error });
-    if (error.code === NatsErrorCode.Timeout) return new QuorateError('timeout', `no answer to ${what} came in time`, { cause: error });
-    if (error.code === NatsErrorCode.MaxPayloadExceeded) return new QuorateError('too-large', `${what} is larger than the NATS server accepts`, { cause: error });
-    if (error.code === NatsErrorCode.PermissionsViolation) return new QuorateError('nats-refused', `the credentials do not allow ${what}`, { cause: error });
+    if (error.code === NatsErrorCode.NoResponders)
+      return new QuorateError('no-responders', `nobody answered ${what}`, { cause: error });
+    if (error.code === NatsErrorCode.Timeout)
+      return new QuorateError('timeout', `no answer to ${what} came in time`, { cause: error });
+    if (error.code === NatsErrorCode.MaxPayloadExceeded)
+      return new QuorateError('too-large', `${what} is larger than the NATS server accepts`, { cause: error });
+    if (error.code === NatsErrorCode.PermissionsViolation)
+      return new QuorateError('nats-refused', `the credentials do not allow ${what}`, { cause: error });
   }
   const reason = error instanceof Error ? error.message : String(error);
   return new QuorateError('nats-unreachable', `${what} could not be sent: ${reason}`, { cause: error });

@@ -49,20 +49,64 @@ type Layout = readonly (readonly [name: string, type: FieldType])[];
 
 /** The fields of each kind, in their order on the wire. New kinds go to the end: the number of a kind is its place here. */
 const layouts = {
-  preVote: [['lastIndex', 'count'], ['lastTerm', 'count'], ['commit', 'count'], ['commitTerm', 'count']],
-  preVoteReply: [['granted', 'flag'], ['commit', 'count'], ['commitTerm', 'count']],
-  vote: [['lastIndex', 'count'], ['lastTerm', 'count'], ['transfer', 'flag'], ['commit', 'count'], ['commitTerm', 'count']],
-  voteReply: [['granted', 'flag'], ['commit', 'count'], ['commitTerm', 'count']],
-  append: [['prevIndex', 'count'], ['prevTerm', 'count'], ['commit', 'count'], ['entries', 'entries']],
-  appendReply: [['rejected', 'flag'], ['index', 'count'], ['hintIndex', 'count'], ['hintTerm', 'count']],
-  heartbeat: [['commit', 'count'], ['readContext', 'readContext']],
+  preVote: [
+    ['lastIndex', 'count'],
+    ['lastTerm', 'count'],
+    ['commit', 'count'],
+    ['commitTerm', 'count'],
+  ],
+  preVoteReply: [
+    ['granted', 'flag'],
+    ['commit', 'count'],
+    ['commitTerm', 'count'],
+  ],
+  vote: [
+    ['lastIndex', 'count'],
+    ['lastTerm', 'count'],
+    ['transfer', 'flag'],
+    ['commit', 'count'],
+    ['commitTerm', 'count'],
+  ],
+  voteReply: [
+    ['granted', 'flag'],
+    ['commit', 'count'],
+    ['commitTerm', 'count'],
+  ],
+  append: [
+    ['prevIndex', 'count'],
+    ['prevTerm', 'count'],
+    ['commit', 'count'],
+    ['entries', 'entries'],
+  ],
+  appendReply: [
+    ['rejected', 'flag'],
+    ['index', 'count'],
+    ['hintIndex', 'count'],
+    ['hintTerm', 'count'],
+  ],
+  heartbeat: [
+    ['commit', 'count'],
+    ['readContext', 'readContext'],
+  ],
   heartbeatReply: [['readContext', 'readContext']],
-  snapshot: [['index', 'count'], ['snapshotTerm', 'count']],
+  snapshot: [
+    ['index', 'count'],
+    ['snapshotTerm', 'count'],
+  ],
   timeoutNow: [],
-  propose: [['proposalId', 'text'], ['data', 'bytesList']],
-  proposeReply: [['proposalId', 'text'], ['result', 'outcome']],
+  propose: [
+    ['proposalId', 'text'],
+    ['data', 'bytesList'],
+  ],
+  proposeReply: [
+    ['proposalId', 'text'],
+    ['result', 'outcome'],
+  ],
   readIndex: [['requestId', 'text']],
-  readIndexReply: [['requestId', 'text'], ['result', 'outcome']],
+  readIndexReply: [
+    ['requestId', 'text'],
+    ['result', 'outcome'],
+  ],
   transferLeadership: [['target', 'text']],
   removed: [['index', 'count']],
 } as const satisfies Record<string, Layout>;
@@ -73,7 +117,12 @@ type FieldsOf<L extends Layout> = { readonly [F in L[number] as F[0]]: FieldType
 
 /** A message as it goes in and comes out: who, which term, and the fields of its kind. */
 export type RaftWireMessage = {
-  [K in RaftMessageKind]: { readonly type: K; readonly from: string; readonly to: string; readonly term: number } & FieldsOf<(typeof layouts)[K]>;
+  [K in RaftMessageKind]: {
+    readonly type: K;
+    readonly from: string;
+    readonly to: string;
+    readonly term: number;
+  } & FieldsOf<(typeof layouts)[K]>;
 }[RaftMessageKind];
 
 export interface RaftEnvelope {
@@ -94,12 +143,24 @@ const bytesMax = 8 * 1024 * 1024;
 const itemsMax = 65_536;
 
 const encoder = new Encoder({ ignoreUndefined: true });
-const decoder = new Decoder({ maxStrLength: 65_536, maxBinLength: bytesMax, maxArrayLength: itemsMax, maxMapLength: 0, maxExtLength: 0 });
+const decoder = new Decoder({
+  maxStrLength: 65_536,
+  maxBinLength: bytesMax,
+  maxArrayLength: itemsMax,
+  maxMapLength: 0,
+  maxExtLength: 0,
+});
 
 /** `message.from` and `message.to` travel in the subject. */
 export function encodeRaftMessage(envelope: RaftEnvelope): Uint8Array {
   const { message } = envelope;
-  const values: unknown[] = [raftProtocolVersion, envelope.clusterId, envelope.incarnation, kindNumbers.get(message.type), message.term];
+  const values: unknown[] = [
+    raftProtocolVersion,
+    envelope.clusterId,
+    envelope.incarnation,
+    kindNumbers.get(message.type),
+    message.term,
+  ];
   for (const [name, type] of layouts[message.type] as Layout) {
     values.push(pack(type, (message as unknown as Record<string, unknown>)[name]));
   }
@@ -168,7 +229,9 @@ function pack(type: FieldType, value: unknown): unknown {
     }
     case 'outcome': {
       const outcome = value as WireOutcome;
-      return outcome.ok ? [true, outcome.term ?? null, outcome.index] : [false, outcome.code, outcome.message, outcome.leader ?? null];
+      return outcome.ok
+        ? [true, outcome.term ?? null, outcome.index]
+        : [false, outcome.code, outcome.message, outcome.leader ?? null];
     }
     case 'count':
     case 'flag':
@@ -270,7 +333,9 @@ function unpackOutcome(value: unknown): WireOutcome | Malformed {
     return isCount(first) ? { ok, term: first, index: second } : malformed;
   }
   if (ok !== false || typeof first !== 'string' || typeof second !== 'string') return malformed;
-  return typeof leader === 'string' ? { ok, code: first, message: second, leader } : { ok, code: first, message: second };
+  return typeof leader === 'string'
+    ? { ok, code: first, message: second, leader }
+    : { ok, code: first, message: second };
 }
 
 function isCount(value: unknown): value is number {

@@ -53,7 +53,8 @@ export function subjectsOf(cluster: string): Subjects {
     status: (node) => `${root}.status.${wildcardOr(node)}`,
     event: (type) => `${root}.events.${type}`,
     operation: (id) => `${root}.operations.${wildcardOr(id)}`,
-    routerRequest: (router, verb, node) => `${root}.router.${token(router)}.${verb}${node === undefined ? '' : `.${token(node)}`}`,
+    routerRequest: (router, verb, node) =>
+      `${root}.router.${token(router)}.${verb}${node === undefined ? '' : `.${token(node)}`}`,
     routerRequests: (verb, node) => `${root}.router.*.${verb}${node === undefined ? '' : `.${token(node)}`}`,
     endpoints: () => `${root}.endpoints`,
     routerDirect: (router) => `${root}.to-router.${token(router)}`,
@@ -67,7 +68,10 @@ export function subjectToken(subject: string, position: number): string {
 
 /** What is left of a subject from `position` on, counted as in {@link subjectToken}. */
 export function subjectRest(subject: string, position: number): string {
-  return subject.split('.').slice(position + 2).join('.');
+  return subject
+    .split('.')
+    .slice(position + 2)
+    .join('.');
 }
 
 function token(text: string): string {

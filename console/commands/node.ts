@@ -1,7 +1,8 @@
 /** `quorate node`: one controller. The only command that loads it. */
+import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
-import { anyText, choice, list, onOff, path, text } from '../config/setting.js';
+import { anyText, choice, durationMs, integer, list, onOff, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
 import { aborted, stopSignal } from './signals.js';
@@ -63,6 +64,46 @@ export const nodeCommand = defineCommand({
       defaultText: '--nats',
       schema: list(anyText).optional(),
     }),
+    electionTimeout: setting({
+      flag: 'election-timeout',
+      env: 'QUORATE_ELECTION_TIMEOUT',
+      key: 'node.electionTimeout',
+      placeholder: 'TIME',
+      group: 'Options',
+      describe: 'Without a leader an election starts after this time, up to twice as long; equal on all members',
+      defaultText: '200ms',
+      schema: durationMs(50, 60_000).default(200),
+    }),
+    heartbeatInterval: setting({
+      flag: 'heartbeat-interval',
+      env: 'QUORATE_HEARTBEAT_INTERVAL',
+      key: 'node.heartbeatInterval',
+      placeholder: 'TIME',
+      group: 'Options',
+      describe: 'A leader sends heartbeats this often; at most a third of the election timeout',
+      defaultText: '50ms',
+      schema: durationMs(10, 20_000).default(50),
+    }),
+    compactEvery: setting({
+      flag: 'compact-every',
+      env: 'QUORATE_COMPACT_EVERY',
+      key: 'node.compactEvery',
+      placeholder: 'N',
+      group: 'Options',
+      describe: 'Compact the log each time this many entries were applied',
+      defaultText: '20000',
+      schema: integer(10, 10_000_000).default(20_000),
+    }),
+    compactKeep: setting({
+      flag: 'compact-keep',
+      env: 'QUORATE_COMPACT_KEEP',
+      key: 'node.compactKeep',
+      placeholder: 'N',
+      group: 'Options',
+      describe: 'Entries that a compaction keeps, for members that are a little behind',
+      defaultText: '10000',
+      schema: integer(0, 10_000_000).default(10_000),
+    }),
     logFormat: setting({
       flag: 'log-format',
       env: 'QUORATE_LOG_FORMAT',
@@ -90,10 +131,19 @@ export const nodeCommand = defineCommand({
     { comment: 'From a config file with a `node:` section', line: 'quorate node --config /etc/quorate/quorate.yaml' },
   ],
   async run(context, given) {
+    if (given.heartbeatInterval * 3 > given.electionTimeout) {
+      throw new QuorateError(
+        'usage',
+        `a heartbeat every ${given.heartbeatInterval} ms is too rare for an election timeout of ${given.electionTimeout} ms`,
+        { remedy: 'Let --election-timeout be at least three times --heartbeat-interval.' },
+      );
+    }
     const stop = stopSignal(context, given.exitWithParent);
-    const { runController } = await import('../../node/server/main.js');
+    const { runController, timingOf } = await import('../../node/server/main.js');
     const nats = connectionOptions(given);
     const starting = runController({
+      timing: timingOf(given.electionTimeout, given.heartbeatInterval),
+      compaction: { everyEntries: given.compactEvery, keepEntries: given.compactKeep },
       cluster: given.cluster,
       nodeId: given.id,
       name: given.name ?? given.id,

@@ -3,10 +3,17 @@
  * docs/protocol.md are all made from this table.
  */
 import { z } from 'zod';
-import { nodeIdSchema } from '../identifiers.js';
 import { wireErrorSchema } from '../errors.js';
+import { nodeIdSchema } from '../identifiers.js';
 import { positionSchema } from '../position.js';
-import { entityDraftSchema, entityIdSchema, entityKindSchema, entityPatchSchema, entitySchema, modelChangeSchema } from './model.js';
+import {
+  entityDraftSchema,
+  entityIdSchema,
+  entityKindSchema,
+  entityPatchSchema,
+  entitySchema,
+  modelChangeSchema,
+} from './model.js';
 import { operationPlanSchema, operationSchema, workflowParametersSchema } from './operations.js';
 import { routerViewSchema } from './router.js';
 import { memberSchema, nodeStatusSchema } from './status.js';
@@ -26,13 +33,24 @@ const written = z.object({ entity: entitySchema, position: positionSchema });
 const none = z.object({});
 
 export const apiVerbs = {
-  'status.get': { summary: 'The status of the controller that is asked.', to: 'node', changes: false, params: none, result: nodeStatusSchema },
+  'status.get': {
+    summary: 'The status of the controller that is asked.',
+    to: 'node',
+    changes: false,
+    params: none,
+    result: nodeStatusSchema,
+  },
   'members.list': {
     summary: 'The committed configuration and its members.',
     to: 'leader',
     changes: false,
     params: none,
-    result: z.object({ position: positionSchema, members: z.array(memberSchema.extend({ role: z.enum(['voter', 'learner']) })), removed: z.array(z.string()), leader: z.string() }),
+    result: z.object({
+      position: positionSchema,
+      members: z.array(memberSchema.extend({ role: z.enum(['voter', 'learner']) })),
+      removed: z.array(z.string()),
+      leader: z.string(),
+    }),
   },
   'routers.list': {
     summary: 'The routers that the controllers have heard of, in the order of their ids, in pages.',
@@ -45,12 +63,23 @@ export const apiVerbs = {
     }),
     result: z.object({ routers: z.array(routerViewSchema), more: z.boolean() }),
   },
-  'model.create': { summary: 'Creates an entity.', to: 'leader', changes: true, params: entityDraftSchema, result: written },
+  'model.create': {
+    summary: 'Creates an entity.',
+    to: 'leader',
+    changes: true,
+    params: entityDraftSchema,
+    result: written,
+  },
   'model.update': {
     summary: 'Changes an entity; with `version`, only if it still has that version.',
     to: 'leader',
     changes: true,
-    params: z.object({ kind: entityKindSchema, id: entityIdSchema, version: z.int().min(1).optional(), patch: entityPatchSchema }),
+    params: z.object({
+      kind: entityKindSchema,
+      id: entityIdSchema,
+      version: z.int().min(1).optional(),
+      patch: entityPatchSchema,
+    }),
     result: written,
   },
   'model.delete': {
@@ -64,7 +93,12 @@ export const apiVerbs = {
     summary: 'One entity by id or name. Linearizable unless `stale` is set.',
     to: 'leader',
     changes: false,
-    params: z.object({ kind: entityKindSchema, id: entityIdSchema.optional(), name: z.string().optional(), stale: z.boolean().default(false) }),
+    params: z.object({
+      kind: entityKindSchema,
+      id: entityIdSchema.optional(),
+      name: z.string().optional(),
+      stale: z.boolean().default(false),
+    }),
     result: z.object({ entity: entitySchema, position: positionSchema }),
   },
   'model.list': {
@@ -83,7 +117,8 @@ export const apiVerbs = {
     result: z.object({ entities: z.array(entitySchema), position: positionSchema, more: z.boolean() }),
   },
   'model.changes': {
-    summary: 'Changes of the model after an index, oldest first; refused with `snapshot-required` where the journal no longer reaches back.',
+    summary:
+      'Changes of the model after an index, oldest first; refused with `snapshot-required` where the journal no longer reaches back.',
     to: 'any',
     changes: false,
     params: z.object({ after: positionSchema.nullable(), limit: z.int().min(1).max(1000).default(200) }),
@@ -95,11 +130,20 @@ export const apiVerbs = {
     changes: true,
     params: z.object({
       /** Name of the file, in the controller's folder for backups; made from the time where none is given. */
-      name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'must be a file name of A-Z a-z 0-9 _ . -').optional(),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'must be a file name of A-Z a-z 0-9 _ . -')
+        .optional(),
     }),
     result: z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), position: positionSchema }),
   },
-  'operation.plan': { summary: 'Runs the checks of a workflow and says what it would change.', to: 'leader', changes: false, params: workflowParametersSchema, result: operationPlanSchema },
+  'operation.plan': {
+    summary: 'Runs the checks of a workflow and says what it would change.',
+    to: 'leader',
+    changes: false,
+    params: workflowParametersSchema,
+    result: operationPlanSchema,
+  },
   'operation.start': {
     summary: 'Starts a workflow; refused with `check-failed` where a check fails.',
     to: 'leader',
@@ -107,7 +151,13 @@ export const apiVerbs = {
     params: workflowParametersSchema,
     result: operationSchema,
   },
-  'operation.get': { summary: 'The record of one operation.', to: 'leader', changes: false, params: z.object({ id: z.string() }), result: operationSchema },
+  'operation.get': {
+    summary: 'The record of one operation.',
+    to: 'leader',
+    changes: false,
+    params: z.object({ id: z.string() }),
+    result: operationSchema,
+  },
   'operation.list': {
     summary: 'Operations, newest first.',
     to: 'leader',
@@ -122,7 +172,9 @@ export type ApiParams<V extends ApiVerb> = z.input<(typeof apiVerbs)[V]['params'
 export type ApiParsedParams<V extends ApiVerb> = z.output<(typeof apiVerbs)[V]['params']>;
 export type ApiResult<V extends ApiVerb> = z.output<(typeof apiVerbs)[V]['result']>;
 
-export const requestIdSchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, 'must be 8 to 64 of the characters A-Z a-z 0-9 _ -');
+export const requestIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{8,64}$/, 'must be 8 to 64 of the characters A-Z a-z 0-9 _ -');
 
 export const apiRequestSchema = z.object({ v: z.int(), requestId: requestIdSchema, params: z.unknown() });
 export type ApiRequest = z.infer<typeof apiRequestSchema>;

@@ -44,7 +44,16 @@ export const clusterEventSchema = z.object({
   position: positionSchema.optional(),
   term: z.int().optional(),
   leaderId: z.string().nullable().optional(),
-  peers: z.array(z.object({ id: z.string(), addr: z.string().optional(), version: z.string().optional(), role: z.string().optional() })).optional(),
+  peers: z
+    .array(
+      z.object({
+        id: z.string(),
+        addr: z.string().optional(),
+        version: z.string().optional(),
+        role: z.string().optional(),
+      }),
+    )
+    .optional(),
   /** One sentence for people. */
   message: z.string().optional(),
 });

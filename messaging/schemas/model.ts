@@ -4,7 +4,9 @@ import { positionSchema } from '../position.js';
 
 export const entityKindSchema = z.string().regex(/^[a-z][a-zA-Z]{0,31}$/, 'is not a kind of entity');
 
-export const entityIdSchema = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 of the characters A-Z a-z 0-9 _ . -');
+export const entityIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 of the characters A-Z a-z 0-9 _ . -');
 export const entityNameSchema = z.string().min(1).max(256);
 
 export const entitySchema = z.object({

@@ -1,7 +1,7 @@
 /** An operation: a workflow that was started, as it is kept in the model, published and shown. */
 import { z } from 'zod';
-import { identifierSchema, nodeIdSchema } from '../identifiers.js';
 import { wireErrorSchema } from '../errors.js';
+import { identifierSchema, nodeIdSchema } from '../identifiers.js';
 
 export const workflowParametersSchema = z.discriminatedUnion('workflow', [
   z.object({ workflow: z.literal('join'), node: nodeIdSchema, role: z.enum(['voter', 'learner']).default('voter') }),

@@ -104,7 +104,9 @@ export const nodeStatusSchema = z.object({
     syncP50Ms: z.number().nullable(),
     syncP99Ms: z.number().nullable(),
   }),
-  storage: z.object({ raftBytes: z.number(), modelBytes: z.number(), entities: z.record(z.string(), z.int()) }).nullable(),
+  storage: z
+    .object({ raftBytes: z.number(), modelBytes: z.number(), entities: z.record(z.string(), z.int()) })
+    .nullable(),
   operation: z.string().nullable(),
   alarms: z.array(alarmSchema),
   /** Settings that were given and have no effect, by name, e.g. `bootstrap`. */

@@ -9,14 +9,14 @@
 import { QuorateError } from '../../messaging/errors.js';
 import { applyBatch, type Outcome } from '../model/index.js';
 import {
-  emptyConfiguration,
-  Raft,
   type ConfChange,
+  emptyConfiguration,
   type Index,
   type Leadership,
   type Message,
   type NodeId,
   type ProgressView,
+  Raft,
   type RaftLimits,
   type RaftStatus,
   type Ready,
@@ -37,6 +37,16 @@ export interface MemberTiming {
 }
 
 export const defaultTiming: MemberTiming = { tickMs: 10, heartbeatTicks: 5, electionTimeoutTicks: 20 };
+
+/** Times in milliseconds as ticks, rounded up. */
+export function timingOf(electionTimeoutMs: number, heartbeatIntervalMs: number): MemberTiming {
+  const { tickMs } = defaultTiming;
+  return {
+    tickMs,
+    heartbeatTicks: Math.max(1, Math.ceil(heartbeatIntervalMs / tickMs)),
+    electionTimeoutTicks: Math.max(2, Math.ceil(electionTimeoutMs / tickMs)),
+  };
+}
 
 /** When the log is compacted, and what is kept of it for followers that are a little behind. */
 export interface CompactionPolicy {
@@ -84,7 +94,9 @@ export interface AppliedEntry {
 }
 
 /** A command's fate. Refused by the model is also an outcome: `entry.outcome` says so. */
-export type ProposalOutcome = { readonly ok: true; readonly entry: AppliedEntry } | { readonly ok: false; readonly error: QuorateError };
+export type ProposalOutcome =
+  | { readonly ok: true; readonly entry: AppliedEntry }
+  | { readonly ok: false; readonly error: QuorateError };
 export type ProposalCallback = (outcome: ProposalOutcome) => void;
 export type ReadCallback = (refusal: QuorateError | null) => void;
 
@@ -135,7 +147,11 @@ export class Member {
       applied: this.#applied,
       configuration: meta?.configuration ?? emptyConfiguration,
       random: options.random,
-      limits: { heartbeatTicks: timing.heartbeatTicks, electionTimeoutTicks: timing.electionTimeoutTicks, ...options.limits },
+      limits: {
+        heartbeatTicks: timing.heartbeatTicks,
+        electionTimeoutTicks: timing.electionTimeoutTicks,
+        ...options.limits,
+      },
     });
   }
 
@@ -177,7 +193,9 @@ export class Member {
       const result = this.core.propose([data], proposalId);
       if (!result.ok) return callback({ ok: false, error: asError(result) });
       if (!result.forwarded) return this.#await(result.index, result.term, callback);
-      const cancel = this.#options.clock.after(forwardedTimeoutMs, () => this.#settleForwarded(proposalId, { ok: false, error: new QuorateError('timeout') }));
+      const cancel = this.#options.clock.after(forwardedTimeoutMs, () =>
+        this.#settleForwarded(proposalId, { ok: false, error: new QuorateError('timeout') }),
+      );
       this.#forwarded.set(proposalId, { callback, cancel });
     });
   }
@@ -213,7 +231,8 @@ export class Member {
   /** The connection was interrupted: what was under way is lost, so nothing is sent ahead until followers answer. */
   connectionRestored(): void {
     this.#guard(() => {
-      for (const { id } of this.core.status().progress) if (id !== this.#options.nodeId) this.core.reportUnreachable(id);
+      for (const { id } of this.core.status().progress)
+        if (id !== this.#options.nodeId) this.core.reportUnreachable(id);
     });
   }
 
@@ -306,7 +325,12 @@ export class Member {
   /** The only thing in a turn that is not done when the call returns: the next turn waits for it. */
   async #install(ready: Ready, index: Index): Promise<void> {
     const { storage, snapshots, identity, listener } = this.#options;
-    await storage.install({ staged: snapshots.take(index), entries: ready.entries, hardState: ready.hardState, identity: identity() });
+    await storage.install({
+      staged: snapshots.take(index),
+      entries: ready.entries,
+      hardState: ready.hardState,
+      identity: identity(),
+    });
     this.#applied = index;
     this.#compactedAt = index;
     this.counters.snapshotsInstalled += 1;
@@ -322,7 +346,11 @@ export class Member {
       const outcomes = applyBatch(this.#options.storage.model, committedEntries);
       // Entries that the model had applied before a restart come first, and have no outcome.
       const skipped = committedEntries.length - outcomes.length;
-      const applied = outcomes.map((outcome, place) => ({ index: outcome.index, term: committedEntries[skipped + place]?.term ?? 0, outcome }));
+      const applied = outcomes.map((outcome, place) => ({
+        index: outcome.index,
+        term: committedEntries[skipped + place]?.term ?? 0,
+        outcome,
+      }));
       this.#applied = last.index;
       this.core.applied(last.index);
       this.counters.committed += committedEntries.length;
@@ -372,7 +400,11 @@ export class Member {
   // ----------------------------------------------------------------------------------------------------------- proposals
 
   #refuseEarly(callback: ProposalCallback): boolean {
-    const code = this.#stopped ? 'stopping' : this.#waiting.size + this.#forwarded.size >= waitingMax ? 'overloaded' : undefined;
+    const code = this.#stopped
+      ? 'stopping'
+      : this.#waiting.size + this.#forwarded.size >= waitingMax
+        ? 'overloaded'
+        : undefined;
     if (code !== undefined) callback({ ok: false, error: new QuorateError(code) });
     return code !== undefined;
   }
@@ -404,7 +436,8 @@ export class Member {
       return;
     }
     const entry = this.#remembered.get(index);
-    const outcome: ProposalOutcome = entry?.term === term ? { ok: true, entry } : { ok: false, error: new QuorateError('leadership-lost') };
+    const outcome: ProposalOutcome =
+      entry?.term === term ? { ok: true, entry } : { ok: false, error: new QuorateError('leadership-lost') };
     this.#settleForwarded(proposalId, outcome);
   }
 
@@ -422,7 +455,11 @@ export class Member {
     this.#waiting.clear();
     for (const each of waiting) each.callback(outcome);
     for (const proposalId of [...this.#forwarded.keys()]) this.#settleForwarded(proposalId, outcome);
-    const reads = [...this.#newReads, ...[...this.#sentReads.values()].flat(), ...this.#readyReads.flatMap((each) => each.callbacks)];
+    const reads = [
+      ...this.#newReads,
+      ...[...this.#sentReads.values()].flat(),
+      ...this.#readyReads.flatMap((each) => each.callbacks),
+    ];
     this.#newReads = [];
     this.#sentReads.clear();
     this.#readyReads = [];
@@ -461,7 +498,8 @@ export class Member {
 
   #compactWhenDue(): void {
     const { compaction = defaultCompaction, storage, listener } = this.#options;
-    if (this.#compacting || this.#applied - this.#compactedAt < compaction.everyEntries + compaction.keepEntries) return;
+    if (this.#compacting || this.#applied - this.#compactedAt < compaction.everyEntries + compaction.keepEntries)
+      return;
     this.#compacting = true;
     storage.compactLog(this.#applied - compaction.keepEntries).then(
       (firstIndex) => {

@@ -5,7 +5,7 @@
 import { asRequestError, type Msg, type NatsConnection, type Subscription } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate, wireErrorSchema } from '../../messaging/errors.js';
 import { decodeRaftMessage, encodeRaftMessage, type RaftWireMessage } from '../../messaging/raft-codec.js';
-import { subjectRest, subjectsOf, subjectToken, type Lane } from '../../messaging/subjects.js';
+import { type Lane, subjectRest, subjectsOf, subjectToken } from '../../messaging/subjects.js';
 import type { Message } from '../raft/types.js';
 import { laneOf, type PeerVerb, type Transport } from './transport.js';
 
@@ -69,7 +69,9 @@ export class NatsTransport implements Transport {
         this.received += 1;
         handler(decoded);
       };
-      this.#subscriptions.push(this.#lanes[lane].subscribe(this.#subjects.raftTo(this.#options.nodeId, lane), { callback }));
+      this.#subscriptions.push(
+        this.#lanes[lane].subscribe(this.#subjects.raftTo(this.#options.nodeId, lane), { callback }),
+      );
     }
   }
 
@@ -82,7 +84,9 @@ export class NatsTransport implements Transport {
       throw asRequestError(error, `the request ${verb} to ${to}`);
     }
     if (answer[0] === answerOk) return answer.subarray(1);
-    throw QuorateError.fromWire(validate(wireErrorSchema, parse(answer.subarray(1)), 'internal', `the answer of ${to} is not understood`));
+    throw QuorateError.fromWire(
+      validate(wireErrorSchema, parse(answer.subarray(1)), 'internal', `the answer of ${to} is not understood`),
+    );
   }
 
   answer(handler: (from: string, verb: string, body: Uint8Array) => Promise<Uint8Array>): void {
@@ -90,7 +94,8 @@ export class NatsTransport implements Transport {
       if (error !== null) return;
       handler(subjectToken(message.subject, 2), subjectRest(message.subject, 3), message.data).then(
         (body) => respond(message, answerOk, body),
-        (failure: unknown) => respond(message, answerRefused, new TextEncoder().encode(JSON.stringify(toQuorateError(failure).toWire()))),
+        (failure: unknown) =>
+          respond(message, answerRefused, new TextEncoder().encode(JSON.stringify(toQuorateError(failure).toWire()))),
       );
     };
     this.#subscriptions.push(this.#options.bulk.subscribe(this.#subjects.peerTo(this.#options.nodeId), { callback }));
@@ -143,7 +148,9 @@ function fromWire(message: RaftWireMessage): Message {
 
 /** Bytes that the client library holds because the socket has not taken them. */
 function pendingBytes(connection: NatsConnection): number {
-  const { protocol } = connection as unknown as { protocol?: { outbound?: { size(): number }; transport?: { socket?: { writableLength?: number } } } };
+  const { protocol } = connection as unknown as {
+    protocol?: { outbound?: { size(): number }; transport?: { socket?: { writableLength?: number } } };
+  };
   return (protocol?.outbound?.size() ?? 0) + (protocol?.transport?.socket?.writableLength ?? 0);
 }
 

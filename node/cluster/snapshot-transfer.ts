@@ -41,7 +41,11 @@ const followersMax = 64;
 
 const describeSchema = z.object({ atLeast: z.int().min(0) });
 const describedSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string().length(64), index: z.int().min(1) });
-const chunkSchema = z.object({ sha256: z.string().length(64), offset: z.int().min(0), bytes: z.int().min(1).max(chunkBytesMax) });
+const chunkSchema = z.object({
+  sha256: z.string().length(64),
+  offset: z.int().min(0),
+  bytes: z.int().min(1).max(chunkBytesMax),
+});
 
 // -------------------------------------------------------------------------------------------------------- the leader's side
 
@@ -68,7 +72,8 @@ export class SnapshotServer {
   chunk(from: NodeId, body: Uint8Array): Uint8Array {
     const { sha256, offset, bytes } = validate(chunkSchema, decode(body), 'invalid-request', 'snapshot.chunk');
     const file = this.#described.get(sha256);
-    if (file === undefined) throw new QuorateError('snapshot-required', 'this snapshot is no longer kept: ask for another');
+    if (file === undefined)
+      throw new QuorateError('snapshot-required', 'this snapshot is no longer kept: ask for another');
     this.#progress.set(from, { sentBytes: Math.min(file.sizeBytes, offset + bytes), totalBytes: file.sizeBytes });
     if (this.#progress.size > followersMax) this.#progress.delete(this.#progress.keys().next().value ?? '');
     return this.#storage.readSnapshotChunk(file, offset, bytes);
@@ -157,7 +162,12 @@ export class SnapshotFetcher {
 
   async #pull(leader: NodeId, atLeast: Index, isCurrent: () => boolean): Promise<StagedSnapshot | undefined> {
     const { transport, storage } = this.#options;
-    const answer = await transport.request(leader, 'snapshot.describe', encode({ atLeast }), this.#pace.describeTimeoutMs);
+    const answer = await transport.request(
+      leader,
+      'snapshot.describe',
+      encode({ atLeast }),
+      this.#pace.describeTimeoutMs,
+    );
     const described = validate(describedSchema, decode(answer), 'snapshot-invalid', `the description by ${leader}`);
     if (!isCurrent()) return undefined;
     const staging = storage.beginStaging({ sizeBytes: described.sizeBytes, sha256: described.sha256 });
@@ -190,7 +200,12 @@ export class SnapshotFetcher {
     const { requestTimeoutMs, retryWaitMs } = this.#pace;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const chunk = await this.#options.transport.request(leader, 'snapshot.chunk', encode({ sha256, offset, bytes }), requestTimeoutMs);
+        const chunk = await this.#options.transport.request(
+          leader,
+          'snapshot.chunk',
+          encode({ sha256, offset, bytes }),
+          requestTimeoutMs,
+        );
         if (chunk.length === bytes) return chunk;
         throw new QuorateError('snapshot-invalid', `${leader} sent ${chunk.length} bytes of a chunk of ${bytes}`);
       } catch (error) {

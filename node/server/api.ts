@@ -2,12 +2,19 @@
  * The API on NATS: takes requests, validates them against the table of verbs, hands them to their handler and answers. What
  * a verb does stands in `handlers.ts`.
  */
+
+import { parseJson } from '../../messaging/api-client.js';
 import type { Msg, NatsConnection, Subscription } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
 import { protocolVersion, supportedVersions } from '../../messaging/protocol.js';
-import { apiRequestSchema, apiVerbs, type ApiParsedParams, type ApiResult, type ApiVerb } from '../../messaging/schemas/api.js';
-import { anyControllerQueue, subjectRest, subjectToken, type Subjects } from '../../messaging/subjects.js';
-import { parseJson } from '../../messaging/api-client.js';
+import {
+  type ApiParsedParams,
+  type ApiResult,
+  type ApiVerb,
+  apiRequestSchema,
+  apiVerbs,
+} from '../../messaging/schemas/api.js';
+import { anyControllerQueue, type Subjects, subjectRest, subjectToken } from '../../messaging/subjects.js';
 import type { Log } from './log.js';
 
 export interface RequestContext {
@@ -17,7 +24,10 @@ export interface RequestContext {
 }
 
 export type ApiHandlers = {
-  readonly [V in ApiVerb]: (params: ApiParsedParams<V>, context: RequestContext) => ApiResult<V> | Promise<ApiResult<V>>;
+  readonly [V in ApiVerb]: (
+    params: ApiParsedParams<V>,
+    context: RequestContext,
+  ) => ApiResult<V> | Promise<ApiResult<V>>;
 };
 
 export interface ApiServerOptions {
@@ -57,7 +67,8 @@ export class ApiServer {
     if (leading) {
       this.#leader = this.#subscribe(this.#options.subjects.apiTo('leader'));
     } else {
-      this.#leader?.unsubscribe();
+      // What has arrived already gets its refusal, instead of no answer at all.
+      this.#leader?.drain().catch(() => undefined);
       this.#leader = undefined;
     }
   }
@@ -94,7 +105,10 @@ export class ApiServer {
     if (this.#running > requestsMax) throw new QuorateError('overloaded');
     const request = validate(apiRequestSchema, parseJson(message), 'invalid-request', 'the request');
     if (request.v < supportedVersions.min || request.v > supportedVersions.max) {
-      throw new QuorateError('unsupported-version', `the request has protocol version ${request.v}; this controller understands ${supportedVersions.min} to ${supportedVersions.max}`);
+      throw new QuorateError(
+        'unsupported-version',
+        `the request has protocol version ${request.v}; this controller understands ${supportedVersions.min} to ${supportedVersions.max}`,
+      );
     }
     const verb = subjectRest(message.subject, 3);
     if (!isVerb(verb)) throw new QuorateError('unknown-verb', `there is no verb ${verb}`);
@@ -107,7 +121,11 @@ export class ApiServer {
 
   #refuse(message: Msg, error: QuorateError): void {
     this.counters.refused += 1;
-    if (error.code === 'internal') this.#options.log.limited('api-internal', 'error', 'a request failed', { error: error.message, stack: (error.cause as Error | undefined)?.stack });
+    if (error.code === 'internal')
+      this.#options.log.limited('api-internal', 'error', 'a request failed', {
+        error: error.message,
+        stack: (error.cause as Error | undefined)?.stack,
+      });
     this.#respond(message, { v: protocolVersion, ok: false, node: this.#options.nodeId, error: error.toWire() });
   }
 

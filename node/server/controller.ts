@@ -2,33 +2,34 @@
  * One controller: opens its data directory, finds out what it is (blank, joining, member, removed), and puts the parts that
  * belong to that together: the member, the API, the router service, operations, events and status.
  */
+
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { createApiClient } from '../../messaging/api-client.js';
 import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { supportedVersions } from '../../messaging/protocol.js';
 import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
-import { subjectsOf, type Subjects } from '../../messaging/subjects.js';
-import { eventLoopScheduler, type Clock } from '../cluster/clock.js';
-import { defaultTiming, Member, type AppliedEntry, type MemberListener } from '../cluster/member.js';
+import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
+import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
+import { type AppliedEntry, defaultTiming, Member, type MemberListener } from '../cluster/member.js';
 import { NatsTransport } from '../cluster/nats-transport.js';
 import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
-import { initialConfiguration, type Leadership } from '../raft/index.js';
 import type { ChangeRow } from '../model/index.js';
+import { initialConfiguration, type Leadership } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import type { ControllerConfig } from './config.js';
+import { endpointsOf } from './endpoints.js';
 import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
 import type { Log } from './log.js';
 import { OperationService } from './operations.js';
-import { answerPeer, measureDisk, type MembershipAnswer, type PeerSources, type Probe } from './peers.js';
-import { endpointsOf } from './endpoints.js';
-import { createRouterService, readerOf, type RouterService } from './routers/index.js';
+import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
+import { createRouterService, type RouterService, readerOf } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
 
@@ -61,7 +62,7 @@ const handoverMaxMs = 1_000;
 /** After a restart a new leader publishes again at most so many of the last changes. */
 const republishedMax = 1_000;
 /** How long a controller that wants to begin a cluster listens for one that is there already. */
-const bootstrapListenMs = 1_000;
+const bootstrapListenMs = 500;
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -104,9 +105,20 @@ export class Controller {
       clusterId: () => this.#clusterId(),
     });
     this.#snapshotServer = new SnapshotServer(storage);
-    this.#events = new EventPublisher({ connection: connections.service, subjects: this.#subjects, clock, nodeId: config.nodeId, incarnation });
+    this.#events = new EventPublisher({
+      connection: connections.service,
+      subjects: this.#subjects,
+      clock,
+      nodeId: config.nodeId,
+      incarnation,
+    });
     this.#alarms = new Alarms(clock, () => this.#status.changed());
-    this.#board = new StatusBoard({ connection: connections.service, subjects: this.#subjects, clock, nodeId: config.nodeId });
+    this.#board = new StatusBoard({
+      connection: connections.service,
+      subjects: this.#subjects,
+      clock,
+      nodeId: config.nodeId,
+    });
     const handlers = createHandlers({
       clock,
       storage,
@@ -115,10 +127,27 @@ export class Controller {
       routers: () => this.#routers,
       operations: () => this.#operations,
       status: () => this.#buildStatus(this.#status.sequence),
-      onSnapshot: (position) => this.#events.cluster('snapshot.taken', { position, message: `${config.nodeId} wrote a snapshot at index ${position.index}` }),
+      onSnapshot: (position) =>
+        this.#events.cluster('snapshot.taken', {
+          position,
+          message: `${config.nodeId} wrote a snapshot at index ${position.index}`,
+        }),
     });
-    this.#api = new ApiServer({ connection: connections.service, subjects: this.#subjects, nodeId: config.nodeId, log, handlers });
-    this.#status = new StatusPublisher(clock, connections.service, this.#subjects, config.nodeId, (sequence) => this.#buildStatus(sequence), (status) => this.#board.note(status));
+    this.#api = new ApiServer({
+      connection: connections.service,
+      subjects: this.#subjects,
+      nodeId: config.nodeId,
+      log,
+      handlers,
+    });
+    this.#status = new StatusPublisher(
+      clock,
+      connections.service,
+      this.#subjects,
+      config.nodeId,
+      (sequence) => this.#buildStatus(sequence),
+      (status) => this.#board.note(status),
+    );
   }
 
   /** Begins to serve. @throws QuorateError `cluster-exists` */
@@ -137,6 +166,8 @@ export class Controller {
       case 'bootstrap':
         await this.#bootstrap();
         this.#startMember();
+        // Nobody else can lead: there is nothing to wait for.
+        this.#member?.campaign();
         break;
       case 'member':
         this.#startMember();
@@ -170,12 +201,18 @@ export class Controller {
   async #bootstrap(): Promise<void> {
     const { config, connections, storage, log, clock, version } = this.#options;
     const client = createApiClient({ connection: connections.service, cluster: config.cluster, from: config.nodeId });
-    const there = (await client.collectStatus(bootstrapListenMs)).filter((status) => status.clusterId !== null && status.node !== config.nodeId);
+    const there = (await client.collectStatus(bootstrapListenMs)).filter(
+      (status) => status.clusterId !== null && status.node !== config.nodeId,
+    );
     const first = there[0];
     if (first !== undefined) {
-      throw new QuorateError('cluster-exists', `the cluster ${config.cluster} is there already: ${there.map((status) => status.node).join(', ')} (cluster id ${first.clusterId})`, {
-        remedy: `Start it without --bootstrap, then join it: quorate members join ${config.nodeId}`,
-      });
+      throw new QuorateError(
+        'cluster-exists',
+        `the cluster ${config.cluster} is there already: ${there.map((status) => status.node).join(', ')} (cluster id ${first.clusterId})`,
+        {
+          remedy: `Start it without --bootstrap, then join it: quorate members join ${config.nodeId}`,
+        },
+      );
     }
     const clusterId = randomUUID();
     await storage.initialise({
@@ -184,14 +221,25 @@ export class Controller {
       // The log begins after index 1: whoever joins takes a snapshot first, and with it all that is in no entry.
       snapshot: { index: 1, term: 1, configuration: initialConfiguration([config.nodeId]) },
       hardState: { term: 1, vote: '', commit: 1 },
-      members: [{ id: config.nodeId, name: config.name, version, protocol: supportedVersions, addresses: [...config.advertise], addedAt: clock.now() }],
+      members: [
+        {
+          id: config.nodeId,
+          name: config.name,
+          version,
+          protocol: supportedVersions,
+          addresses: [...config.advertise],
+          addedAt: clock.now(),
+        },
+      ],
     });
     log.info('began a new cluster', { clusterId });
   }
 
   #prepare(clusterId: string, from: string): void {
     if (this.#state !== 'blank') {
-      throw new QuorateError('check-failed', `${this.#options.config.nodeId} is not blank: it is ${this.#state}`, { remedy: 'Reset its data directory first, or join another controller.' });
+      throw new QuorateError('check-failed', `${this.#options.config.nodeId} is not blank: it is ${this.#state}`, {
+        remedy: 'Reset its data directory first, or join another controller.',
+      });
     }
     if (this.#preparedFor === clusterId && this.#member !== undefined) return;
     this.#release();
@@ -222,7 +270,10 @@ export class Controller {
       storage,
       transport: this.#transport,
       clock,
-      onAbandoned: (error) => log.limited('snapshot-abandoned', 'warn', 'fetching a snapshot was given up; the leader will offer it again', { error: toQuorateError(error).message }),
+      onAbandoned: (error) =>
+        log.limited('snapshot-abandoned', 'warn', 'fetching a snapshot was given up; the leader will offer it again', {
+          error: toQuorateError(error).message,
+        }),
     });
     this.#member = new Member({
       nodeId: config.nodeId,
@@ -275,7 +326,17 @@ export class Controller {
       publishEvent: (event) => this.#events.routerService(event),
       log: (level, message, fields) => log[level](message, fields),
     });
-    this.#duties = new LeaderDuties({ member, storage, board: this.#board, events: this.#events, clock, log, alarms: this.#alarms, nodeId: config.nodeId, tickMs: (config.timing ?? defaultTiming).tickMs });
+    this.#duties = new LeaderDuties({
+      member,
+      storage,
+      board: this.#board,
+      events: this.#events,
+      clock,
+      log,
+      alarms: this.#alarms,
+      nodeId: config.nodeId,
+      tickMs: (config.timing ?? defaultTiming).tickMs,
+    });
   }
 
   #stopMember(): void {
@@ -320,11 +381,19 @@ export class Controller {
     this.#options.log.info('leadership', { role, term, leader: leader ?? null });
     const leading = role === 'leader';
     if (this.#leading && !leading) {
-      this.#events.cluster('leadership.lost', { term, leaderId: leader ?? null, message: `${this.#options.config.nodeId} no longer leads` });
+      this.#events.cluster('leadership.lost', {
+        term,
+        leaderId: leader ?? null,
+        message: `${this.#options.config.nodeId} no longer leads`,
+      });
     }
     this.#setLeading(leading);
     if (leading) {
-      this.#events.cluster('leadership.gained', { term, leaderId: this.#options.config.nodeId, message: `${this.#options.config.nodeId} leads in term ${term}` });
+      this.#events.cluster('leadership.gained', {
+        term,
+        leaderId: this.#options.config.nodeId,
+        message: `${this.#options.config.nodeId} leads in term ${term}`,
+      });
     }
     this.#status.changed();
   }
@@ -352,7 +421,10 @@ export class Controller {
   }
 
   #onRemoved(by: string): void {
-    this.#options.log.warn('removed from the cluster', { by, remedy: 'reset the data directory to use this machine again, under a new id' });
+    this.#options.log.warn('removed from the cluster', {
+      by,
+      remedy: 'reset the data directory to use this machine again, under a new id',
+    });
     this.#setLeading(false);
     this.#state = 'removed';
     // Not from inside the member's own turn.
@@ -366,7 +438,8 @@ export class Controller {
   #servesRouters(): boolean {
     const member = this.#member;
     if (member === undefined || this.#state !== 'member') return false;
-    this.#caughtUp ||= member.core.leader !== undefined && member.appliedIndex >= member.core.commit && member.core.commit > 0;
+    this.#caughtUp ||=
+      member.core.leader !== undefined && member.appliedIndex >= member.core.commit && member.core.commit > 0;
     return this.#caughtUp && (this.#leading || member.core.leader !== undefined);
   }
 
@@ -440,7 +513,12 @@ export class Controller {
 
   #membership(): MembershipAnswer {
     const { storage, clock } = this.#options;
-    return { state: this.#state, clusterId: this.#clusterId(), position: storage.model.meta()?.position ?? null, now: clock.now() };
+    return {
+      state: this.#state,
+      clusterId: this.#clusterId(),
+      position: storage.model.meta()?.position ?? null,
+      now: clock.now(),
+    };
   }
 
   /** So that a planned stop costs a few milliseconds of writes and not an election. */

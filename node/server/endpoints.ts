@@ -10,8 +10,14 @@ export function endpointsOf(cluster: string, storage: Storage): EndpointList | n
   const { voters, learners } = meta.configuration;
   const members = storage.model.records('member').flatMap(({ key, value }): Endpoint[] => {
     const role = voters.includes(key) ? 'voter' : learners.includes(key) ? 'learner' : undefined;
-    return role === undefined ? [] : [{ id: key, name: value.name, addresses: value.addresses, role, protocol: value.protocol }];
+    return role === undefined
+      ? []
+      : [{ id: key, name: value.name, addresses: value.addresses, role, protocol: value.protocol }];
   });
-  return makeEndpointList({ cluster, clusterId: meta.clusterId, position: { ...meta.position, index: meta.membersIndex }, members });
+  return makeEndpointList({
+    cluster,
+    clusterId: meta.clusterId,
+    position: { ...meta.position, index: meta.membersIndex },
+    members,
+  });
 }
-

@@ -6,9 +6,9 @@ import type { NatsConnection } from '../../messaging/connection.js';
 import type { Position } from '../../messaging/position.js';
 import { protocolVersion } from '../../messaging/protocol.js';
 import {
-  eventSubjectType,
   type ClusterEvent,
   type EntityChangeEvent,
+  eventSubjectType,
   type QuorateEvent,
 } from '../../messaging/schemas/events.js';
 import { entityTypeOfKind, type ModelChange } from '../../messaging/schemas/model.js';

@@ -1,13 +1,20 @@
 /** What each verb of the API does. */
 import { join } from 'node:path';
-import { QuorateError } from '../../messaging/errors.js';
+import { isErrorCode, QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
 import type { ApiResult } from '../../messaging/schemas/api.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 import type { AppliedEntry, Member } from '../cluster/member.js';
-import { encodeCommand, prepareCreate, prepareDelete, prepareUpdate, type Command, type EntityCommand, type Stamp } from '../model/index.js';
-import { isErrorCode } from '../../messaging/errors.js';
+import {
+  type Command,
+  type EntityCommand,
+  encodeCommand,
+  prepareCreate,
+  prepareDelete,
+  prepareUpdate,
+  type Stamp,
+} from '../model/index.js';
 import type { Storage } from '../storage/index.js';
 import type { ApiHandlers, RequestContext } from './api.js';
 import type { OperationService } from './operations.js';
@@ -61,7 +68,11 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     return { entity: outcome.change.entity, position: { ...position(), index: outcome.change.index } };
   }
 
-  const stamp = (context: RequestContext): Stamp => ({ requestId: context.requestId, at: clock.now(), by: context.from });
+  const stamp = (context: RequestContext): Stamp => ({
+    requestId: context.requestId,
+    at: clock.now(),
+    by: context.from,
+  });
 
   return {
     'status.get': () => sources.status(),
@@ -73,7 +84,10 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
       if (meta === undefined || leader === undefined) throw new QuorateError('no-leader');
       const { voters, learners, removed } = meta.configuration;
       const known = new Map(storage.model.records('member').map(({ key, value }) => [key, value]));
-      const members = [...voters.map((id) => ({ id, role: 'voter' as const })), ...learners.map((id) => ({ id, role: 'learner' as const }))].flatMap(({ id, role }) => {
+      const members = [
+        ...voters.map((id) => ({ id, role: 'voter' as const })),
+        ...learners.map((id) => ({ id, role: 'learner' as const })),
+      ].flatMap(({ id, role }) => {
         const record = known.get(id);
         return record === undefined ? [] : [{ ...record, role }];
       });
@@ -96,7 +110,8 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
       await linearizable(stale);
       const found = id ?? (name === undefined ? undefined : storage.model.idOfName(kind, name));
       const entity = found === undefined ? undefined : storage.model.get(kind, found);
-      if (entity === undefined) throw new QuorateError('not-found', `there is no ${kind} ${id ?? name ?? ''}`.trimEnd());
+      if (entity === undefined)
+        throw new QuorateError('not-found', `there is no ${kind} ${id ?? name ?? ''}`.trimEnd());
       return { entity, position: position() };
     },
 
@@ -155,10 +170,19 @@ function changesAfter(storage: Storage, after: Position | null, limit: number): 
   const meta = storage.model.meta();
   if (meta === undefined) throw new QuorateError('not-a-member');
   const { timeline, indexType } = meta.position;
-  const sameHistory = after === null || (after.timeline.id === timeline.id && after.timeline.epoch === timeline.epoch && after.indexType === indexType);
+  const sameHistory =
+    after === null ||
+    (after.timeline.id === timeline.id && after.timeline.epoch === timeline.epoch && after.indexType === indexType);
   const from = after?.index ?? meta.journalStart;
   if (!sameHistory || from < meta.journalStart) throw new QuorateError('snapshot-required');
   const rows = storage.model.changesAfter(from, limit + 1);
-  const changes = rows.slice(0, limit).map(({ index, previousIndex, type, entity }) => ({ position: { timeline, indexType, index }, previousIndex, type, entity }));
+  const changes = rows
+    .slice(0, limit)
+    .map(({ index, previousIndex, type, entity }) => ({
+      position: { timeline, indexType, index },
+      previousIndex,
+      type,
+      entity,
+    }));
   return { changes, position: meta.position, more: rows.length > limit };
 }

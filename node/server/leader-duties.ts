@@ -5,7 +5,7 @@
 import type { Member as MemberRecord, NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
-import { encodeCommand, type ChangeRow } from '../model/index.js';
+import { type ChangeRow, encodeCommand } from '../model/index.js';
 import type { Configuration } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { Alarms } from './alarms.js';
@@ -42,7 +42,8 @@ export class LeaderDuties {
     this.#options = options;
     // As a follower: how far has the leader published?
     this.#stopListening = options.board.onStatus((status) => {
-      if (status.raft?.role === 'leader' && status.node !== options.nodeId && sameHistory(status, options.storage)) options.events.heardPublished(status.publishedIndex);
+      if (status.raft?.role === 'leader' && status.node !== options.nodeId && sameHistory(status, options.storage))
+        options.events.heardPublished(status.publishedIndex);
     });
   }
 
@@ -99,7 +100,8 @@ export class LeaderDuties {
       const [was, is] = [role(before, id), role(after, id)];
       if (was === undefined) events.cluster('member.added', { index, message: `${id} was added as ${is}` });
       else if (is === undefined) events.cluster('member.removed', { index, message: `${id} was removed` });
-      else if (was === 'learner' && is === 'voter') events.cluster('member.promoted', { index, message: `${id} was promoted to voter` });
+      else if (was === 'learner' && is === 'voter')
+        events.cluster('member.promoted', { index, message: `${id} was promoted to voter` });
     }
     const records = new Map(storage.model.records('member').map(({ key, value }) => [key, value]));
     const peers = [...after.voters, ...after.learners].map((id) => ({
@@ -108,7 +110,11 @@ export class LeaderDuties {
       version: records.get(id)?.version,
       role: role(after, id),
     }));
-    events.cluster('members.changed', { index, peers, message: `members: ${peers.map((peer) => `${peer.id} (${peer.role})`).join(', ')}` });
+    events.cluster('members.changed', {
+      index,
+      peers,
+      message: `members: ${peers.map((peer) => `${peer.id} (${peer.role})`).join(', ')}`,
+    });
   }
 
   #watch(): void {
@@ -175,5 +181,11 @@ export class LeaderDuties {
 function sameHistory(status: NodeStatus, storage: Storage): boolean {
   const held = storage.model.meta()?.position;
   const heard = status.position;
-  return held !== undefined && heard !== null && held.indexType === heard.indexType && held.timeline.id === heard.timeline.id && held.timeline.epoch === heard.timeline.epoch;
+  return (
+    held !== undefined &&
+    heard !== null &&
+    held.indexType === heard.indexType &&
+    held.timeline.id === heard.timeline.id &&
+    held.timeline.epoch === heard.timeline.epoch
+  );
 }

@@ -38,7 +38,11 @@ export function createLog(options: LogOptions): Log {
   function write(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (levels.indexOf(level) < lowest) return;
     const time = new Date(clock.now()).toISOString();
-    writeLine(pretty ? prettyLine(time, level, message, fields) : `${JSON.stringify({ time, level, message, ...common, ...fields })}\n`);
+    writeLine(
+      pretty
+        ? prettyLine(time, level, message, fields)
+        : `${JSON.stringify({ time, level, message, ...common, ...fields })}\n`,
+    );
   }
 
   function limited(kind: string, level: LogLevel, message: string, fields: LogFields = {}): void {

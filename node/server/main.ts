@@ -1,15 +1,16 @@
 /** Starts one controller: storage, connections, controller; and stops it in the opposite order. */
-import { connectNats, NatsEvents, type NatsConnection } from '../../messaging/connection.js';
+import { connectNats, type NatsConnection, NatsEvents } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { systemClock } from '../cluster/clock.js';
 import { decideStart, type StartAction } from '../cluster/decide-start.js';
 import { inspectDirectory, openStorage, type Storage } from '../storage/index.js';
-import { Controller, type Beginning, type Connections } from './controller.js';
 import type { ControllerConfig } from './config.js';
+import { type Beginning, type Connections, Controller } from './controller.js';
 import { createLog, type Log } from './log.js';
 import { startNatsService } from './nats-service.js';
 
+export { timingOf } from '../cluster/member.js';
 export type { ControllerConfig } from './config.js';
 
 export interface RunningController {
@@ -21,8 +22,19 @@ export interface RunningController {
 
 /** @throws QuorateError where the start-up table refuses to start, or NATS refuses the credentials. */
 export async function runController(config: ControllerConfig): Promise<RunningController> {
-  const log = createLog({ clock: systemClock, level: config.logLevel, pretty: config.logPretty, fields: { cluster: config.cluster, node: config.nodeId } });
-  const outcome = decideStart(inspectDirectory(config.dataDirectory), { clusterName: config.cluster, nodeId: config.nodeId, bootstrap: config.bootstrap, restoreFrom: null, recover: false });
+  const log = createLog({
+    clock: systemClock,
+    level: config.logLevel,
+    pretty: config.logPretty,
+    fields: { cluster: config.cluster, node: config.nodeId },
+  });
+  const outcome = decideStart(inspectDirectory(config.dataDirectory), {
+    clusterName: config.cluster,
+    nodeId: config.nodeId,
+    bootstrap: config.bootstrap,
+    restoreFrom: null,
+    recover: false,
+  });
   if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
   for (const setting of outcome.ignored) log.warn('a setting has no effect on what is there already', { setting });
   const storage = openStorage({
@@ -58,7 +70,13 @@ function beginningOf(action: StartAction): Beginning {
   }
 }
 
-async function start(config: ControllerConfig, storage: Storage, how: Beginning, ignoredSettings: readonly string[], log: Log): Promise<RunningController> {
+async function start(
+  config: ControllerConfig,
+  storage: Storage,
+  how: Beginning,
+  ignoredSettings: readonly string[],
+  log: Log,
+): Promise<RunningController> {
   const connections = await connectAll(config, log);
   let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   const closed = new Promise<void>((resolve, reject) => {
@@ -76,7 +94,10 @@ async function start(config: ControllerConfig, storage: Storage, how: Beginning,
     ignoredSettings,
     removed: how === 'removed',
     onFatal: (error) => {
-      log.error('cannot go on', { error: error instanceof Error ? error.message : String(error), stack: error instanceof Error ? error.stack : undefined });
+      log.error('cannot go on', {
+        error: error instanceof Error ? error.message : String(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      });
       void closeAll(connections).finally(() => settle?.reject(error));
     },
   });
@@ -103,7 +124,8 @@ async function start(config: ControllerConfig, storage: Storage, how: Beginning,
 }
 
 async function connectAll(config: ControllerConfig, log: Log): Promise<Connections> {
-  const connect = (purpose: string): Promise<NatsConnection> => connectNats({ ...config.nats, name: `quorate ${config.cluster} ${config.nodeId} ${purpose}`, waitForServer: true });
+  const connect = (purpose: string): Promise<NatsConnection> =>
+    connectNats({ ...config.nats, name: `quorate ${config.cluster} ${config.nodeId} ${purpose}`, waitForServer: true });
   const slow = setTimeout(() => log.warn('still trying to reach NATS', { servers: config.nats.servers }), 2_000);
   try {
     const [control, bulk, service] = await Promise.all([connect('control'), connect('bulk'), connect('service')]);
@@ -114,12 +136,15 @@ async function connectAll(config: ControllerConfig, log: Log): Promise<Connectio
 }
 
 async function closeAll(connections: Connections): Promise<void> {
-  await Promise.allSettled(Object.values(connections).map((connection: NatsConnection) => connection.drain().catch(() => connection.close())));
+  await Promise.allSettled(
+    Object.values(connections).map((connection: NatsConnection) => connection.drain().catch(() => connection.close())),
+  );
 }
 
 async function watch(connection: NatsConnection, controller: Controller, log: Log): Promise<void> {
   for await (const { type, data } of connection.status()) {
-    if (type === NatsEvents.Disconnect) log.limited('nats-lost', 'warn', 'lost the connection to NATS', { server: String(data) });
+    if (type === NatsEvents.Disconnect)
+      log.limited('nats-lost', 'warn', 'lost the connection to NATS', { server: String(data) });
     if (type === NatsEvents.Reconnect) {
       log.limited('nats-back', 'info', 'connected to NATS again', { server: String(data) });
       controller.connectionRestored();

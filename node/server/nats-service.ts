@@ -3,7 +3,11 @@ import type { NatsConnection } from '../../messaging/connection.js';
 import type { ControllerConfig } from './config.js';
 
 /** Returns how to stop it. The API itself is answered elsewhere: a service endpoint would not know who leads. */
-export async function startNatsService(connection: NatsConnection, config: ControllerConfig, version: string): Promise<() => Promise<void>> {
+export async function startNatsService(
+  connection: NatsConnection,
+  config: ControllerConfig,
+  version: string,
+): Promise<() => Promise<void>> {
   const service = await connection.services.add({
     name: 'quorate-controller',
     version,

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { decode, encode } from '@msgpack/msgpack';
 import { z } from 'zod';
 import { QuorateError, validate } from '../../messaging/errors.js';
+import { positionSchema } from '../../messaging/position.js';
 import { versionRangeSchema } from '../../messaging/protocol.js';
 import { nodeStateSchema } from '../../messaging/schemas/status.js';
-import { positionSchema } from '../../messaging/position.js';
 import type { PeerVerb } from '../cluster/transport.js';
 
 export const probeSchema = z.object({
@@ -47,7 +47,12 @@ export interface PeerSources {
 }
 
 /** Answers one request of another controller. */
-export async function answerPeer(sources: PeerSources, from: string, verb: string, body: Uint8Array): Promise<Uint8Array> {
+export async function answerPeer(
+  sources: PeerSources,
+  from: string,
+  verb: string,
+  body: Uint8Array,
+): Promise<Uint8Array> {
   // The verbs are checked by the switch; an unknown one comes from a newer version.
   switch (verb as PeerVerb) {
     case 'snapshot.describe':
@@ -90,4 +95,3 @@ export function measureDisk(directory: string): { readonly diskFreeBytes: number
   durations.sort((a, b) => a - b);
   return { diskFreeBytes: bavail * bsize, syncLatencyMs: durations[Math.floor(durations.length / 2)] ?? 0 };
 }
-

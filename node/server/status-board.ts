@@ -1,7 +1,7 @@
 /** What this controller has heard of all controllers of its cluster's name, itself included. */
 import { parseJson } from '../../messaging/api-client.js';
 import type { NatsConnection, Subscription } from '../../messaging/connection.js';
-import { nodeStatusSchema, type NodeStatus } from '../../messaging/schemas/status.js';
+import { type NodeStatus, nodeStatusSchema } from '../../messaging/schemas/status.js';
 import type { Subjects } from '../../messaging/subjects.js';
 import type { Clock } from '../cluster/clock.js';
 
@@ -18,12 +18,22 @@ const controllersMax = 128;
 
 export class StatusBoard {
   readonly #heard = new Map<string, HeardStatus>();
-  readonly #options: { readonly connection: NatsConnection; readonly subjects: Subjects; readonly clock: Clock; readonly nodeId: string };
+  readonly #options: {
+    readonly connection: NatsConnection;
+    readonly subjects: Subjects;
+    readonly clock: Clock;
+    readonly nodeId: string;
+  };
   readonly #listeners = new Set<(status: NodeStatus) => void>();
   #subscription: Subscription | undefined;
   undecodable = 0;
 
-  constructor(options: { readonly connection: NatsConnection; readonly subjects: Subjects; readonly clock: Clock; readonly nodeId: string }) {
+  constructor(options: {
+    readonly connection: NatsConnection;
+    readonly subjects: Subjects;
+    readonly clock: Clock;
+    readonly nodeId: string;
+  }) {
     this.#options = options;
   }
 
@@ -52,7 +62,11 @@ export class StatusBoard {
     const sameLife = entry?.status.incarnation === status.incarnation;
     if (entry !== undefined && sameLife && status.sequence < entry.status.sequence) return;
     this.#heard.delete(status.node);
-    this.#heard.set(status.node, { status, heardAtMs: this.#options.clock.monotonicMs(), strays: sameLife ? (entry?.strays ?? 0) : 0 });
+    this.#heard.set(status.node, {
+      status,
+      heardAtMs: this.#options.clock.monotonicMs(),
+      strays: sameLife ? (entry?.strays ?? 0) : 0,
+    });
     if (this.#heard.size > controllersMax) this.#heard.delete(this.#heard.keys().next().value ?? '');
     for (const listener of this.#listeners) listener(status);
   }

@@ -58,7 +58,11 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
       syncP50Ms: sync?.p50 ?? null,
       syncP99Ms: sync?.p99 ?? null,
     },
-    storage: { raftBytes: storage.raft.sizeBytes(), modelBytes: storage.model.sizeBytes(), entities: { ...storage.model.countsByKind() } },
+    storage: {
+      raftBytes: storage.raft.sizeBytes(),
+      modelBytes: storage.model.sizeBytes(),
+      entities: { ...storage.model.countsByKind() },
+    },
     operation: sources.operation,
     alarms: [...sources.alarms],
     ignoredSettings: [...sources.ignoredSettings],
@@ -75,7 +79,12 @@ function raftView(raft: RaftStatus, applied: number, tickMs: number): NodeStatus
     lastIndex: raft.lastIndex,
     commit: raft.commit,
     applied,
-    configuration: { voters: [...voters], votersOutgoing: [...votersOutgoing], learners: [...learners], learnersNext: [...learnersNext] },
+    configuration: {
+      voters: [...voters],
+      votersOutgoing: [...votersOutgoing],
+      learners: [...learners],
+      learnersNext: [...learnersNext],
+    },
     progress: raft.role === 'leader' ? progressViews(raft, tickMs) : [],
     transferringTo: raft.transferTarget ?? null,
     hasQuorum: raft.leader !== undefined,
@@ -125,7 +134,14 @@ export class StatusPublisher {
   #pending: (() => void) | undefined;
   #sequence = 0;
 
-  constructor(clock: Clock, connection: NatsConnection, subjects: Subjects, node: string, build: (sequence: number) => NodeStatus, onPublished: (status: NodeStatus) => void) {
+  constructor(
+    clock: Clock,
+    connection: NatsConnection,
+    subjects: Subjects,
+    node: string,
+    build: (sequence: number) => NodeStatus,
+    onPublished: (status: NodeStatus) => void,
+  ) {
     this.#clock = clock;
     this.#publish = (sequence) => {
       if (connection.isClosed() || connection.isDraining()) return;

@@ -20,10 +20,10 @@ import { endpointsOf } from './endpoints.js';
 import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
-import { membershipSchema, probeSchema, type MembershipAnswer } from './peers.js';
+import { type MembershipAnswer, membershipSchema, probeSchema } from './peers.js';
 import type { RouterService } from './routers/index.js';
-import type { StatusBoard } from './status-board.js';
 import { progressViews } from './status.js';
+import type { StatusBoard } from './status-board.js';
 
 export interface WorkflowSources {
   readonly nodeId: string;
@@ -54,8 +54,14 @@ export function createActions(sources: WorkflowSources): Actions {
   function publishRecord({ operation, revision }: OperationRecord): void {
     sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
     const { workflow } = operation.parameters;
-    if (revision === 0) sources.events.cluster('operation.started', { message: `${operation.requestedBy} started ${workflow} (${operation.id})` });
-    if (!isUnderWay(operation)) sources.events.cluster('operation.finished', { message: `${workflow} (${operation.id}) ended: ${operation.state}` });
+    if (revision === 0)
+      sources.events.cluster('operation.started', {
+        message: `${operation.requestedBy} started ${workflow} (${operation.id})`,
+      });
+    if (!isUnderWay(operation))
+      sources.events.cluster('operation.finished', {
+        message: `${workflow} (${operation.id}) ended: ${operation.state}`,
+      });
     sources.onChange();
   }
 
@@ -76,7 +82,12 @@ export function createActions(sources: WorkflowSources): Actions {
 
   async function probe(node: string): Promise<Probe> {
     try {
-      const answer = validate(probeSchema, decode(await transport.request(node, 'candidate.probe', encode(null), probeTimeoutMs)), 'internal', `the answer of ${node}`);
+      const answer = validate(
+        probeSchema,
+        decode(await transport.request(node, 'candidate.probe', encode(null), probeTimeoutMs)),
+        'internal',
+        `the answer of ${node}`,
+      );
       const trips: { readonly durationMs: number; readonly offsetMs: number }[] = [];
       for (let trip = 0; trip < roundTrips; trip += 1) {
         const [began, beganAt] = [clock.monotonicMs(), clock.now()];
@@ -128,10 +139,18 @@ export function createActions(sources: WorkflowSources): Actions {
       configuration,
       members: storage.model.records('member').map(({ value }) => value),
       progress: progressOf(status).filter(({ id }) => id !== nodeId),
-      heard: board.all().map((heard) => ({ status: heard.status, ageMs: now - heard.heardAtMs, twice: heard.strays > 1 })),
-      running: storage.model.records('operation').map(({ value }) => value.operation).find(isUnderWay) ?? null,
+      heard: board
+        .all()
+        .map((heard) => ({ status: heard.status, ageMs: now - heard.heardAtMs, twice: heard.strays > 1 })),
+      running:
+        storage.model
+          .records('operation')
+          .map(({ value }) => value.operation)
+          .find(isUnderWay) ?? null,
       probe: answer,
-      routers: (routers?.routers() ?? []).filter(({ online }) => online).map(({ id, endpointsIndex }) => ({ id, endpointsIndex })),
+      routers: (routers?.routers() ?? [])
+        .filter(({ online }) => online)
+        .map(({ id, endpointsIndex }) => ({ id, endpointsIndex })),
       endpointsIndex: endpointsOf(sources.cluster, storage)?.position.index ?? 0,
     };
   }
@@ -151,7 +170,11 @@ export function createActions(sources: WorkflowSources): Actions {
         const cancel = clock.after(durationMs, finish);
         signal.addEventListener('abort', finish);
       }),
-    leadership: () => ({ leading: member.core.role === 'leader', leader: member.core.leader ?? null, term: member.core.term }),
+    leadership: () => ({
+      leading: member.core.role === 'leader',
+      leader: member.core.leader ?? null,
+      term: member.core.term,
+    }),
     configuration: () => meta().configuration,
     log: () => ({ lastIndex: raft().lastIndex, commit: member.core.commit, applied: member.appliedIndex }),
     progress: (node) => progressOf(raft()).find(({ id }) => id === node),
@@ -161,12 +184,24 @@ export function createActions(sources: WorkflowSources): Actions {
       return heard === undefined ? undefined : { status: heard.status, ageMs: clock.monotonicMs() - heard.heardAtMs };
     },
     prepareCandidate: async (node) => {
-      const answer = await transport.request(node, 'candidate.prepare', encode({ clusterId: meta().clusterId }), probeTimeoutMs);
-      const { name, version, protocol, addresses } = validate(probeSchema, decode(answer), 'internal', `the answer of ${node}`);
+      const answer = await transport.request(
+        node,
+        'candidate.prepare',
+        encode({ clusterId: meta().clusterId }),
+        probeTimeoutMs,
+      );
+      const { name, version, protocol, addresses } = validate(
+        probeSchema,
+        decode(answer),
+        'internal',
+        `the answer of ${node}`,
+      );
       return { id: node, name, version, protocol, addresses, addedAt: clock.now() } satisfies MemberRecord;
     },
     releaseCandidate: async (node) => {
-      await transport.request(node, 'candidate.release', encode({ clusterId: meta().clusterId }), askTimeoutMs).catch(() => undefined);
+      await transport
+        .request(node, 'candidate.release', encode({ clusterId: meta().clusterId }), askTimeoutMs)
+        .catch(() => undefined);
     },
     proposeConfChange: (change, members) =>
       new Promise((resolve, reject) => {
@@ -191,11 +226,16 @@ export function createActions(sources: WorkflowSources): Actions {
     operationRecord: (id) => storage.model.record('operation', id),
     operationRecords: () => storage.model.records('operation').map(({ value }) => value),
     putOperation: async (record: OperationRecord) => {
-      const { outcome } = await propose(member, { type: 'operation.put', revision: record.revision, operation: record.operation });
+      const { outcome } = await propose(member, {
+        type: 'operation.put',
+        revision: record.revision,
+        operation: record.operation,
+      });
       if (outcome.type !== 'operation') throw refusalOf(outcome);
       publishRecord(record);
       return outcome.revision;
     },
-    reportError: (error, what) => sources.log.limited(`workflow-${what}`, 'warn', what, { error: toQuorateError(error).message }),
+    reportError: (error, what) =>
+      sources.log.limited(`workflow-${what}`, 'warn', what, { error: toQuorateError(error).message }),
   };
 }

@@ -7,7 +7,11 @@ export interface Measurement {
 }
 
 /** Runs `request` with `inFlight` under way for `durationMs`; the first part of the time is not counted. */
-export async function measure(inFlight: number, durationMs: number, request: (number: number) => Promise<void>): Promise<Measurement> {
+export async function measure(
+  inFlight: number,
+  durationMs: number,
+  request: (number: number) => Promise<void>,
+): Promise<Measurement> {
   const latencies: number[] = [];
   const began = performance.now();
   const countFrom = began + durationMs / 5;

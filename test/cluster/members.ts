@@ -1,15 +1,16 @@
 /** Members in one process, over a real nats-server and real files: the layer below the controller. */
-import { applyConfChange, initialConfiguration, type ConfChange } from '../../node/raft/index.js';
-import { eventLoopScheduler, systemClock } from '../../node/cluster/clock.js';
-import { Member, type AppliedEntry, type MemberTiming, type ProposalOutcome } from '../../node/cluster/member.js';
-import { NatsTransport } from '../../node/cluster/nats-transport.js';
-import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
-import { encodeCommand, type Command } from '../../node/model/index.js';
-import { openStorage, type Storage } from '../../node/storage/index.js';
+
 import { connectNats, type NatsConnection } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
-import { eventually } from '../support/wait.js';
+import { eventLoopScheduler, systemClock } from '../../node/cluster/clock.js';
+import { type AppliedEntry, Member, type MemberTiming, type ProposalOutcome } from '../../node/cluster/member.js';
+import { NatsTransport } from '../../node/cluster/nats-transport.js';
+import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
+import { type Command, encodeCommand } from '../../node/model/index.js';
+import { applyConfChange, type ConfChange, initialConfiguration } from '../../node/raft/index.js';
+import { openStorage, type Storage } from '../../node/storage/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from '../support/wait.js';
 
 export { applyConfChange, type ConfChange };
 
@@ -53,8 +54,18 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
       hardState: { term: 1, vote: '', commit: 1 },
     });
   }
-  const [control, bulk] = await Promise.all([connectNats({ servers: [url], name: `${id}-control` }), connectNats({ servers: [url], name: `${id}-bulk` })]);
-  const transport = new NatsTransport({ control, bulk, cluster: clusterName, nodeId: id, incarnation: storage.raft.incarnation(), clusterId: () => clusterId });
+  const [control, bulk] = await Promise.all([
+    connectNats({ servers: [url], name: `${id}-control` }),
+    connectNats({ servers: [url], name: `${id}-bulk` }),
+  ]);
+  const transport = new NatsTransport({
+    control,
+    bulk,
+    cluster: clusterName,
+    nodeId: id,
+    incarnation: storage.raft.incarnation(),
+    clusterId: () => clusterId,
+  });
   const server = new SnapshotServer(storage);
   transport.answer(async (from, verb, body) => {
     if (verb === 'snapshot.describe') return server.describe(body);
@@ -84,10 +95,23 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     },
   });
   member.start();
-  return { id, member, storage, applied, failures, transport, stop: () => stopMember(member, transport, storage, [control, bulk]) };
+  return {
+    id,
+    member,
+    storage,
+    applied,
+    failures,
+    transport,
+    stop: () => stopMember(member, transport, storage, [control, bulk]),
+  };
 }
 
-async function stopMember(member: Member, transport: NatsTransport, storage: Storage, connections: readonly NatsConnection[]): Promise<void> {
+async function stopMember(
+  member: Member,
+  transport: NatsTransport,
+  storage: Storage,
+  connections: readonly NatsConnection[],
+): Promise<void> {
   member.stop();
   transport.close();
   await Promise.all(connections.map((connection) => connection.close()));
@@ -95,7 +119,14 @@ async function stopMember(member: Member, transport: NatsTransport, storage: Sto
 }
 
 export function leaderOf(members: readonly TestMember[]): Promise<TestMember> {
-  return eventually(() => members.find(({ member }) => member.core.role === 'leader' && members.every((each) => each.member.core.leader === member.core.id)), { what: 'a leader that all follow' });
+  return eventually(
+    () =>
+      members.find(
+        ({ member }) =>
+          member.core.role === 'leader' && members.every((each) => each.member.core.leader === member.core.id),
+      ),
+    { what: 'a leader that all follow' },
+  );
 }
 
 export function propose({ member }: TestMember, command: Command): Promise<ProposalOutcome> {
@@ -114,5 +145,15 @@ let requests = 0;
 
 export function create(name: string): Command {
   requests += 1;
-  return { type: 'create', requestId: `request-${requests}`, at: 1_000 + requests, by: 'test', kind: 'service', id: `service-${name}`, name, tags: {}, spec: { roleAttributes: [], encryptionRequired: true } };
+  return {
+    type: 'create',
+    requestId: `request-${requests}`,
+    at: 1_000 + requests,
+    by: 'test',
+    kind: 'service',
+    id: `service-${name}`,
+    name,
+    tags: {},
+    spec: { roleAttributes: [], encryptionRequired: true },
+  };
 }

@@ -39,7 +39,11 @@ export function startLoad(api: ApiClient, writers: number, label = 'load'): Load
     for (let number = 0; !stopped; number += 1) {
       const id = `${label}-${writer}-${number}`;
       try {
-        const { position } = await api.request('model.create', { kind: 'service', id, name: id, spec: {} }, { timeoutMs: 30_000 });
+        const { position } = await api.request(
+          'model.create',
+          { kind: 'service', id, name: id, spec: {} },
+          { timeoutMs: 30_000 },
+        );
         note({ id, index: position.index });
       } catch (error) {
         failures.push(`${id}: ${error instanceof QuorateError ? `${error.code}: ${error.message}` : String(error)}`);

@@ -1,9 +1,22 @@
-import test from 'ava';
 import { encode } from '@msgpack/msgpack';
-import { decodeConfChange, decodeRaftMessage, encodeConfChange, encodeRaftMessage, type RaftWireMessage } from '../../messaging/raft-codec.js';
+import test from 'ava';
+import {
+  decodeConfChange,
+  decodeRaftMessage,
+  encodeConfChange,
+  encodeRaftMessage,
+  type RaftWireMessage,
+} from '../../messaging/raft-codec.js';
 
 const who = { from: 'n1', to: 'n2' } as const;
-const change = { changes: [{ type: 'addVoter', id: 'n4' }, { type: 'remove', id: 'n1' }], transition: 'joint-implicit', context: new Uint8Array([1, 2]) } as const;
+const change = {
+  changes: [
+    { type: 'addVoter', id: 'n4' },
+    { type: 'remove', id: 'n1' },
+  ],
+  transition: 'joint-implicit',
+  context: new Uint8Array([1, 2]),
+} as const;
 
 const messages: readonly RaftWireMessage[] = [
   { type: 'preVote', ...who, term: 7, lastIndex: 12, lastTerm: 6, commit: 11, commitTerm: 5 },
@@ -31,7 +44,13 @@ const messages: readonly RaftWireMessage[] = [
   { type: 'timeoutNow', ...who, term: 3 },
   { type: 'propose', ...who, term: 3, proposalId: 'n1.4.2', data: [new Uint8Array([9]), new Uint8Array()] },
   { type: 'proposeReply', ...who, term: 3, proposalId: 'n1.4.2', result: { ok: true, term: 3, index: 77 } },
-  { type: 'proposeReply', ...who, term: 3, proposalId: 'n1.4.2', result: { ok: false, code: 'not-leader', message: 'no', leader: 'n3' } },
+  {
+    type: 'proposeReply',
+    ...who,
+    term: 3,
+    proposalId: 'n1.4.2',
+    result: { ok: false, code: 'not-leader', message: 'no', leader: 'n3' },
+  },
   { type: 'readIndex', ...who, term: 3, requestId: 'n1.4.3' },
   { type: 'readIndexReply', ...who, term: 3, requestId: 'n1.4.3', result: { ok: true, index: 5 } },
   { type: 'transferLeadership', ...who, term: 3, target: 'n3' },
@@ -46,12 +65,17 @@ for (const [number, message] of messages.entries()) {
 
   test(`a ${message.type} message that is cut short never throws and never decodes to something else (${number})`, (t) => {
     const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, message });
-    for (let length = 0; length < bytes.length; length += 1) t.is(decodeRaftMessage(bytes.subarray(0, length), 'n1', 'n2'), 'undecodable');
+    for (let length = 0; length < bytes.length; length += 1)
+      t.is(decodeRaftMessage(bytes.subarray(0, length), 'n1', 'n2'), 'undecodable');
   });
 }
 
 test('who sent a message is what the subject says, not what the bytes say', (t) => {
-  const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 1, message: { type: 'timeoutNow', from: 'liar', to: 'x', term: 1 } });
+  const bytes = encodeRaftMessage({
+    clusterId: 'c',
+    incarnation: 1,
+    message: { type: 'timeoutNow', from: 'liar', to: 'x', term: 1 },
+  });
   const decoded = decodeRaftMessage(bytes, 'n1', 'n2');
   t.like(decoded, { message: { from: 'n1', to: 'n2' } });
 });
@@ -62,7 +86,19 @@ test('other versions and kinds of a newer version are told apart from rubbish', 
   t.is(decodeRaftMessage(encode(['1', 'c', 1, 0, 1]), 'a', 'b'), 'undecodable');
 });
 
-const rubbish: readonly unknown[] = [null, 1, 'text', {}, [], [1], [1, 'c', -1, 0, 1, 0, 0], [1, 'c', 1, 0, 2 ** 60, 0, 0], [1, 'c', 1, 4, 1, 0, 0, 0, [[1, 1]]], [1, 'c', 1, 4, 1, 0, 0, 0, [[2, 1, 1, [9, []]]]], [1, 'c', 1, 6, 1, 0, ['x', -1, 2]]];
+const rubbish: readonly unknown[] = [
+  null,
+  1,
+  'text',
+  {},
+  [],
+  [1],
+  [1, 'c', -1, 0, 1, 0, 0],
+  [1, 'c', 1, 0, 2 ** 60, 0, 0],
+  [1, 'c', 1, 4, 1, 0, 0, 0, [[1, 1]]],
+  [1, 'c', 1, 4, 1, 0, 0, 0, [[2, 1, 1, [9, []]]]],
+  [1, 'c', 1, 6, 1, 0, ['x', -1, 2]],
+];
 for (const [number, value] of rubbish.entries()) {
   test(`valid MessagePack of the wrong shape is undecodable (${number})`, (t) => {
     t.is(decodeRaftMessage(encode(value), 'a', 'b'), 'undecodable');
@@ -70,7 +106,9 @@ for (const [number, value] of rubbish.entries()) {
 }
 
 test('fields that a newer version has added at the end are ignored', (t) => {
-  t.like(decodeRaftMessage(encode([1, 'c', 1, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), { message: { type: 'voteReply', granted: true } });
+  t.like(decodeRaftMessage(encode([1, 'c', 1, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), {
+    message: { type: 'voteReply', granted: true },
+  });
 });
 
 test('a change of membership survives as bytes; other bytes are no change', (t) => {
