@@ -11,6 +11,7 @@ import { findKind } from '../model/kinds/index.js';
 import { MemoryModelStore } from '../model/memory-store.js';
 import { everyEntity } from '../model/resolve.js';
 import {
+  byCodeUnit,
   type JournalRow,
   type ModelMeta,
   type ModelStore,
@@ -279,7 +280,7 @@ class MemoryStaging implements Staging {
 }
 
 function imageOf(store: ModelStore): ModelImage {
-  const kinds = Object.keys(store.countsByKind()).sort();
+  const kinds = Object.keys(store.countsByKind()).sort(byCodeUnit);
   return {
     meta: store.meta() ?? null,
     entities: kinds.flatMap((kind) => [...everyEntity(store, kind)]),
