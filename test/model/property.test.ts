@@ -1,4 +1,5 @@
 /** Random histories: whatever is asked, in whatever batches it is applied and applied again, all stores come to one model. */
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import {
   applyBatch,
@@ -12,25 +13,24 @@ import {
   type Outcome,
 } from '../../node/model/index.js';
 import type { Entry } from '../../node/raft/index.js';
-import { begun, normal, seeded } from './support.js';
+import { SqliteModelStore } from '../../node/storage/model-store.js';
+import { type Random, seededRandom } from '../support/random.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { begun, normal } from './support.js';
 
 const histories = 60;
 const commandsPerHistory = 250;
 
-type Random = () => number;
-const pick = <Value>(random: Random, from: readonly [Value, ...Value[]]): Value =>
-  from[Math.floor(random() * from.length)] ?? from[0];
-
 /** Few ids, few names and few request ids, so that they collide. */
 function randomCommand(random: Random): Command {
-  const requestId = `request-${Math.floor(random() * commandsPerHistory * 0.9)}`;
-  const stamped = { requestId, at: Math.floor(random() * 1e6), by: 'olga' };
-  const kind = pick(random, ['service', 'service', 'identity', 'router', 'policy', 'policy']);
-  const id = `${kind[0]}${Math.floor(random() * 6)}`;
-  const version = random() < 0.3 ? Math.floor(random() * 4) + 1 : null;
-  const name = `name-${Math.floor(random() * 5)}`;
-  const tags = { [pick(random, ['a', 'b', 'c'])]: pick(random, ['1', 'ü', '🦊']) };
-  switch (pick(random, ['create', 'create', 'create', 'update', 'update', 'delete', 'noop'])) {
+  const requestId = `request-${Math.floor(random.next() * commandsPerHistory * 0.9)}`;
+  const stamped = { requestId, at: Math.floor(random.next() * 1e6), by: 'olga' };
+  const kind = random.pick(['service', 'service', 'identity', 'router', 'policy', 'policy']);
+  const id = `${kind[0]}${Math.floor(random.next() * 6)}`;
+  const version = random.next() < 0.3 ? Math.floor(random.next() * 4) + 1 : null;
+  const name = `name-${Math.floor(random.next() * 5)}`;
+  const tags = { [random.pick(['a', 'b', 'c'])]: random.pick(['1', 'ü', '🦊']) };
+  switch (random.pick(['create', 'create', 'create', 'update', 'update', 'delete', 'noop'])) {
     case 'create':
       return {
         type: 'create',
@@ -42,10 +42,10 @@ function randomCommand(random: Random): Command {
         spec: findKind(kind)?.parseSpec(randomSpec(random, kind)) ?? {},
       };
     case 'update': {
-      const deleted = { [pick(random, ['a', 'b'])]: null };
+      const deleted = { [random.pick(['a', 'b'])]: null };
       const patch = {
-        name: random() < 0.5 ? name : undefined,
-        tags: random() < 0.5 ? deleted : tags,
+        name: random.next() < 0.5 ? name : undefined,
+        tags: random.next() < 0.5 ? deleted : tags,
         spec: randomSpec(random, kind),
       };
       return { type: 'update', ...stamped, kind, id, version, patch };
@@ -58,21 +58,21 @@ function randomCommand(random: Random): Command {
 }
 
 function randomSpec(random: Random, kind: string): Record<string, unknown> {
-  if (kind !== 'policy') return { roleAttributes: [pick(random, ['eu', 'us'])] };
-  const identityRoles = [pick(random, ['#eu', `@i${Math.floor(random() * 6)}`])];
+  if (kind !== 'policy') return { roleAttributes: [random.pick(['eu', 'us'])] };
+  const identityRoles = [random.pick(['#eu', `@i${Math.floor(random.next() * 6)}`])];
   return {
-    type: pick(random, ['Dial', 'Bind']),
+    type: random.pick(['Dial', 'Bind']),
     identityRoles,
-    serviceRoles: [pick(random, ['#us', `@s${Math.floor(random() * 6)}`])],
+    serviceRoles: [random.pick(['#us', `@s${Math.floor(random.next() * 6)}`])],
   };
 }
 
 function history(seed: number): readonly Entry[] {
-  const random = seeded(seed);
+  const random = seededRandom(seed);
   const commands: Command[] = [];
   // Now and then an earlier command comes once more, as from a client that got no answer.
   for (let at = 0; at < commandsPerHistory; at += 1) {
-    const earlier = random() < 0.15 ? commands[Math.floor(random() * at)] : undefined;
+    const earlier = random.next() < 0.15 ? commands[Math.floor(random.next() * at)] : undefined;
     commands.push(earlier ?? randomCommand(random));
   }
   return commands.map((command, at) => normal(at + 2, command, 1 + Math.floor(at / 100)));
@@ -80,11 +80,11 @@ function history(seed: number): readonly Entry[] {
 
 /** Applies in random batches, each time beginning up to ten entries before the position, as a restart would. */
 function replayed(store: ModelStore, entries: readonly Entry[], seed: number): readonly Outcome[] {
-  const random = seeded(seed + 1_000_000);
+  const random = seededRandom(seed + 1_000_000);
   const outcomes: Outcome[] = [];
   while (outcomes.length < entries.length) {
-    const from = Math.max(0, outcomes.length - Math.floor(random() * 10));
-    outcomes.push(...applyBatch(store, entries.slice(from, outcomes.length + 1 + Math.floor(random() * 20))));
+    const from = Math.max(0, outcomes.length - Math.floor(random.next() * 10));
+    outcomes.push(...applyBatch(store, entries.slice(from, outcomes.length + 1 + Math.floor(random.next() * 20))));
   }
   return outcomes;
 }
@@ -144,6 +144,12 @@ test('random histories: one model and the same outcomes, whatever the batches an
     const inPieces = begun(new MemoryModelStore());
     t.deepEqual(replayed(inPieces, entries, seed), outcomes, `seed ${seed}`);
     t.is(modelHash(inPieces), modelHash(atOnce), `seed ${seed}`);
+    const onDisk = new SqliteModelStore(join(temporaryDirectory(), 'model.db'));
+    t.deepEqual(replayed(begun(onDisk), entries, seed + 7), outcomes, `seed ${seed}`);
+    t.is(modelHash(onDisk), modelHash(atOnce), `seed ${seed}`);
+    checkRules(t, onDisk);
+    checkChanges(t, onDisk);
+    onDisk.close();
     checkRules(t, atOnce);
     checkChanges(t, atOnce);
     checkRequests(t, entries, outcomes);

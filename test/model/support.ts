@@ -118,14 +118,3 @@ export function refusal(work: () => unknown): { readonly code: string; readonly 
   }
   throw new Error('was not refused');
 }
-
-/** A small generator of reproducible chance (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = Math.trunc(state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
