@@ -50,10 +50,23 @@ export interface Work {
   readonly parameters: WorkflowParameters;
   /** Throws when the step must end: leadership is lost, or the operator cancelled and may. */
   readonly checkpoint: () => void;
-  /** Says how far it is; the record is replicated at most every {@link progressIntervalMs}. */
+  /** Says how far it is. The record is replicated the more rarely, the longer the step takes: see {@link progressIntervalMs}. */
   readonly say: (detail: string) => Promise<void>;
+  /**
+   * Asks checks again, just before what cannot be taken back: since they were asked first, the leader and others may have
+   * died. Throws where one fails.
+   */
+  readonly recheck: (checks: readonly Check[]) => Promise<void>;
   /** Waits, or returns early because {@link checkpoint} has something to throw. */
   readonly pause: (durationMs: number) => Promise<void>;
 }
 
-export const progressIntervalMs = 100;
+/**
+ * Between two records of a step's progress: at first often, for the eye; later a twentieth of the time that the step has
+ * taken, up to a bound. Each record is an entry of the log, and an hour of waiting is not worth tens of thousands of them.
+ */
+export function progressIntervalMs(elapsedMs: number): number {
+  return Math.min(progressIntervalMaxMs, Math.max(progressIntervalMinMs, elapsedMs / 20));
+}
+export const progressIntervalMinMs = 100;
+export const progressIntervalMaxMs = 2_000;

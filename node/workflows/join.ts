@@ -1,7 +1,7 @@
 /** A blank controller becomes a learner, catches up, and becomes a voter; or is removed again, with the reason. */
 import type { WorkflowParameters } from '../../messaging/index.js';
 import { membersOf } from '../raft/index.js';
-import { candidate, cluster } from './checks/index.js';
+import { candidate, cluster, member } from './checks/index.js';
 import type { Step, Verification, Work, Workflow } from './definition.js';
 import { impactAfter } from './impact.js';
 import { changeMembership, failed, grouped, settle, waitUntil } from './waits.js';
@@ -74,7 +74,7 @@ const catchUp: Step = {
   cancellable: true,
   run: async (work) => {
     const { actions, target } = work;
-    const watch = new CatchUpWatch(actions.now());
+    const watch = new CatchUpWatch(actions.now(), actions.log().lastIndex);
     await waitUntil(work, {
       forMs: catchUpMaxMs,
       until: () => {
@@ -100,7 +100,11 @@ class CatchUpWatch {
   private movedAt: number;
   private closeSince: number | undefined;
 
-  constructor(now: number) {
+  /** `goal`: the log as it was in the beginning. A learner that has taken nothing is not close behind, however short the log. */
+  constructor(
+    now: number,
+    private readonly goal: number,
+  ) {
     this.movedAt = now;
   }
 
@@ -121,7 +125,8 @@ class CatchUpWatch {
     this.match = match;
     this.sentBytes = sentBytes;
     const steady = progress?.active === true && (progress.lastContactMs ?? Number.POSITIVE_INFINITY) <= contactSteadyMs;
-    const close = progress?.state === 'replicate' && steady && actions.log().lastIndex - match <= lagSmallMax;
+    const near = match >= this.goal && actions.log().lastIndex - match <= lagSmallMax;
+    const close = progress?.state === 'replicate' && steady && near;
     this.closeSince = close ? (this.closeSince ?? now) : undefined;
     const inSnapshot = progress?.state === 'snapshot';
     return {
@@ -148,6 +153,8 @@ const promote: Step = {
   cancellable: false,
   run: async (work) => {
     if (!isMember(work)) throw failed(`${work.target} is not a learner any more`);
+    if (isVoterNow(work)) return `${work.target} is a voter already`;
+    await work.recheck([cluster.quorumHealthy, member.quorumAfter]);
     await changeMembership(
       work,
       { type: 'addVoter', id: work.target },
@@ -242,6 +249,7 @@ export const join: Workflow = {
     candidate.candidateNatsLatency,
     candidate.candidateMaxPayload,
     candidate.candidateCredentials,
+    member.quorumAfter,
     cluster.votersOddAfter,
   ],
   steps: [prepareCandidate, addLearner, catchUp, promote],

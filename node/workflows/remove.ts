@@ -35,6 +35,7 @@ const removeMember: Step = {
     if (isGone(work)) return `${target} is not in the configuration`;
     // An election in between may have made it the leader again.
     await handOverFirst(work);
+    await work.recheck([cluster.quorumHealthy, member.votersRemain, member.quorumAfter, member.newestStateKept]);
     await changeMembership(
       work,
       { type: 'remove', id: target },

@@ -6,9 +6,10 @@
 import { type Operation, QuorateError, toQuorateError } from '../../messaging/index.js';
 import type { OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
+import { type Check, evaluate } from './checks/index.js';
 import { progressIntervalMs, type Step, type Verification, type Work, type Workflow } from './definition.js';
 import { finished, type Part, stepOf, stepsOf, targetOfOperation, withStep } from './record.js';
-import { isPassing } from './waits.js';
+import { failed, isPassing } from './waits.js';
 
 /** This controller does not run the operation any more: it lost leadership, was told to stop, or another run wrote the record. */
 class LetGo extends Error {
@@ -55,6 +56,7 @@ export class Run {
       parameters: record.operation.parameters,
       checkpoint: () => this.checkpoint(),
       say: (detail) => this.say(detail),
+      recheck: (checks) => this.recheck(checks),
       pause: (durationMs) => actions.sleep(durationMs, signal),
     };
   }
@@ -177,13 +179,24 @@ export class Run {
     }
   }
 
+  private async recheck(checks: readonly Check[]): Promise<void> {
+    const facts = await this.actions.gather(this.operation.parameters);
+    this.checkpoint();
+    const failure = checks
+      .map((check) => evaluate(check, facts, this.operation.parameters))
+      .find(({ outcome }) => outcome === 'fail');
+    if (failure !== undefined)
+      throw failed(`the check ${failure.check} fails now: ${failure.sentence}`, failure.remedy);
+  }
+
   // ------------------------------------------------------------------------------------------------------ the record
 
   private async say(detail: string): Promise<void> {
     const part = this.operation.verifications.some(({ state }) => state === 'running') ? 'verifications' : 'steps';
     const running = this.operation[part].find(({ state }) => state === 'running');
     if (running === undefined || running.detail === detail) return;
-    if (this.actions.now() - this.writtenAt < progressIntervalMs) return;
+    const now = this.actions.now();
+    if (now - this.writtenAt < progressIntervalMs(now - (running.startedAt ?? now))) return;
     await this.attempt(withStep(this.operation, part, running.step, { detail }));
   }
 

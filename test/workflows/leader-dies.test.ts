@@ -1,0 +1,134 @@
+/** The leader dies before or after each action of each workflow: the outcome is always whole. */
+import test, { type ExecutionContext } from 'ava';
+import { type Operation, QuorateError, type WorkflowParameters } from '../../messaging/index.js';
+import { type Kill, World } from './world.js';
+
+interface Scenario {
+  readonly title: string;
+  readonly parameters: WorkflowParameters;
+  readonly voters?: readonly string[];
+  /** Whether a death may change how it ends. */
+  readonly mayEndEarly?: boolean;
+  /** When the dead leader comes back. */
+  readonly backAfterMs?: number;
+  readonly spoil?: (world: World) => void;
+}
+
+const five = ['a', 'b', 'c', 'd', 'e'];
+
+const scenarios: readonly Scenario[] = [
+  { title: 'join', parameters: { workflow: 'join', node: 'x', role: 'voter' } },
+  { title: 'join as a learner', parameters: { workflow: 'join', node: 'x', role: 'learner' } },
+  {
+    title: 'join of one that does not catch up',
+    parameters: { workflow: 'join', node: 'x', role: 'voter' },
+    spoil: (world) => {
+      world.controller('x').rate = 0;
+    },
+  },
+  { title: 'remove of a follower of five', voters: five, parameters: { workflow: 'remove', node: 'c' } },
+  { title: 'remove of the leader of five', voters: five, parameters: { workflow: 'remove', node: 'a' } },
+  // Here a death may leave too few to go on: then it must stop before it makes things worse. Where the change is in the log
+  // already when the leader dies, two voters of which one is dead are what is left, until that one comes back.
+  {
+    title: 'remove of a follower of three',
+    parameters: { workflow: 'remove', node: 'c' },
+    mayEndEarly: true,
+    backAfterMs: 30_000,
+  },
+  {
+    title: 'remove of the leader of three',
+    parameters: { workflow: 'remove', node: 'a' },
+    mayEndEarly: true,
+    backAfterMs: 30_000,
+  },
+  // The voter that is to lead may be the one that dies.
+  { title: 'transfer', parameters: { workflow: 'transfer', to: 'c' }, mayEndEarly: true },
+];
+
+/** Either all of it happened, or nothing did. */
+function checkWhole(t: ExecutionContext, world: World, ended: Operation, what: string): void {
+  const { voters, learners, removed } = world.configuration;
+  const { parameters } = ended;
+  const done = ended.state === 'done';
+  t.true(done || ended.state === 'failed', what);
+  t.is(world.store.records('operation').filter(({ value }) => value.operation.finishedAt === null).length, 0, what);
+  switch (parameters.workflow) {
+    case 'join': {
+      const held = parameters.role === 'voter' ? voters.includes('x') : learners.includes('x');
+      t.is(held, done, `${what}: a member if and only if it succeeded`);
+      if (!done) t.false(learners.includes('x') || voters.includes('x'), `${what}: nothing is left behind`);
+      break;
+    }
+    case 'remove':
+      t.is(
+        !voters.includes(parameters.node) && removed.includes(parameters.node),
+        done,
+        `${what}: gone if and only if it succeeded`,
+      );
+      break;
+    case 'transfer':
+      if (done) t.true(world.term > 1, `${what}: a newer term`);
+      else t.not(world.leader, parameters.to, `${what}: it does not lead if it failed`);
+      break;
+  }
+  if (done)
+    t.true(
+      [...ended.steps, ...ended.verifications].every(({ state }) => state === 'done'),
+      `${what}: nothing unverified`,
+    );
+}
+
+function* kills(actions: number): Generator<Kill> {
+  for (const atAction of worthKilling(actions)) {
+    for (const when of ['before', 'after'] as const) {
+      for (const inFlight of ['kept', 'lost'] as const) yield { atAction, when, inFlight };
+    }
+  }
+}
+
+/** Long waits only repeat their progress: of many actions the first and the last are enough. */
+function worthKilling(total: number): readonly number[] {
+  return Array.from({ length: total }, (_, at) => at + 1).filter((at) => at <= 30 || at > total - 12);
+}
+
+for (const { title, parameters, voters, mayEndEarly = false, backAfterMs, spoil } of scenarios) {
+  test(`${title}: whole, at whichever action the leader dies`, async (t) => {
+    const newWorld = () => {
+      const world = new World(voters);
+      spoil?.(world);
+      return world;
+    };
+    const undisturbed = newWorld();
+    const expected = (await undisturbed.run(parameters)).state;
+    const counts = { deaths: 0, expected: 0, refused: 0 };
+    for (const kill of kills(undisturbed.actionsTaken.length)) {
+      const world = newWorld();
+      world.kill = { ...kill, backAfterMs };
+      const before = world.configuration;
+      const what = `${JSON.stringify(kill)} (${undisturbed.actionsTaken[kill.atAction - 1]})`;
+      try {
+        const ended = await world.run(parameters);
+        checkWhole(t, world, ended, what);
+        if (!mayEndEarly) t.is(ended.state, expected, `${what}: ${ended.error?.message}`);
+        counts.expected += Number(ended.state === expected);
+      } catch (error) {
+        // The leader died before it had recorded the operation, and its successor refuses it: nothing may have happened.
+        t.true(
+          mayEndEarly && error instanceof QuorateError && error.code === 'check-failed',
+          `${what}: ${String(error)}`,
+        );
+        t.is(world.configuration, before);
+        t.is(world.store.records('operation').length, 0);
+        counts.refused += 1;
+      }
+      if (backAfterMs !== undefined) await world.clock.pass(backAfterMs);
+      t.true(world.hasQuorum(), `${what}: enough voters are left to decide`);
+      t.deepEqual(world.errors, [], what);
+      counts.deaths += Number(world.killed);
+    }
+    t.true(counts.deaths > 20, `${counts.deaths} deaths`);
+    t.true(counts.expected > 0, 'some end as if nobody had died');
+    t.log(`${counts.deaths} deaths of the leader; ${counts.expected} ended as without, ${counts.refused} were refused`);
+  });
+}

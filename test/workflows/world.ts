@@ -1,0 +1,491 @@
+/**
+ * A cluster as workflows see it, in virtual time: one log that the real state machine applies, controllers with an engine
+ * each, elections, learners that catch up at a rate, and a way to kill the leader before or after any of its actions.
+ */
+import {
+  type Member,
+  type NodeStatus,
+  type Operation,
+  QuorateError,
+  type WorkflowParameters,
+} from '../../messaging/index.js';
+import {
+  applyBatch,
+  encodeCommand,
+  encodeMembershipContext,
+  MemoryModelStore,
+  type ModelStore,
+  type Outcome,
+} from '../../node/model/index.js';
+import {
+  applyConfChange,
+  type ConfChange,
+  type Configuration,
+  type Entry,
+  membersOf,
+  votersOf,
+} from '../../node/raft/index.js';
+import { type Actions, type Facts, OperationEngine, type Probe } from '../../node/workflows/index.js';
+import { begun } from '../model/support.js';
+import { VirtualClock } from './clock.js';
+
+const commitMs = 5;
+const electionMs = 250;
+const commitTimeoutMs = 5_000;
+
+type Payload =
+  | { readonly type: 'normal'; readonly data: Uint8Array }
+  | { readonly type: 'configuration'; readonly change: ConfChange };
+
+export interface Controller {
+  readonly id: string;
+  readonly engine: OperationEngine;
+  alive: boolean;
+  /** Lives, but nobody hears it. */
+  cutOff: boolean;
+  state: NodeStatus['state'];
+  /** Entries a second that it takes as a learner; 0: it never catches up. */
+  rate: number;
+  addedAt: number;
+  knowsRemoved: boolean;
+  /** Whether it takes over when leadership is offered. */
+  takesOver: boolean;
+  prepared: boolean;
+}
+
+export interface Kill {
+  /** The leader dies at its action with this number, from 1. */
+  readonly atAction: number;
+  readonly when: 'before' | 'after';
+  /** Whether what it has proposed at that moment is in the log of the next leader. */
+  readonly inFlight: 'kept' | 'lost';
+  /** It comes back so much later; absent: never. */
+  readonly backAfterMs?: number;
+}
+
+export class World {
+  readonly clock = new VirtualClock();
+  readonly store: ModelStore;
+  readonly controllers = new Map<string, Controller>();
+  readonly errors: unknown[] = [];
+  /** Every action of every leader, in order. */
+  readonly actionsTaken: string[] = [];
+  leader: string | null = 'a';
+  term = 1;
+  kill: Kill | undefined;
+  killed = false;
+  /** Whether commits happen; false: the leader has lost its quorum and does not know yet. */
+  committing = true;
+  /** Whether a removed member that is there learns of it. */
+  removedLearn = true;
+  /** What the leader is told of a learner's log instead, relative to its own. */
+  matchOverride: (() => number) | undefined;
+  private lastIndex = 1;
+  /** Proposed and not committed, oldest first. */
+  private inFlight: { readonly entry: Entry; readonly settle: (outcome: Outcome | QuorateError) => void }[] = [];
+
+  constructor(voters: readonly string[] = ['a', 'b', 'c']) {
+    this.store = begun(new MemoryModelStore(), voters);
+    for (const id of voters) this.addController(id, 'member');
+    this.addController('x', 'blank');
+  }
+
+  get configuration(): Configuration {
+    const meta = this.store.meta();
+    if (meta === undefined) throw new Error('the model has no meta');
+    return meta.configuration;
+  }
+
+  operation(id: string): Operation {
+    const record = this.store.record('operation', id);
+    if (record === undefined) throw new Error(`no operation ${id}`);
+    return record.operation;
+  }
+
+  controller(id: string): Controller {
+    const found = this.controllers.get(id);
+    if (found === undefined) throw new Error(`no controller ${id}`);
+    return found;
+  }
+
+  /** Starts an operation as a client does, again and again where leaders die; resolves to its end. */
+  async run(parameters: WorkflowParameters, id = 'operation-1'): Promise<Operation> {
+    const request: { accepted: boolean; failure: unknown } = { accepted: false, failure: undefined };
+    void this.request(parameters, id, request);
+    await this.clock.until(() => request.accepted || request.failure !== undefined, 'the operation is accepted');
+    if (request.failure !== undefined) throw request.failure;
+    await this.clock.until(() => this.operation(id).finishedAt !== null, 'the operation ends');
+    await this.clock.pass(500);
+    return this.operation(id);
+  }
+
+  private async request(
+    parameters: WorkflowParameters,
+    id: string,
+    request: { accepted: boolean; failure: unknown },
+  ): Promise<void> {
+    while (!request.accepted && request.failure === undefined) {
+      try {
+        if (this.leader === null) throw new QuorateError('no-leader');
+        await this.controller(this.leader).engine.start(parameters, { id, requestedBy: 'olga' });
+        request.accepted = true;
+      } catch (error) {
+        const retry = error instanceof QuorateError && retryable.has(error.code);
+        if (!retry) request.failure = error;
+        else await this.clock.sleep(100);
+      }
+    }
+  }
+
+  /** The leader dies; another voter leads after an election. */
+  killLeader(inFlight: Kill['inFlight']): void {
+    const dead = this.leader;
+    if (dead === null) return;
+    this.killed = true;
+    this.controller(dead).alive = false;
+    this.loseLeadership(inFlight);
+    this.clock.at(this.clock.now() + electionMs, () => this.elect());
+    const backAfterMs = this.kill?.backAfterMs;
+    if (backAfterMs !== undefined) this.clock.at(this.clock.now() + backAfterMs, () => this.restart(dead));
+  }
+
+  private restart(id: string): void {
+    this.controller(id).alive = true;
+    if (this.configuration.removed.includes(id)) this.learnRemoval(id);
+    this.elect();
+    this.commit();
+  }
+
+  // ---------------------------------------------------------------------------------------------------- the cluster
+
+  private addController(id: string, state: NodeStatus['state']): void {
+    const engine = new OperationEngine(this.actionsOf(id), id);
+    this.controllers.set(id, {
+      id,
+      engine,
+      alive: true,
+      cutOff: false,
+      state,
+      rate: 2_000,
+      addedAt: 0,
+      knowsRemoved: false,
+      takesOver: true,
+      prepared: false,
+    });
+  }
+
+  private loseLeadership(inFlight: Kill['inFlight']): void {
+    const old = this.leader;
+    this.leader = null;
+    const pending = this.inFlight;
+    this.inFlight = [];
+    // Whoever proposed does not learn what became of it.
+    for (const each of pending) each.settle(new QuorateError('leadership-lost'));
+    if (inFlight === 'kept') for (const each of pending) this.applyEntry({ ...each.entry, index: this.position() + 1 });
+    this.lastIndex = this.position();
+    if (old !== null) void this.controller(old).engine.letGo();
+  }
+
+  private elect(preferred?: string): void {
+    if (this.leader !== null) return;
+    const voters = votersOf(this.configuration);
+    const able = voters.filter((id) => this.controller(id).alive);
+    const chosen = preferred !== undefined && able.includes(preferred) ? preferred : able[0];
+    if (chosen === undefined || !this.hasQuorum()) return;
+    this.leader = chosen;
+    this.term += 1;
+    this.lastIndex = this.position();
+    this.controller(chosen).engine.resume();
+  }
+
+  /** Whether enough of the voters live to decide. */
+  hasQuorum(): boolean {
+    const voters = votersOf(this.configuration);
+    return voters.filter((id) => this.controller(id).alive).length > voters.length / 2;
+  }
+
+  private position(): number {
+    return this.store.meta()?.position.index ?? 0;
+  }
+
+  private propose(by: string, payload: Payload): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      if (this.leader !== by) {
+        reject(new QuorateError('not-leader'));
+        return;
+      }
+      this.lastIndex += 1;
+      const entry: Entry = { ...payload, term: this.term, index: this.lastIndex };
+      const settle = (outcome: Outcome | QuorateError) =>
+        outcome instanceof QuorateError ? reject(outcome) : resolve(outcome);
+      this.inFlight.push({ entry, settle });
+      this.clock.at(this.clock.now() + commitMs, () => this.commit());
+      this.clock.at(this.clock.now() + commitTimeoutMs, () => settle(new QuorateError('timeout')));
+    });
+  }
+
+  /** Commits what is in flight, if there is a quorum. */
+  commit(): void {
+    if (!this.committing || this.leader === null || !this.hasQuorum()) return;
+    for (const { entry, settle } of this.inFlight.splice(0)) settle(this.applyEntry(entry));
+  }
+
+  private applyEntry(entry: Entry): Outcome {
+    const [outcome] = applyBatch(this.store, [entry]);
+    if (outcome === undefined) throw new Error('nothing was applied');
+    if (outcome.type === 'configured') this.follow(outcome.before, outcome.after);
+    return outcome;
+  }
+
+  private follow(before: Configuration, after: Configuration): void {
+    for (const id of membersOf(after)) {
+      const controller = this.controller(id);
+      if (!membersOf(before).includes(id)) controller.addedAt = this.clock.now();
+      controller.state = 'member';
+    }
+    for (const id of membersOf(before)) {
+      if (membersOf(after).includes(id)) continue;
+      if (this.leader === id) {
+        this.loseLeadership('kept');
+        this.clock.at(this.clock.now() + electionMs, () => this.elect());
+      }
+      this.clock.at(this.clock.now() + 300, () => this.learnRemoval(id));
+    }
+  }
+
+  private learnRemoval(id: string): void {
+    const controller = this.controller(id);
+    if (!this.removedLearn || !controller.alive || controller.cutOff) return;
+    controller.state = 'removed';
+    controller.knowsRemoved = true;
+  }
+
+  private matchOf(id: string): number {
+    const controller = this.controller(id);
+    if (!controller.alive) return 0;
+    if (votersOf(this.configuration).includes(id)) return this.lastIndex;
+    if (this.matchOverride !== undefined) return this.lastIndex + this.matchOverride();
+    const taken = ((this.clock.now() - controller.addedAt) * controller.rate) / 1_000;
+    return Math.min(this.lastIndex, Math.floor(taken));
+  }
+
+  // ---------------------------------------------------------------------------------------------------- actions
+
+  /** Counts the action, and kills the leader at the one that is to be its last. */
+  private async counted<Result>(by: string, what: string, work: () => Promise<Result>): Promise<Result> {
+    this.actionsTaken.push(`${by} ${what}`);
+    const kill = this.actionsTaken.length === this.kill?.atAction && !this.killed ? this.kill : undefined;
+    const result = work();
+    // The proposal has left before the leader dies; whether it is kept is the other half of the question.
+    if (kill?.when === 'before') this.killLeader(kill.inFlight);
+    const done = await result;
+    if (kill?.when === 'after') this.killLeader(kill.inFlight);
+    return done;
+  }
+
+  private actionsOf(self: string): Actions {
+    const { clock } = this;
+    return {
+      now: () => clock.now(),
+      sleep: (durationMs, signal) => clock.sleep(durationMs, signal),
+      leadership: () => ({
+        leading: this.leader === self && this.controller(self).alive,
+        leader: this.leader,
+        term: this.term,
+      }),
+      configuration: () => this.configuration,
+      log: () => ({ lastIndex: this.lastIndex, commit: this.position(), applied: this.position() }),
+      progress: (id) => this.progressOf(self, id),
+      snapshotProgress: () => null,
+      status: (id) => this.statusOf(id),
+      gather: (parameters) => Promise.resolve(this.facts(parameters)),
+      probe: (id) => Promise.resolve(this.probeOf(id)),
+      prepareCandidate: (id) => this.counted(self, `prepare ${id}`, () => this.prepare(id)),
+      releaseCandidate: (id) =>
+        this.counted(self, `release ${id}`, async () => {
+          await clock.sleep(2);
+          this.controller(id).prepared = false;
+        }),
+      proposeConfChange: (change, members) =>
+        this.counted(self, `change ${change.changes.map(({ type, id }) => `${type} ${id}`).join()}`, () =>
+          this.change(self, change, members),
+        ),
+      transferLeadership: (to) => this.counted(self, `transfer ${to}`, () => this.transfer(self, to)),
+      knowsRemoved: (id) =>
+        this.counted(self, `knows ${id}`, async () => {
+          await clock.sleep(2);
+          const { alive, cutOff, knowsRemoved } = this.controller(id);
+          if (!alive || cutOff) return 'away';
+          return knowsRemoved ? 'knows' : 'not-yet';
+        }),
+      operationRecord: (id) => this.store.record('operation', id),
+      operationRecords: () => this.store.records('operation').map(({ value }) => value),
+      putOperation: ({ revision, operation }) =>
+        this.counted(self, `record ${operation.state}`, () => this.put(self, revision, operation)),
+      reportError: (error) => this.errors.push(error),
+    };
+  }
+
+  private async prepare(id: string): Promise<Member> {
+    await this.clock.sleep(2);
+    const controller = this.controller(id);
+    if (!controller.alive) throw new QuorateError('no-responders', `${id} does not answer`);
+    controller.prepared = true;
+    return { id, name: `name-of-${id}`, version: '0.1.0', protocol: { min: 1, max: 1 }, addresses: [], addedAt: 0 };
+  }
+
+  private async change(self: string, change: ConfChange, members: readonly Member[]): Promise<void> {
+    if (this.inFlight.some(({ entry }) => entry.type === 'configuration')) throw new QuorateError('change-pending');
+    // The core refuses what is not possible before it is in the log.
+    const possible = applyConfChange(this.configuration, change);
+    if (!possible.ok) throw new QuorateError('invalid-request', possible.reason);
+    await this.propose(self, {
+      type: 'configuration',
+      change: { ...change, context: encodeMembershipContext({ members }) },
+    });
+  }
+
+  private async transfer(self: string, to: string): Promise<void> {
+    const target = this.controller(to);
+    if (!target.alive || !target.takesOver) return;
+    this.clock.at(this.clock.now() + 20, () => {
+      if (this.leader !== self) return;
+      this.loseLeadership('kept');
+      this.elect(to);
+    });
+  }
+
+  private async put(self: string, revision: number, operation: Operation): Promise<number> {
+    const outcome = await this.propose(self, {
+      type: 'normal',
+      data: encodeCommand({ type: 'operation.put', revision, operation }),
+    });
+    if (outcome.type === 'operation') return outcome.revision;
+    const running = outcome.type === 'refused' && outcome.code === 'operation-running';
+    throw new QuorateError(running ? 'operation-running' : 'version-mismatch');
+  }
+
+  // ---------------------------------------------------------------------------------------------------- what is seen
+
+  private progressOf(self: string, id: string): ReturnType<Actions['progress']> {
+    if (this.leader !== self || id === self || !membersOf(this.configuration).includes(id)) return undefined;
+    const match = this.matchOf(id);
+    const { alive } = this.controller(id);
+    const lag = this.lastIndex - match;
+    return { id, state: 'replicate', match, next: match + 1, lag, lastContactMs: alive ? 10 : 60_000, active: alive };
+  }
+
+  private probeOf(id: string): Probe {
+    const controller = this.controller(id);
+    if (!controller.alive) return { type: 'unreachable', reason: 'no answer' };
+    return healthyProbe(id, controller.state);
+  }
+
+  private statusOf(id: string): { readonly status: NodeStatus; readonly ageMs: number } {
+    const { state, alive, cutOff } = this.controller(id);
+    const { voters, learners } = this.configuration;
+    const applied = this.matchOf(id);
+    const raft: NodeStatus['raft'] = {
+      role: this.leader === id ? 'leader' : 'follower',
+      term: this.term,
+      leader: this.leader,
+      firstIndex: 1,
+      lastIndex: applied,
+      commit: applied,
+      applied,
+      configuration: { voters: [...voters], votersOutgoing: [], learners: [...learners], learnersNext: [] },
+      progress: [],
+      transferringTo: null,
+      hasQuorum: true,
+    };
+    return { ageMs: alive && !cutOff ? 100 : 60_000, status: nodeStatus(id, state, state === 'member' ? raft : null) };
+  }
+
+  facts(parameters: WorkflowParameters): Facts {
+    const leader = this.leader ?? '';
+    const node = parameters.workflow === 'transfer' ? parameters.to : parameters.node;
+    const running = this.store.records('operation').find(({ value }) => value.operation.finishedAt === null);
+    return {
+      now: this.clock.now(),
+      cluster: 'test',
+      clusterId: 'cluster-one',
+      leader: {
+        id: leader,
+        term: this.term,
+        committedInTerm: true,
+        lastIndex: this.lastIndex,
+        commit: this.position(),
+        version: '0.1.0',
+        protocol: { min: 1, max: 1 },
+        changePending: false,
+        transferringTo: null,
+        dataBytes: 1_000_000,
+      },
+      configuration: this.configuration,
+      members: this.store.records('member').map(({ value }) => value),
+      progress: membersOf(this.configuration).flatMap((id) => this.progressOf(leader, id) ?? []),
+      heard: [...this.controllers.keys()].map((id) => ({ ...this.statusOf(id), twice: false })),
+      running: running?.value.operation ?? null,
+      probe: node === null || !this.controllers.has(node) ? { type: 'none' } : this.probeOf(node),
+      routers: [],
+      endpointsIndex: 1,
+    };
+  }
+}
+
+const retryable: ReadonlySet<string> = new Set([
+  'no-leader',
+  'leadership-lost',
+  'not-leader',
+  'timeout',
+  'version-mismatch',
+]);
+
+export function healthyProbe(node: string, state: NodeStatus['state'] = 'blank'): Extract<Probe, { type: 'answered' }> {
+  return {
+    type: 'answered',
+    node,
+    name: `name-of-${node}`,
+    state,
+    cluster: 'test',
+    clusterId: state === 'blank' ? null : 'cluster-one',
+    version: '0.1.0',
+    protocol: { min: 1, max: 1 },
+    clockOffsetMs: 1,
+    diskFreeBytes: 1e12,
+    syncLatencyMs: 0.2,
+    natsRoundTripMs: 0.3,
+    maxPayloadBytes: 1_048_576,
+    deniedSubjects: [],
+  };
+}
+
+export function nodeStatus(id: string, state: NodeStatus['state'], raft: NodeStatus['raft']): NodeStatus {
+  const timeline = { id: 'timeline-one', epoch: 1 };
+  return {
+    v: 1,
+    cluster: 'test',
+    clusterId: state === 'blank' ? null : 'cluster-one',
+    node: id,
+    name: `name-of-${id}`,
+    incarnation: 1,
+    version: '0.1.0',
+    protocol: { min: 1, max: 1 },
+    addresses: [],
+    state,
+    at: 0,
+    startedAt: 0,
+    sequence: 1,
+    position: state === 'member' ? { timeline, indexType: 'raft', index: raft?.applied ?? 0 } : null,
+    raft,
+    members: [],
+    publishedIndex: 0,
+    routers: { online: 0, known: 0 },
+    counters: {},
+    latency: { commitP50Ms: null, commitP99Ms: null, syncP50Ms: null, syncP99Ms: null },
+    storage: null,
+    operation: null,
+    alarms: [],
+    ignoredSettings: [],
+  };
+}
