@@ -176,13 +176,11 @@ function changesAfter(storage: Storage, after: Position | null, limit: number): 
   const from = after?.index ?? meta.journalStart;
   if (!sameHistory || from < meta.journalStart) throw new QuorateError('snapshot-required');
   const rows = storage.model.changesAfter(from, limit + 1);
-  const changes = rows
-    .slice(0, limit)
-    .map(({ index, previousIndex, type, entity }) => ({
-      position: { timeline, indexType, index },
-      previousIndex,
-      type,
-      entity,
-    }));
+  const changes = rows.slice(0, limit).map(({ index, previousIndex, type, entity }) => ({
+    position: { timeline, indexType, index },
+    previousIndex,
+    type,
+    entity,
+  }));
   return { changes, position: meta.position, more: rows.length > limit };
 }

@@ -148,6 +148,17 @@ test('a router in sync is shown so', (t) => {
   );
 });
 
+test('a router that follows a model which changes all the time is in sync; one that stands still is not', (t) => {
+  const { presence } = new Member();
+  const inSync = (): readonly boolean[] => presence.view({ ...standing, model: at(99) }, 0).map((view) => view.inSync);
+  presence.heartbeat(beat('r1', { position: at(10) }), { ...standing, model: at(10) }, 0);
+  t.deepEqual(inSync(), [true], 'it had all that there was when it was heard');
+  presence.heartbeat(beat('r1', { position: at(19) }), { ...standing, model: at(20) }, 0);
+  t.deepEqual(inSync(), [true], 'one change was on its way');
+  presence.heartbeat(beat('r1', { position: at(19) }), { ...standing, model: at(30) }, 0);
+  t.deepEqual(inSync(), [false], 'it has not moved since');
+});
+
 test('routers are remembered up to a bound: those away and told of are forgotten first', (t) => {
   const { presence } = new Member();
   for (const id of ['r1', 'r2', 'r3', 'r4']) presence.hello(hello(id), null, 0);

@@ -41,6 +41,8 @@ interface Seen {
   counters: Readonly<Record<string, number>>;
   /** Where the model and the list stood at the last heartbeat: what the router should have by the next. */
   expected: { readonly model: Position | null; readonly endpoints: Position | null };
+  /** Whether it had, at its last heartbeat, all that there was at the one before: where changes never cease, nobody has all. */
+  follows: boolean;
 }
 
 /** What the controllers stand at now. */
@@ -104,6 +106,7 @@ export class Presence {
       endpoints: heartbeat.endpoints,
       counters: heartbeat.counters,
       expected: standing,
+      follows: keptUp(heartbeat.position, expected.model) || !isBehind(heartbeat.position, standing.model),
     });
     this.#compare(seen);
     if (isLeaving) return null;
@@ -160,7 +163,7 @@ export class Presence {
         protocolVersion: seen.protocolVersion,
         position: seen.position,
         endpointsIndex: seen.endpoints?.index ?? 0,
-        inSync: seen.online && seen.position !== null && !isBehind(seen.position, standing.model),
+        inSync: seen.online && seen.position !== null && (seen.follows || !isBehind(seen.position, standing.model)),
         lastContactMs: Math.max(0, Math.round(nowMs - seen.heardAt)),
         connectedTo: seen.controller,
         refused: seen.refused,
@@ -194,6 +197,7 @@ export class Presence {
       left: false,
       counters: {},
       expected: { model: null, endpoints: null },
+      follows: false,
     };
     this.#routers.set(id, seen);
     return seen;
@@ -221,6 +225,10 @@ function awaySentence(seen: Seen, nowMs: number): string {
 }
 
 /** Whether a router at `held` should have been at `expected`. Positions of different histories: it has something to learn. */
+function keptUp(held: Position | null, expected: Position | null): boolean {
+  return held !== null && expected !== null && !isBehind(held, expected);
+}
+
 function isBehind(held: Position | null, expected: Position | null): boolean {
   if (expected === null || held === null) return false;
   if (!comparable(held, expected)) return held.timeline.epoch <= expected.timeline.epoch;
