@@ -1,0 +1,200 @@
+/** Clients: they write, read and retry, with one request id for each request, and note what they were told. */
+import { encodeCommand } from '../../node/model/index.js';
+import type { Random } from '../support/random.js';
+import type { SimulatedController } from './controller.js';
+import type { EntityInput, EntityOperation, EntityOutput } from './entity-history.js';
+import type { World } from './world.js';
+
+export const entityKind = 'router';
+
+interface Request {
+  readonly number: number;
+  readonly requestId: string;
+  readonly key: string;
+  readonly input: EntityInput;
+  readonly calledAt: number;
+  /** Some controller has heard of it. */
+  arrived: boolean;
+  settled: boolean;
+  attempts: number;
+}
+
+const attemptTimeoutMs = 150;
+const retryWaitMs = 15;
+/** After this the client gives up, and never learns what became of it. */
+const deadlineMs = 700;
+
+export class Client {
+  readonly name: string;
+  readonly #world: World;
+  readonly #random: Random;
+  readonly history: EntityOperation[] = [];
+  /** Of writes: request ids that were answered with success. */
+  readonly acknowledged: string[] = [];
+  #count = 0;
+  #open = 0;
+  /** What it last saw of each key. */
+  readonly #seenVersion = new Map<string, number>();
+  readonly #unfinished = new Set<Request>();
+
+  constructor(world: World, name: string, random: Random) {
+    this.#world = world;
+    this.name = name;
+    this.#random = random;
+  }
+
+  get isIdle(): boolean {
+    return this.#open === 0;
+  }
+
+  begin(): void {
+    this.#world.queue.schedule(this.#random.next() * this.#world.plan.thinkMs * 2, () => this.#next());
+  }
+
+  #next(): void {
+    if (!this.#world.takeOperation()) return;
+    const { keys } = this.#world.plan;
+    const key = `k${this.#random.between(1, keys)}`;
+    this.request(key, this.#draw(key), () => this.begin());
+  }
+
+  #draw(key: string): EntityInput {
+    const version = this.#random.chance(0.5) ? null : (this.#seenVersion.get(key) ?? this.#random.between(1, 4));
+    const value = this.#world.nextValue();
+    const dice = this.#random.next();
+    if (dice < 0.4) return { type: 'get' };
+    if (dice < 0.6) return { type: 'create', value };
+    if (dice < 0.9) return { type: 'update', version, value };
+    return { type: 'delete', version };
+  }
+
+  /** Several at once, and without waiting for the answers: what fills windows and batches. */
+  burst(writes: number, target: SimulatedController | undefined): void {
+    for (let made = 0; made < writes; made += 1) {
+      const key = `k${this.#random.between(1, this.#world.plan.keys)}`;
+      this.request(key, { type: 'update', version: null, value: this.#world.nextValue() }, () => undefined, target);
+    }
+  }
+
+  request(key: string, input: EntityInput, then: () => void, target?: SimulatedController): void {
+    this.#count += 1;
+    this.#open += 1;
+    const request: Request = { number: this.#count, requestId: `${this.name}.${this.#count}`, key, input, calledAt: this.#world.queue.now, arrived: false, settled: false, attempts: 0 };
+    this.#unfinished.add(request);
+    this.#attempt(request, then, target);
+    this.#world.queue.schedule(deadlineMs, () => {
+      if (request.settled) return;
+      request.settled = true;
+      this.#world.cover('client: gave up');
+      this.#finish(request, undefined, then);
+    });
+  }
+
+  #attempt(request: Request, then: () => void, target = this.#random.pick(this.#world.controllers)): void {
+    if (request.settled) return;
+    request.attempts += 1;
+    if (request.attempts > 1) this.#world.cover('client: retried');
+    const attempt = request.attempts;
+    const again = (): void => {
+      if (request.attempts === attempt) this.#attempt(request, then);
+    };
+    const { queue } = this.#world;
+    queue.schedule(attemptTimeoutMs, again);
+    const answer = (output: EntityOutput | undefined): void => {
+      // The answer has a way to go, and may be lost.
+      if (this.#world.isFaulty && this.#random.chance(0.03)) return;
+      queue.schedule(this.#random.next() * 3, () => {
+        if (request.settled) return;
+        if (output === undefined) {
+          queue.schedule(retryWaitMs * this.#random.next(), again);
+          return;
+        }
+        request.settled = true;
+        this.#finish(request, output, then);
+      });
+    };
+    queue.schedule(this.#random.next() * 3, () => {
+      const { life } = target;
+      if (life === undefined) return answer(undefined);
+      target.inLife(life.number, () => this.#arrive(target, request, answer));
+    });
+  }
+
+  #arrive(target: SimulatedController, request: Request, answer: (output: EntityOutput | undefined) => void): void {
+    const { life } = target;
+    if (life === undefined) return;
+    const { member } = life;
+    const { input, key, requestId } = request;
+    const isAlive = (): boolean => target.life === life;
+    if (input.type === 'get') {
+      const committed = this.#world.checker.committedIndex;
+      this.#world.promise(target, (kept) =>
+        member.read((refusal) => {
+          kept();
+          if (!isAlive()) return;
+          if (refusal !== null) return answer(undefined);
+          if (member.appliedIndex < committed)
+            this.#world.violate('stale read', `${target.id} let a read go at ${member.appliedIndex}, and ${committed} was committed when it began`);
+          this.#world.cover(target.role === 'leader' ? 'client: read through the leader' : 'client: read through a follower');
+          const entity = target.disk.model.get(entityKind, key);
+          answer(entity === undefined ? { type: 'absent' } : { type: 'entity', version: entity.version, value: Number(entity.spec['cost']) });
+        }),
+      );
+      return;
+    }
+    request.arrived = true;
+    const at = Math.max(0, Math.floor(this.#world.queue.now + target.clockOffsetMs + 1_000_000));
+    const data = encodeCommand(commandOf(key, input, requestId, at));
+    const before = target.role === 'leader' ? member.core.status() : undefined;
+    this.#world.promise(target, (kept) =>
+      member.propose(data, (result) => {
+        kept();
+        if (!isAlive()) return;
+        if (!result.ok) {
+          this.#world.cover(`client: ${result.error.code}`);
+          return answer(undefined);
+        }
+        const { outcome } = result.entry;
+        if (outcome.type === 'refused') return answer({ type: 'refused', code: outcome.code });
+        if (outcome.type !== 'changed') return this.#world.violate('answer', `the request ${requestId} came out as ${outcome.type}`);
+        if (outcome.change.requestId !== requestId) this.#world.violate('answer', `the request ${requestId} was answered with the outcome of ${outcome.change.requestId}`);
+        answer({ type: 'entity', version: outcome.change.entity.version, value: Number(outcome.change.entity.spec['cost']) });
+      }),
+    );
+    if (before?.transferTarget !== undefined && member.core.status().lastIndex > before.lastIndex)
+      this.#world.violate('proposal during a transfer', `${target.id} took a proposal on while handing leadership to ${before.transferTarget}`);
+  }
+
+  #finish(request: Request, output: EntityOutput | undefined, then: () => void): void {
+    this.#open -= 1;
+    this.#unfinished.delete(request);
+    this.#note(request, output, output === undefined ? undefined : this.#world.queue.now);
+    then();
+  }
+
+  #note({ key, input, calledAt, arrived, requestId }: Request, output: EntityOutput | undefined, returnedAt: number | undefined): void {
+    if (output === undefined && !arrived) return;
+    this.history.push({ key, client: this.name, input, output, calledAt, returnedAt });
+    if (output?.type !== 'entity') return;
+    this.#seenVersion.set(key, output.version);
+    if (input.type !== 'get') this.acknowledged.push(requestId);
+  }
+
+  /** What was never answered may still have happened. */
+  closeHistory(): void {
+    for (const request of this.#unfinished) this.#note(request, undefined, undefined);
+    this.#unfinished.clear();
+  }
+}
+
+function commandOf(key: string, input: Exclude<EntityInput, { type: 'get' }>, requestId: string, at: number) {
+  const stamp = { requestId, at, by: 'simulator', kind: entityKind, id: key };
+  switch (input.type) {
+    case 'create':
+      return { ...stamp, type: 'create', name: key, tags: {}, spec: { roleAttributes: [], disabled: false, cost: input.value, noTraversal: false } } as const;
+    case 'update':
+      return { ...stamp, type: 'update', version: input.version, patch: { spec: { cost: input.value } } } as const;
+    case 'delete':
+      return { ...stamp, type: 'delete', version: input.version } as const;
+  }
+}

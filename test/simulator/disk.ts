@@ -1,0 +1,617 @@
+/**
+ * A disk that forgets, tears, fills up, fails and rots, and the storage that a member keeps on it. `SimulatedDisk` is what
+ * outlives a process; `SimulatedStorage` is what one life of a member sees. The promises are those of `node/storage`:
+ *  - the log, term and vote are on disk when `persist` returns; a commit index alone goes with the next write;
+ *  - the model is in a write-ahead log that is synced by `makeDurable` only: a loss of power takes its last transactions;
+ *  - an install exchanges model and log at once, or not at all.
+ */
+import { QuorateError } from '../../messaging/errors.js';
+import { findKind, MemoryModelStore, type ModelMeta, type ModelStore } from '../../node/model/index.js';
+import { invariant } from '../../node/raft/invariant.js';
+import type { Entry, HardState, Index, NodeId, Term } from '../../node/raft/types.js';
+import type { DirectoryFacts } from '../../node/storage/directory.js';
+import { blankHardState, checkEntries, checkHardState } from '../../node/storage/log-rules.js';
+import type {
+  CompactionPoint,
+  DurableModelStore,
+  Identity,
+  InitialState,
+  InstallRequest,
+  PersistBatch,
+  RaftStore,
+  RemovedMark,
+  SnapshotFile,
+  StagedSnapshot,
+  Staging,
+  StagingMeta,
+  Storage,
+} from '../../node/storage/types.js';
+import type { Random } from '../support/random.js';
+
+/** What happens to the next write. `-stored`: it is on disk all the same; `-lost`: it is not (a torn batch is undone). */
+export type WriteFault = 'crash-stored' | 'crash-lost' | 'error-stored' | 'error-lost';
+
+/** Thrown into the member that dies of it, and nowhere else. */
+export class PowerLoss extends Error {
+  override readonly name = 'PowerLoss';
+}
+
+/** What the disk needs of the world around it. */
+export interface DiskSurroundings {
+  readonly random: Random;
+  /** Calls later, if this process still lives then; what it settles are promises. */
+  later(delayMs: number, call: () => void): void;
+  /** Now, before anything else happens, the power goes off. */
+  powerOff(): void;
+  /** After each write of the log: what is on disk from now on. */
+  persisted(entries: readonly Entry[], hardState: HardState): void;
+  installed(meta: ModelMeta): void;
+  fired(fault: string): void;
+}
+
+type Redo = (store: ModelStore) => void;
+
+interface StagedBytes {
+  readonly meta: StagingMeta;
+  bytes: Uint8Array;
+}
+
+/** A snapshot's bytes stand for its contents; who holds the right bytes gets the contents. Shared by the whole world. */
+export class SnapshotRegistry {
+  readonly #files = new Map<string, { readonly file: SnapshotFile; readonly image: MemoryModelStore; readonly bytes: Uint8Array }>();
+  #made = 0;
+
+  add(model: ModelStore, createdBy: NodeId, identity: Identity | null): SnapshotFile {
+    const meta = model.meta();
+    if (meta === undefined) throw new QuorateError('invalid-request', 'a blank controller has nothing to make a snapshot of');
+    this.#made += 1;
+    const image = copyModel(model);
+    const countByKind = model.countsByKind();
+    const entities = Object.values(countByKind).reduce((sum, each) => sum + each, 0);
+    const bytes = new Uint8Array(48 + 24 * entities);
+    for (let at = 0, value = this.#made; at < bytes.length; at += 1) {
+      value = (Math.imul(value, 1_103_515_245) + 12_345) >>> 0;
+      bytes[at] = value >>> 16;
+    }
+    const sha256 = checksum(bytes);
+    const manifest = {
+      formatVersion: 1,
+      schemaVersion: 1,
+      softwareVersion: 'simulated',
+      clusterName: identity?.clusterName ?? '',
+      createdAt: 0,
+      createdBy,
+      meta,
+      countByKind,
+      contentSha256: sha256,
+    };
+    const file = { path: `snapshot-${this.#made}`, sizeBytes: bytes.length, sha256, manifest };
+    this.#files.set(sha256, { file, image, bytes });
+    return file;
+  }
+
+  get(sha256: string) {
+    return this.#files.get(sha256);
+  }
+}
+
+export class SimulatedDisk {
+  entries: Entry[] = [];
+  point: CompactionPoint = { index: 0, term: 0, timeline: null };
+  hardState: HardState = blankHardState;
+  identity: Identity | null = null;
+  removed: RemovedMark | null = null;
+  incarnation = 0;
+  /** As the process sees it. */
+  model = new MemoryModelStore();
+  /** As it would be after a loss of power, at the least. */
+  durableModel = new MemoryModelStore();
+  /** Transactions since then, in order. */
+  redo: Redo[][] = [];
+  staged: StagedBytes | undefined;
+  nextWrite: WriteFault | undefined;
+  isFull = false;
+  readonly rotten = new Set<Index>();
+  /** raft.db is gone, which starting must find out. */
+  logLost = false;
+
+  get lastIndex(): Index {
+    return this.point.index + this.entries.length;
+  }
+
+  /** Without looking at the checksum. */
+  termAt(index: Index): Term | undefined {
+    if (index === this.point.index) return this.point.term;
+    return this.entries[index - this.point.index - 1]?.term;
+  }
+
+  entryAt(index: Index): Entry | undefined {
+    return index <= this.point.index ? undefined : this.entries[index - this.point.index - 1];
+  }
+
+  /** What was not synced is gone, but for some of it that happened to be written. */
+  losePower(random: Random): void {
+    const kept = random.between(0, this.redo.length);
+    for (const transaction of this.redo.slice(0, kept)) for (const write of transaction) write(this.durableModel);
+    this.model = copyModel(this.durableModel);
+    this.redo = [];
+    if (this.staged !== undefined && this.staged.bytes.length > 0 && random.chance(0.5)) {
+      // The tail of a file that was not synced may be missing, or not what was written.
+      this.staged.bytes = this.staged.bytes.slice(0, random.between(0, this.staged.bytes.length));
+      if (this.staged.bytes.length > 0 && random.chance(0.3)) this.staged.bytes[0] = (this.staged.bytes[0] ?? 0) ^ 1;
+    }
+  }
+
+  loseLog(): void {
+    this.entries = [];
+    this.point = { index: 0, term: 0, timeline: null };
+    this.hardState = blankHardState;
+    this.identity = null;
+    this.removed = null;
+    this.rotten.clear();
+  }
+
+  /** What starting looks at; every entry is read, as a start after a crash may have to. */
+  facts(): DirectoryFacts {
+    const damage = [...this.rotten].filter((index) => index > this.point.index && index <= this.lastIndex).map((index) => `Entry ${index} is damaged.`);
+    const schema = { schema: 'current', schemaVersion: 1 } as const;
+    return {
+      directory: 'simulated',
+      exists: true,
+      locked: false,
+      raft: {
+        ...schema,
+        identity: this.identity,
+        hardState: this.hardState,
+        compactionPoint: this.point,
+        lastIndex: this.lastIndex,
+        incarnation: this.incarnation,
+        removed: this.removed,
+        pendingInstall: null,
+        damage,
+      },
+      model: { ...schema, meta: this.model.meta() ?? null, damage: [] },
+    };
+  }
+}
+
+class SimulatedRaftStore implements RaftStore {
+  readonly #disk: SimulatedDisk;
+  readonly #surroundings: DiskSurroundings;
+  /** The commit index may be later than on disk. */
+  #hardState: HardState;
+
+  constructor(disk: SimulatedDisk, surroundings: DiskSurroundings) {
+    this.#disk = disk;
+    this.#surroundings = surroundings;
+    this.#hardState = disk.hardState;
+    disk.incarnation += 1;
+  }
+
+  firstIndex(): Index {
+    return this.#disk.point.index + 1;
+  }
+
+  lastIndex(): Index {
+    return this.#disk.lastIndex;
+  }
+
+  term(index: Index): Term | undefined {
+    this.#refuseRotten(index);
+    return this.#disk.termAt(index);
+  }
+
+  entries(low: Index, high: Index, bytesMax: number): readonly Entry[] | undefined {
+    const { point, entries, rotten } = this.#disk;
+    if (low <= point.index) return undefined;
+    if (rotten.size > 0) for (let index = low; index < high; index += 1) this.#refuseRotten(index);
+    const from = low - point.index - 1;
+    const end = Math.min(high, this.#disk.lastIndex + 1) - point.index - 1;
+    let to = from;
+    let bytes = 0;
+    while (to < end) {
+      const entry = entries[to];
+      bytes += entry?.type === 'normal' ? entry.data.length : 0;
+      if (bytes > bytesMax && to > from) break;
+      to += 1;
+    }
+    return entries.slice(from, to);
+  }
+
+  compactionPoint(): CompactionPoint {
+    return this.#disk.point;
+  }
+
+  hardState(): HardState {
+    return this.#hardState;
+  }
+
+  identity(): Identity | null {
+    return this.#disk.identity;
+  }
+
+  incarnation(): number {
+    return this.#disk.incarnation;
+  }
+
+  removedMark(): RemovedMark | null {
+    return this.#disk.removed;
+  }
+
+  persist(batch: PersistBatch): void {
+    const disk = this.#disk;
+    const entries = batch.entries ?? [];
+    const first = entries[0];
+    const lastIndex = entries.at(-1)?.index ?? disk.lastIndex;
+    checkEntries(entries, { compacted: disk.point.index, lastIndex: disk.lastIndex, commit: this.#hardState.commit });
+    if (batch.hardState !== undefined) checkHardState(batch.hardState, this.#hardState, lastIndex);
+    const next = batch.hardState ?? this.#hardState;
+    const promised = next.term !== this.#hardState.term || next.vote !== this.#hardState.vote;
+    if (first === undefined && !promised) {
+      this.#hardState = next;
+      return;
+    }
+    this.#write(() => {
+      if (first !== undefined) {
+        disk.entries.length = first.index - disk.point.index - 1;
+        for (const entry of entries) {
+          disk.entries.push(entry);
+          disk.rotten.delete(entry.index);
+        }
+      }
+      disk.hardState = next;
+      this.#hardState = next;
+      this.#surroundings.persisted(entries, next);
+    });
+  }
+
+  setIdentity(identity: Identity): void {
+    this.#disk.identity = identity;
+  }
+
+  markRemoved(mark: RemovedMark): void {
+    this.#disk.removed = mark;
+  }
+
+  damagedEntries(): readonly Index[] {
+    return [...this.#disk.rotten];
+  }
+
+  sizeBytes(): number {
+    return 0;
+  }
+
+  /** The log begins at the snapshot. */
+  replaceBy(point: CompactionPoint, request: PersistBatch, exchangeModel: () => void): void {
+    const disk = this.#disk;
+    const entries = request.entries ?? [];
+    const hardState = request.hardState ?? { ...this.#hardState, commit: Math.max(this.#hardState.commit, point.index) };
+    invariant(point.index >= this.#hardState.commit, () => `a snapshot at ${point.index} would undo what is committed (up to ${this.#hardState.commit})`);
+    checkEntries(entries, { compacted: point.index, lastIndex: point.index, commit: point.index });
+    checkHardState(hardState, { ...this.#hardState, commit: point.index }, entries.at(-1)?.index ?? point.index);
+    this.#write(() => {
+      disk.entries = [...entries];
+      disk.point = point;
+      disk.hardState = hardState;
+      this.#hardState = hardState;
+      disk.rotten.clear();
+      exchangeModel();
+    });
+  }
+
+  compactThrough(through: Index): void {
+    const { point, entries } = this.#disk;
+    const term = this.#disk.termAt(through);
+    if (through <= point.index || term === undefined) return;
+    this.#disk.entries = entries.slice(through - point.index);
+    this.#disk.point = { index: through, term, timeline: this.#disk.model.meta()?.position.timeline ?? null };
+  }
+
+  #write(store: () => void): void {
+    const disk = this.#disk;
+    if (disk.isFull) {
+      this.#surroundings.fired('disk full');
+      throw new QuorateError('storage-full');
+    }
+    const fault = disk.nextWrite;
+    disk.nextWrite = undefined;
+    if (fault === undefined) return store();
+    this.#surroundings.fired(`write ${fault}`);
+    if (fault === 'crash-stored' || fault === 'error-stored') store();
+    if (fault === 'error-stored' || fault === 'error-lost') throw new QuorateError('internal', 'the disk failed');
+    this.#surroundings.powerOff();
+    throw new PowerLoss('the power went off during a write');
+  }
+
+  #refuseRotten(index: Index): void {
+    if (!this.#disk.rotten.has(index)) return;
+    this.#surroundings.fired('bit rot read');
+    throw new QuorateError('damaged', `entry ${index} is damaged`);
+  }
+}
+
+/** The live model, which notes what each transaction wrote, so that a loss of power can take it back. */
+class SimulatedModelStore implements DurableModelStore {
+  readonly #disk: SimulatedDisk;
+  readonly #surroundings: DiskSurroundings;
+  #writes: Redo[] | undefined;
+
+  constructor(disk: SimulatedDisk, surroundings: DiskSurroundings) {
+    this.#disk = disk;
+    this.#surroundings = surroundings;
+  }
+
+  meta: ModelStore['meta'] = () => this.#disk.model.meta();
+  get: ModelStore['get'] = (kind, id) => this.#disk.model.get(kind, id);
+  idOfName: ModelStore['idOfName'] = (kind, name) => this.#disk.model.idOfName(kind, name);
+  list: ModelStore['list'] = (kind, options) => this.#disk.model.list(kind, options);
+  countsByKind: ModelStore['countsByKind'] = () => this.#disk.model.countsByKind();
+  referrers: ModelStore['referrers'] = (kind, id, limit) => this.#disk.model.referrers(kind, id, limit);
+  outcomeOf: ModelStore['outcomeOf'] = (requestId) => this.#disk.model.outcomeOf(requestId);
+  changesAfter: ModelStore['changesAfter'] = (index, limit) => this.#disk.model.changesAfter(index, limit);
+  journalAfter: ModelStore['journalAfter'] = (index, limit) => this.#disk.model.journalAfter(index, limit);
+  record: ModelStore['record'] = (bucket, key) => this.#disk.model.record(bucket, key);
+  records: ModelStore['records'] = (bucket) => this.#disk.model.records(bucket);
+
+  putMeta: ModelStore['putMeta'] = (meta) => this.#do((store) => store.putMeta(meta));
+  insert: ModelStore['insert'] = (entity, references) => this.#do((store) => store.insert(entity, references));
+  replace: ModelStore['replace'] = (entity, references) => this.#do((store) => store.replace(entity, references));
+  delete: ModelStore['delete'] = (kind, id) => this.#do((store) => store.delete(kind, id));
+  appendJournal: ModelStore['appendJournal'] = (row) => this.#do((store) => store.appendJournal(row));
+  pruneJournal: ModelStore['pruneJournal'] = (throughIndex) => this.#do((store) => store.pruneJournal(throughIndex));
+  putRecord: ModelStore['putRecord'] = (bucket, key, value) => this.#do((store) => store.putRecord(bucket, key, value));
+  deleteRecord: ModelStore['deleteRecord'] = (bucket, key) => this.#do((store) => store.deleteRecord(bucket, key));
+
+  transaction<Result>(work: () => Result): Result {
+    const writes: Redo[] = [];
+    this.#writes = writes;
+    try {
+      const result = this.#disk.model.transaction(work);
+      this.#disk.redo.push(writes);
+      return result;
+    } finally {
+      this.#writes = undefined;
+    }
+  }
+
+  makeDurable(): Promise<ModelMeta | undefined> {
+    const disk = this.#disk;
+    const { redo } = disk;
+    const meta = disk.model.meta();
+    const synced = redo.length;
+    return new Promise((resolve) => {
+      this.#surroundings.later(this.#surroundings.random.next() * 5, () => {
+        // An install has put another model in the place of the one that was being synced.
+        if (disk.redo !== redo) return resolve(undefined);
+        for (const transaction of redo.splice(0, synced)) for (const write of transaction) write(disk.durableModel);
+        resolve(meta);
+      });
+    });
+  }
+
+  sizeBytes(): number {
+    return 0;
+  }
+
+  #do(write: Redo): void {
+    write(this.#disk.model);
+    if (this.#writes === undefined) this.#disk.redo.push([write]);
+    else this.#writes.push(write);
+  }
+}
+
+const snapshotsKept = 2;
+
+export class SimulatedStorage implements Storage {
+  readonly raft: SimulatedRaftStore;
+  readonly model: DurableModelStore;
+  readonly #disk: SimulatedDisk;
+  readonly #surroundings: DiskSurroundings;
+  readonly #registry: SnapshotRegistry;
+  readonly #nodeId: NodeId;
+  readonly #kept: SnapshotFile[] = [];
+  #making: Promise<SnapshotFile> | undefined;
+
+  constructor(nodeId: NodeId, disk: SimulatedDisk, registry: SnapshotRegistry, surroundings: DiskSurroundings) {
+    this.#nodeId = nodeId;
+    this.#disk = disk;
+    this.#registry = registry;
+    this.#surroundings = surroundings;
+    this.raft = new SimulatedRaftStore(disk, surroundings);
+    this.model = new SimulatedModelStore(disk, surroundings);
+  }
+
+  createSnapshot(): Promise<SnapshotFile> {
+    return new Promise((resolve, reject) => {
+      this.#surroundings.later(this.#surroundings.random.next() * 10, () => {
+        try {
+          const file = this.#registry.add(this.#disk.model, this.#nodeId, this.#disk.identity);
+          this.#surroundings.later(this.#surroundings.random.next() * 10, () => resolve(file));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  async snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
+    const last = this.#kept.at(-1);
+    if (last !== undefined && last.manifest.meta.position.index >= indexMin) return last;
+    this.#making ??= this.#makeForFollowers();
+    const made = await this.#making;
+    if (made.manifest.meta.position.index >= indexMin) return made;
+    throw new QuorateError('invalid-request', `the model does not yet stand at ${indexMin}`);
+  }
+
+  async #makeForFollowers(): Promise<SnapshotFile> {
+    try {
+      const file = await this.createSnapshot();
+      this.#kept.push(file);
+      if (this.#kept.length > snapshotsKept) this.#kept.shift();
+      return file;
+    } finally {
+      this.#making = undefined;
+    }
+  }
+
+  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
+    const bytes = this.#registry.get(file.sha256)?.bytes;
+    if (bytes === undefined || !this.#kept.includes(file)) throw new QuorateError('snapshot-invalid', 'the snapshot can no longer be read');
+    const chunk = bytes.slice(offset, offset + bytesMax);
+    if (this.#disk.rotten.has(-1)) {
+      this.#disk.rotten.delete(-1);
+      this.#surroundings.fired('bit rot in a snapshot');
+      chunk[0] = (chunk[0] ?? 0) ^ 0x40;
+    }
+    return chunk;
+  }
+
+  beginStaging(meta: StagingMeta): Staging {
+    const disk = this.#disk;
+    if (disk.staged?.meta.sha256 !== meta.sha256 || disk.staged.bytes.length > meta.sizeBytes) disk.staged = { meta, bytes: new Uint8Array(0) };
+    else if (disk.staged.bytes.length > 0) this.#surroundings.fired('snapshot resumed');
+    return new SimulatedStaging(disk.staged, disk, this.#registry, this.#surroundings);
+  }
+
+  install(request: InstallRequest): Promise<void> {
+    const { staged, identity } = request;
+    return new Promise((resolve, reject) => {
+      this.#surroundings.later(this.#surroundings.random.next() * 5, () => {
+        try {
+          this.#install(staged, request, identity);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #install(staged: StagedSnapshot, batch: PersistBatch, identity: Identity | undefined): void {
+    const disk = this.#disk;
+    const found = this.#registry.get(staged.path);
+    if (found === undefined) throw new QuorateError('snapshot-invalid', 'what was staged is gone');
+    const { meta } = found.file.manifest;
+    const point = { index: meta.position.index, term: meta.term, timeline: meta.position.timeline };
+    this.raft.replaceBy(point, batch, () => {
+      disk.model = copyModel(found.image);
+      disk.durableModel = copyModel(found.image);
+      disk.redo = [];
+      disk.staged = undefined;
+      disk.identity ??= identity ?? null;
+      this.#surroundings.installed(meta);
+    });
+  }
+
+  initialise(state: InitialState): Promise<void> {
+    initialiseDisk(this.#disk, state);
+    return Promise.resolve();
+  }
+
+  async compactLog(throughIndex: Index): Promise<Index> {
+    const durable = await this.model.makeDurable();
+    if (durable !== undefined) this.raft.compactThrough(Math.min(throughIndex, durable.position.index));
+    return this.raft.firstIndex();
+  }
+
+  close(): void {}
+}
+
+class SimulatedStaging implements Staging {
+  readonly #staged: StagedBytes;
+  readonly #disk: SimulatedDisk;
+  readonly #registry: SnapshotRegistry;
+  readonly #surroundings: DiskSurroundings;
+
+  constructor(staged: StagedBytes, disk: SimulatedDisk, registry: SnapshotRegistry, surroundings: DiskSurroundings) {
+    this.#staged = staged;
+    this.#disk = disk;
+    this.#registry = registry;
+    this.#surroundings = surroundings;
+  }
+
+  get meta(): StagingMeta {
+    return this.#staged.meta;
+  }
+
+  get receivedBytes(): number {
+    return this.#staged.bytes.length;
+  }
+
+  writeChunk(offset: number, bytes: Uint8Array): boolean {
+    const staged = this.#staged;
+    if (offset !== staged.bytes.length || offset + bytes.length > staged.meta.sizeBytes) return false;
+    if (this.#disk.isFull) {
+      this.#surroundings.fired('disk full');
+      throw new QuorateError('storage-full');
+    }
+    const longer = new Uint8Array(offset + bytes.length);
+    longer.set(staged.bytes);
+    longer.set(bytes, offset);
+    staged.bytes = longer;
+    return true;
+  }
+
+  finish(): Promise<StagedSnapshot> {
+    return new Promise((resolve, reject) => {
+      this.#surroundings.later(this.#surroundings.random.next() * 3, () => {
+        const { meta, bytes } = this.#staged;
+        const found = bytes.length === meta.sizeBytes && checksum(bytes) === meta.sha256 ? this.#registry.get(meta.sha256) : undefined;
+        if (found === undefined) {
+          this.#surroundings.fired('snapshot refused for its checksum');
+          this.discard();
+          return reject(new QuorateError('snapshot-invalid', 'the checksum differs'));
+        }
+        const { position, term, configuration } = found.file.manifest.meta;
+        resolve({ path: meta.sha256, sizeBytes: bytes.length, manifest: found.file.manifest, snapshot: { index: position.index, term, configuration } });
+      });
+    });
+  }
+
+  discard(): void {
+    this.#staged.bytes = new Uint8Array(0);
+    if (this.#disk.staged === this.#staged) this.#disk.staged = undefined;
+  }
+}
+
+/** What a new cluster begins with, durable. */
+export function initialiseDisk(disk: SimulatedDisk, state: InitialState): void {
+  const { snapshot, timeline, identity, hardState, members = [] } = state;
+  const meta: ModelMeta = {
+    clusterId: identity.clusterId,
+    position: { timeline, indexType: 'raft', index: snapshot.index },
+    term: snapshot.term,
+    configuration: snapshot.configuration,
+    lastChangeIndex: 0,
+    membersIndex: snapshot.index,
+    journalStart: snapshot.index,
+  };
+  for (const store of [disk.model, disk.durableModel]) {
+    store.putMeta(meta);
+    for (const member of members) store.putRecord('member', member.id, member);
+  }
+  disk.identity = identity;
+  disk.hardState = hardState;
+  disk.point = { index: snapshot.index, term: snapshot.term, timeline };
+}
+
+function copyModel(from: ModelStore): MemoryModelStore {
+  const copy = new MemoryModelStore();
+  const meta = from.meta();
+  if (meta !== undefined) copy.putMeta(meta);
+  for (const kind of Object.keys(from.countsByKind())) {
+    const definition = findKind(kind);
+    for (const entity of from.list(kind, { limit: Number.MAX_SAFE_INTEGER })) copy.insert(entity, definition?.references(entity.spec) ?? []);
+  }
+  for (const { key, value } of from.records('member')) copy.putRecord('member', key, value);
+  for (const { key, value } of from.records('operation')) copy.putRecord('operation', key, value);
+  for (const row of from.journalAfter(0, Number.MAX_SAFE_INTEGER)) copy.appendJournal(row);
+  return copy;
+}
+
+/** FNV-1a, as long as what stands in its place. */
+function checksum(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash.toString(16).padStart(8, '0').repeat(8);
+}

@@ -1,0 +1,327 @@
+/** Carries out what the plan has: does things to controllers, links, clocks, disks and the membership. */
+import type { ConfChange, Configuration, MembershipChange, NodeId } from '../../node/raft/types.js';
+import { membershipContext, type SimulatedController } from './controller.js';
+import type { Action, MembershipAction, Who } from './plan.js';
+import type { World } from './world.js';
+
+export class Faults {
+  readonly #world: World;
+  /** What ends a fault that goes on. */
+  readonly #undo = new Set<() => void>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  schedule(): void {
+    for (const action of this.#world.plan.actions) {
+      this.#world.queue.schedule(action.at, () => {
+        if (this.#world.isFaulty) this.#carryOut(action);
+      });
+    }
+  }
+
+  /** The world is kind from now on; who is down starts again. */
+  end(): void {
+    const world = this.#world;
+    world.isFaulty = false;
+    for (const undo of [...this.#undo]) undo();
+    world.network.heal();
+    for (const each of world.controllers) {
+      each.disk.isFull = false;
+      each.disk.nextWrite = undefined;
+      each.slowDisk = 0;
+      each.clockRate = 1;
+      each.resume();
+      if (each.disk.identity !== null) each.start();
+    }
+  }
+
+  #lasting(forMs: number, undo: () => void): void {
+    const once = (): void => {
+      if (this.#undo.delete(once)) undo();
+    };
+    this.#undo.add(once);
+    this.#world.queue.schedule(forMs, once);
+  }
+
+  #find(who: Who): SimulatedController | undefined {
+    const running = this.#world.controllers.filter((each) => each.isRunning);
+    const leader = this.#world.leader();
+    if (who.role === 'leader') return leader;
+    const fitting = running.filter((each) => {
+      if (who.role === 'any') return true;
+      const isLearner = this.#world.checker.lastConfiguration?.learners.includes(each.id) ?? false;
+      return who.role === 'learner' ? isLearner : each !== leader && !isLearner;
+    });
+    return fitting[who.nth % Math.max(1, fitting.length)];
+  }
+
+  #carryOut(action: Action): void {
+    const world = this.#world;
+    const subject = 'who' in action ? this.#find(action.who) : undefined;
+    if ('who' in action && subject === undefined) return;
+    world.active = undefined;
+    world.trace?.(() => `!! ${JSON.stringify(action)} -> ${subject?.id ?? ''}`);
+    world.cover(`fault: ${'shape' in action ? `${action.type}, ${action.shape}${action.flapMs > 0 ? ', flapping' : ''}` : 'how' in action ? `${action.type}, ${action.how}` : action.type}`);
+    switch (action.type) {
+      case 'crash all':
+        for (const each of world.controllers) this.#crash(each, action.how, action.downMs);
+        return;
+      case 'membership':
+        this.#changeMembership(action.change, action.nth);
+        return;
+      case 'transfer':
+        this.#transfer(action.to);
+        return;
+      default:
+        if (subject !== undefined) this.#doTo(subject, action);
+    }
+  }
+
+  #crash(controller: SimulatedController, how: 'kill' | 'power', downMs: number): void {
+    if (!controller.isRunning) return;
+    controller.crash(how);
+    this.#world.restartLater(controller, downMs);
+  }
+
+  #doTo(subject: SimulatedController, action: Extract<Action, { readonly who: Who }>): void {
+    const world = this.#world;
+    switch (action.type) {
+      case 'crash':
+        this.#crash(subject, action.how, action.downMs);
+        return;
+      case 'write fault':
+        subject.disk.nextWrite = action.how;
+        return;
+      case 'pause':
+        subject.pause();
+        this.#lasting(action.forMs, () => subject.resume());
+        return;
+      case 'partition':
+        this.#partition(subject, action);
+        return;
+      case 'lossy':
+        this.#lasting(action.forMs, world.network.makeLossy(subject.place, action.loss));
+        return;
+      case 'drop':
+        this.#lasting(action.forMs, world.network.filter({ place: subject.place, direction: action.direction, message: action.message }));
+        return;
+      case 'clock rate':
+        subject.clockRate = action.rate;
+        this.#lasting(action.forMs, () => {
+          subject.clockRate = 1;
+        });
+        return;
+      case 'clock jump':
+        subject.clockOffsetMs += action.byMs;
+        return;
+      case 'disk full':
+        subject.disk.isFull = true;
+        this.#lasting(action.forMs, () => {
+          subject.disk.isFull = false;
+        });
+        return;
+      case 'slow disk':
+        subject.slowDisk = 0.7;
+        this.#lasting(action.forMs, () => {
+          subject.slowDisk = world.plan.slowDisk;
+        });
+        return;
+      case 'rot entry':
+        this.#rot(subject, action.who.nth);
+        return;
+      case 'rot chunk':
+        subject.disk.rotten.add(-1);
+        return;
+      case 'lose log':
+        this.#loseLog(subject);
+        return;
+      case 'campaign':
+        subject.life?.member.campaign();
+        world.active = subject;
+        return;
+      case 'burst':
+        world.clients[0]?.burst(action.writes, subject);
+        return;
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- network
+
+  #partition(subject: SimulatedController, { shape, forMs, flapMs, who }: Extract<Action, { type: 'partition' }>): void {
+    const links = this.#linksToCut(subject, shape, who.nth);
+    const cut = (): (() => void) => {
+      const mend = links.map(([from, to]) => this.#world.network.cut(from.place, to.place));
+      return () => {
+        for (const each of mend) each();
+      };
+    };
+    if (flapMs === 0) return this.#lasting(forMs, cut());
+    const until = this.#world.queue.now + forMs;
+    const flap = (): void => {
+      if (!this.#world.isFaulty || this.#world.queue.now >= until) return;
+      this.#lasting(flapMs, cut());
+      this.#world.queue.schedule(2 * flapMs, flap);
+    };
+    flap();
+  }
+
+  #linksToCut(subject: SimulatedController, shape: string, nth: number): (readonly [SimulatedController, SimulatedController])[] {
+    const all = this.#world.controllers;
+    const others = all.filter((each) => each !== subject);
+    switch (shape) {
+      case 'isolate':
+        return others.flatMap((each) => [[subject, each] as const, [each, subject] as const]);
+      case 'deaf':
+        return others.map((each) => [each, subject] as const);
+      case 'mute':
+        return others.map((each) => [subject, each] as const);
+      case 'one-way': {
+        const other = others[nth % Math.max(1, others.length)];
+        return other === undefined ? [] : [[subject, other] as const];
+      }
+      case 'minority leader':
+      case 'halves': {
+        // With the subject as few as leave the others a majority, or about half.
+        const size = shape === 'halves' ? Math.ceil(all.length / 2) : Math.ceil(all.length / 2) - 1;
+        const side = new Set([subject, ...rotate(others, nth).slice(0, Math.max(0, size - 1))]);
+        return between(all.filter((each) => side.has(each)), all.filter((each) => !side.has(each)));
+      }
+      default: {
+        // A bridge: the subject reaches both sides, and they do not reach each other.
+        const half = rotate(others, nth);
+        const middle = Math.ceil(half.length / 2);
+        return between(half.slice(0, middle), half.slice(middle));
+      }
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------- disks
+
+  /** Raft bears what a minority loses for good, so no more than that is spoilt: one of three or more. */
+  #maySpoil(subject: SimulatedController): boolean {
+    const { lastConfiguration } = this.#world.checker;
+    const spoilt = this.#world.controllers.some((each) => each.disk.logLost || [...each.disk.rotten].some((index) => index > 0) || each.standing === 'refused');
+    return !spoilt && subject.isRunning && (lastConfiguration?.voters.length ?? 0) >= 3 && (lastConfiguration?.votersOutgoing.length ?? 0) === 0;
+  }
+
+  #rot(subject: SimulatedController, nth: number): void {
+    const { disk } = subject;
+    if (!this.#maySpoil(subject) || disk.entries.length === 0) return;
+    disk.rotten.add(disk.point.index + 1 + (nth % disk.entries.length));
+    this.#world.cover('disk: an entry rots');
+  }
+
+  #loseLog(subject: SimulatedController): void {
+    if (!this.#maySpoil(subject)) return;
+    subject.crash('kill');
+    subject.disk.loseLog();
+    subject.disk.logLost = true;
+    this.#world.cover('disk: log lost');
+    this.#world.restartLater(subject, 5);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ operations
+
+  #transfer(to: Who): void {
+    const leader = this.#world.leader();
+    const target = this.#find(to);
+    if (leader === undefined || target === undefined) return;
+    this.#world.active = leader;
+    const refused = leader.life?.member.transferLeadership(target.id);
+    this.#world.cover(refused === null ? 'transfer: accepted' : 'transfer: refused');
+  }
+
+  #changeMembership(what: MembershipAction, nth: number): void {
+    const leader = this.#world.leader();
+    const configuration = leader?.disk.model.meta()?.configuration;
+    if (leader === undefined || configuration === undefined) return;
+    const change = this.#draw(what, nth, configuration, leader.id);
+    if (change !== undefined) this.propose(leader, change);
+  }
+
+  propose(leader: SimulatedController, change: ConfChange): void {
+    const world = this.#world;
+    const member = leader.life?.member;
+    const watched = leader.life?.watched;
+    if (member === undefined || watched === undefined || leader.isPaused) return;
+    world.active = leader;
+    const before = member.core.status();
+    world.promise(leader, (kept) =>
+      member.proposeConfChange(change, (result) => {
+        kept();
+        if (!result.ok) world.cover(`membership: refused, ${result.error.code}`);
+      }),
+    );
+    if (member.core.role === 'leader' && member.core.status().lastIndex > before.lastIndex) world.checker.changeAccepted(watched, before.applied, before.lastIndex);
+  }
+
+  #draw(what: MembershipAction, nth: number, configuration: Configuration, leader: NodeId): ConfChange | undefined {
+    const { voters, learners, removed } = configuration;
+    const pick = (ids: readonly NodeId[]): NodeId | undefined => ids[nth % Math.max(1, ids.length)];
+    const others = voters.filter((id) => id !== leader);
+    const safe = this.#removable(configuration);
+    switch (what) {
+      case 'add learner':
+        return this.#add('addLearner');
+      case 'add voter':
+        return this.#add('addVoter');
+      case 'promote':
+        return this.#change('addVoter', pick(learners));
+      case 'demote':
+        return voters.length > 1 && safe ? this.#change('addLearner', pick(others)) : undefined;
+      case 'remove':
+        return voters.length > 1 && safe ? this.#change('remove', pick([...others, ...learners])) : undefined;
+      case 'remove leader':
+        return voters.length > 1 && safe ? this.#change('remove', leader) : undefined;
+      case 'leave joint':
+        return { changes: [], transition: 'leave-joint' };
+      case 'reuse removed id':
+        return this.#change(nth % 2 === 0 ? 'addVoter' : 'addLearner', pick(removed));
+      case 'replace':
+      case 'replace explicitly': {
+        const gone = pick(voters);
+        const added = safe ? this.#newMember() : undefined;
+        if (gone === undefined || added === undefined) return undefined;
+        const transition = what === 'replace' ? (nth % 2 === 0 ? 'auto' : 'joint-implicit') : 'joint-explicit';
+        return { changes: [{ type: 'addVoter', id: added }, { type: 'remove', id: gone }], transition, context: membershipContext([added]) };
+      }
+      case 'swap': {
+        const up = pick(learners);
+        const down = pick(voters);
+        if (up === undefined || down === undefined || !safe) return undefined;
+        return { changes: [{ type: 'addVoter', id: up }, { type: 'addLearner', id: down }], transition: nth % 2 === 0 ? 'joint-implicit' : 'joint-explicit' };
+      }
+    }
+  }
+
+  /** With a voter that is gone for good, nobody may be taken from the healthy ones. */
+  #removable({ voters }: Configuration): boolean {
+    return voters.every((id) => this.#world.byId.get(id)?.standing !== 'refused' && this.#world.byId.get(id)?.disk.logLost !== true);
+  }
+
+  #change(type: MembershipChange['type'], id: NodeId | undefined): ConfChange | undefined {
+    return id === undefined ? undefined : { changes: [{ type, id }], transition: 'auto' };
+  }
+
+  #newMember(): NodeId | undefined {
+    const controller = this.#world.addController();
+    controller?.prepare();
+    return controller?.id;
+  }
+
+  #add(type: 'addLearner' | 'addVoter'): ConfChange | undefined {
+    const id = this.#newMember();
+    return id === undefined ? undefined : { changes: [{ type, id }], transition: 'auto', context: membershipContext([id]) };
+  }
+}
+
+function between(a: readonly SimulatedController[], b: readonly SimulatedController[]) {
+  return a.flatMap((one) => b.flatMap((other) => [[one, other] as const, [other, one] as const]));
+}
+
+function rotate<T>(items: readonly T[], by: number): T[] {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}

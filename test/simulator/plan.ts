@@ -1,0 +1,238 @@
+/**
+ * What one schedule will do, drawn from its seed before it begins: how many members, how fast, how bad the network is, and
+ * a list of what is done to them and when. It is plain data, so that a failing schedule can be made smaller by leaving
+ * parts of it out. Each schedule draws which kinds of faults it has at all ("swarm testing", Groce and others 2012): many
+ * bugs need one kind of fault again and again, and are drowned when all kinds come at once.
+ */
+import type { CompactionPolicy, MemberTiming } from '../../node/cluster/member.js';
+import type { Message } from '../../node/raft/types.js';
+import { type Random, seededRandom } from '../support/random.js';
+import type { WriteFault } from './disk.js';
+
+/** Who is meant, decided when it happens. `nth` picks among those that fit. */
+export interface Who {
+  readonly role: 'leader' | 'follower' | 'learner' | 'any';
+  readonly nth: number;
+}
+
+export type MembershipAction =
+  | 'add learner'
+  | 'add voter'
+  | 'promote'
+  | 'demote'
+  | 'remove'
+  | 'remove leader'
+  | 'replace'
+  | 'replace explicitly'
+  | 'swap'
+  | 'leave joint'
+  | 'reuse removed id';
+
+export type Action = { readonly at: number } & (
+  | { readonly type: 'crash'; readonly who: Who; readonly how: 'kill' | 'power'; readonly downMs: number }
+  | { readonly type: 'crash all'; readonly how: 'kill' | 'power'; readonly downMs: number }
+  | { readonly type: 'write fault'; readonly who: Who; readonly how: WriteFault; readonly downMs: number }
+  | { readonly type: 'pause'; readonly who: Who; readonly forMs: number }
+  | {
+      readonly type: 'partition';
+      readonly shape: 'isolate' | 'halves' | 'deaf' | 'mute' | 'bridge' | 'one-way' | 'minority leader';
+      readonly who: Who;
+      readonly forMs: number;
+      /** Goes and comes this often meanwhile; 0 where it stays. */
+      readonly flapMs: number;
+    }
+  | { readonly type: 'lossy'; readonly who: Who; readonly loss: number; readonly forMs: number }
+  | { readonly type: 'drop'; readonly who: Who; readonly direction: 'from' | 'to'; readonly message: Message['type']; readonly forMs: number }
+  | { readonly type: 'clock rate'; readonly who: Who; readonly rate: number; readonly forMs: number }
+  | { readonly type: 'clock jump'; readonly who: Who; readonly byMs: number }
+  | { readonly type: 'disk full'; readonly who: Who; readonly forMs: number }
+  | { readonly type: 'slow disk'; readonly who: Who; readonly forMs: number }
+  | { readonly type: 'rot entry'; readonly who: Who }
+  | { readonly type: 'rot chunk'; readonly who: Who }
+  | { readonly type: 'lose log'; readonly who: Who }
+  | { readonly type: 'membership'; readonly change: MembershipAction; readonly nth: number }
+  | { readonly type: 'transfer'; readonly to: Who }
+  | { readonly type: 'campaign'; readonly who: Who }
+  | { readonly type: 'burst'; readonly who: Who; readonly writes: number }
+);
+
+export interface Plan {
+  readonly seed: number;
+  readonly voters: number;
+  readonly learners: number;
+  readonly timing: MemberTiming;
+  readonly compaction: CompactionPolicy;
+  /** Bytes; small, so that the windows fill. */
+  readonly appendBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly network: {
+    readonly delayMs: number;
+    readonly jitterMs: number;
+    readonly inOrder: boolean;
+    readonly loss: number;
+    readonly duplication: number;
+    /** Of messages that come much later. */
+    readonly straggling: number;
+  };
+  /** Share of steps of a turn after which the disk takes time, and others come in between. */
+  readonly slowDisk: number;
+  /** Share of turns that wait for more input. */
+  readonly lateTurns: number;
+  readonly clients: number;
+  readonly keys: number;
+  readonly thinkMs: number;
+  /** Operations of all clients together. */
+  readonly operationsMax: number;
+  /** When faults end. */
+  readonly faultsMs: number;
+  readonly actions: readonly Action[];
+}
+
+export const profiles = ['mixed', 'elections', 'membership', 'snapshots', 'disks', 'calm'] as const;
+export type Profile = (typeof profiles)[number];
+
+type Draw = (random: Random) => DistributiveOmit<Action, 'at'>;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+const who = (random: Random): Who => ({ role: random.pick(['leader', 'leader', 'follower', 'follower', 'any', 'learner'] as const), nth: random.between(0, 7) });
+const short = (random: Random) => random.between(5, 400);
+
+/** Each kind of fault, and how it is drawn. */
+const drawers = {
+  crash: (random) => ({ type: 'crash', who: who(random), how: random.pick(['kill', 'power'] as const), downMs: random.between(1, 300) }),
+  'crash all': (random) => ({ type: 'crash all', how: random.pick(['kill', 'power'] as const), downMs: random.between(1, 50) }),
+  'write fault': (random) => ({
+    type: 'write fault',
+    who: who(random),
+    how: random.pick(['crash-stored', 'crash-lost', 'error-stored', 'error-lost'] as const),
+    downMs: random.between(1, 200),
+  }),
+  pause: (random) => ({ type: 'pause', who: who(random), forMs: random.between(20, 500) }),
+  partition: (random) => ({
+    type: 'partition',
+    shape: random.pick(['isolate', 'isolate', 'halves', 'deaf', 'mute', 'bridge', 'one-way', 'minority leader'] as const),
+    who: who(random),
+    forMs: random.between(20, 600),
+    flapMs: random.chance(0.25) ? random.between(5, 60) : 0,
+  }),
+  lossy: (random) => ({ type: 'lossy', who: who(random), loss: random.between(10, 90) / 100, forMs: random.between(50, 600) }),
+  drop: (random) => ({
+    type: 'drop',
+    who: who(random),
+    direction: random.pick(['from', 'to'] as const),
+    message: random.pick(['append', 'appendReply', 'heartbeat', 'heartbeatReply', 'voteReply', 'readIndexReply', 'proposeReply', 'snapshot'] as const),
+    forMs: short(random),
+  }),
+  'clock rate': (random) => ({ type: 'clock rate', who: who(random), rate: random.pick([0.25, 0.5, 0.8, 1.25, 2, 4]), forMs: random.between(100, 800) }),
+  'clock jump': (random) => ({ type: 'clock jump', who: who(random), byMs: random.pick([-86_400_000, -5_000, 5_000, 86_400_000]) }),
+  'disk full': (random) => ({ type: 'disk full', who: who(random), forMs: random.between(50, 400) }),
+  'slow disk': (random) => ({ type: 'slow disk', who: who(random), forMs: random.between(50, 500) }),
+  'rot entry': (random) => ({ type: 'rot entry', who: who(random) }),
+  'rot chunk': (random) => ({ type: 'rot chunk', who: who(random) }),
+  'lose log': (random) => ({ type: 'lose log', who: who(random) }),
+  membership: (random) => ({
+    type: 'membership',
+    change: random.pick([
+      'add learner',
+      'add learner',
+      'add voter',
+      'promote',
+      'promote',
+      'demote',
+      'remove',
+      'remove leader',
+      'replace',
+      'replace explicitly',
+      'swap',
+      'leave joint',
+      'leave joint',
+      'reuse removed id',
+    ] as const),
+    nth: random.between(0, 7),
+  }),
+  transfer: (random) => ({ type: 'transfer', to: who(random) }),
+  campaign: (random) => ({ type: 'campaign', who: who(random) }),
+  burst: (random) => ({ type: 'burst', who: who(random), writes: random.between(2, 12) }),
+} as const satisfies Record<string, Draw>;
+
+type Kind = keyof typeof drawers;
+
+/** How often a kind comes when a schedule has it; the mean of how many of its actions there are. */
+const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>> = {
+  mixed: {
+    crash: 3,
+    'crash all': 0.4,
+    'write fault': 1.5,
+    pause: 1.5,
+    partition: 3,
+    lossy: 1,
+    drop: 2,
+    'clock rate': 1,
+    'clock jump': 0.5,
+    'disk full': 0.7,
+    'slow disk': 0.7,
+    'rot entry': 0.3,
+    'rot chunk': 0.5,
+    'lose log': 0.2,
+    membership: 3,
+    transfer: 1.5,
+    campaign: 1,
+    burst: 1.5,
+  },
+  elections: { crash: 5, 'crash all': 1, 'write fault': 3, partition: 5, drop: 4, transfer: 2, campaign: 3, burst: 3, 'slow disk': 1, pause: 2 },
+  membership: { membership: 9, crash: 2, partition: 3, transfer: 2, campaign: 1, drop: 2, burst: 1 },
+  snapshots: { partition: 4, crash: 3, membership: 2, burst: 5, 'rot chunk': 2, 'write fault': 1, 'disk full': 1, lossy: 1, transfer: 1 },
+  disks: { crash: 5, 'crash all': 1.5, 'write fault': 5, 'disk full': 2, 'slow disk': 2, 'rot entry': 0.7, 'rot chunk': 1, 'lose log': 0.5, burst: 2, partition: 1 },
+  calm: { transfer: 2, membership: 2, burst: 2 },
+};
+
+export function makePlan(seed: number, profile: Profile): Plan {
+  const random = seededRandom(seed);
+  const faultsMs = random.between(300, 1_400);
+  const tickMs = random.pick([10, 15, 20]);
+  const voters = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5]);
+  return {
+    seed,
+    voters,
+    learners: random.pick([0, 0, 0, 1]),
+    timing: { tickMs, heartbeatTicks: random.between(1, 2), electionTimeoutTicks: random.between(4, 8) },
+    compaction: random.pick([
+      { everyEntries: 1_000, keepEntries: 1_000 },
+      { everyEntries: 8, keepEntries: 4 },
+      { everyEntries: 3, keepEntries: 0 },
+      { everyEntries: 12, keepEntries: 2 },
+    ]),
+    appendBytesMax: random.pick([1, 200, 400, 100_000]),
+    inflightMessagesMax: random.pick([1, 2, 4, 64]),
+    network: {
+      delayMs: random.pick([0, 0.2, 1, 3]),
+      jitterMs: random.pick([0.5, 2, 8]),
+      inOrder: random.chance(0.5),
+      loss: random.pick([0, 0, 0, 0.01, 0.05, 0.2]),
+      duplication: random.pick([0, 0, 0.02, 0.2]),
+      straggling: random.pick([0, 0, 0.01, 0.05]),
+    },
+    slowDisk: random.pick([0, 0, 0.05, 0.3]),
+    lateTurns: random.pick([0, 0.1, 0.5]),
+    clients: random.between(1, 4),
+    keys: random.between(1, 3),
+    thinkMs: random.pick([5, 20, 60]),
+    operationsMax: random.pick([20, 40, 70]),
+    faultsMs,
+    actions: drawActions(random.fork(), weights[profile], faultsMs, profile === 'mixed'),
+  };
+}
+
+function drawActions(random: Random, weight: Readonly<Partial<Record<Kind, number>>>, faultsMs: number, swarm: boolean): Action[] {
+  const actions: Action[] = [];
+  const intensity = random.pick([0.5, 1, 1, 2]);
+  for (const kind of Object.keys(weight) as Kind[]) {
+    const mean = (weight[kind] ?? 0) * intensity;
+    // In a swarm about half of the kinds are left out, and the others come twice as often.
+    if (swarm && random.chance(0.55)) continue;
+    const expected = swarm ? mean * 2 : mean;
+    const howMany = Math.floor(expected * 2 * random.next() + random.next());
+    for (let made = 0; made < howMany; made += 1) actions.push({ at: random.between(0, faultsMs), ...drawers[kind](random) });
+  }
+  return actions.sort((a, b) => a.at - b.at);
+}

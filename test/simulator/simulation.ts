@@ -1,0 +1,164 @@
+/** Runs one plan from beginning to end: faults, then peace, then the questions that can only be asked at the end. */
+import { modelHash } from '../../node/model/index.js';
+import type { Violation } from './checker.js';
+import type { SimulatedController } from './controller.js';
+import { type Coverage, count } from './coverage.js';
+import { checkEntityHistory, describeHistory, type EntityOperation } from './entity-history.js';
+import { Faults } from './faults.js';
+import type { Plan } from './plan.js';
+import { World, type WorldOptions } from './world.js';
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly coverage: Coverage;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly operations: number;
+}
+
+/** Once faults have ended, everybody agrees within so many of the longest election timeouts. */
+const convergenceTimeouts = 40;
+const convergenceMinMs = 2_000;
+const stepMs = 40;
+/** Hashing whole models is dear; a share of the schedules is enough, for outcomes are compared in all. */
+const hashedShare = 0.1;
+const searchStepsMax = 200_000;
+
+export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<Outcome> {
+  const world = new World(plan, options);
+  const faults = new Faults(world);
+  faults.schedule();
+  await world.run(plan.faultsMs);
+  let operations: readonly EntityOperation[] = [];
+  if (world.violation === undefined) {
+    faults.end();
+    await converge(world, faults);
+    if (world.violation === undefined) operations = judge(world);
+  }
+  return {
+    seed: plan.seed,
+    violation: world.violation,
+    coverage: world.coverage,
+    events: world.events,
+    virtualMs: world.queue.now,
+    operations: operations.length,
+  };
+}
+
+async function converge(world: World, faults: Faults): Promise<void> {
+  const { tickMs, electionTimeoutTicks } = world.plan.timing;
+  const timeoutMs = Math.max(convergenceMinMs, convergenceTimeouts * 2 * tickMs * electionTimeoutTicks);
+  const deadline = world.queue.now + timeoutMs;
+  const probe = world.clients[0];
+  let isProbed = false;
+  let reason: string | undefined = 'nothing was looked at';
+  while (world.violation === undefined && reason !== undefined) {
+    await world.run(world.queue.now + stepMs);
+    reason = unfinished(world, faults);
+    if (reason === undefined && !isProbed) {
+      // Now that all is well, a write and a read go through.
+      isProbed = true;
+      probe?.request('final', { type: 'create', value: world.nextValue() }, () => undefined);
+      probe?.request('final', { type: 'get' }, () => undefined);
+      reason = 'the last requests';
+    }
+    if (world.queue.now < deadline || reason === undefined || world.violation !== undefined) continue;
+    if (isHopeless(world)) return count(world.coverage, 'end: a majority is lost for good');
+    world.violate('liveness', `${Math.round(timeoutMs)} ms after the last fault: ${reason}`);
+  }
+  if (world.violation === undefined) count(world.coverage, 'end: all agree');
+}
+
+/** What is not yet as it should be; undefined when all is. */
+function unfinished(world: World, faults: Faults): string | undefined {
+  const leader = world.leader();
+  const member = leader?.life?.member;
+  if (leader === undefined || member === undefined) return 'there is no leader';
+  const { commit, lastIndex, configuration, applied } = member.status();
+  if (configuration.votersOutgoing.length > 0) {
+    if (!configuration.autoLeave) faults.propose(leader, { changes: [], transition: 'leave-joint' });
+    return `${leader.id} leads a joint configuration`;
+  }
+  if (applied < lastIndex || commit < lastIndex) return `${leader.id} leads, and has committed ${commit} and applied ${applied} of ${lastIndex} entries`;
+  for (const id of [...configuration.voters, ...configuration.learners]) {
+    const each = world.byId.get(id);
+    if (each === undefined || each.standing === 'refused') continue;
+    if (each.life === undefined) return `${id} is a member and does not run: ${each.standing}`;
+    if (each.life.member.appliedIndex < applied) return `${id} has applied ${each.life.member.appliedIndex} of ${applied} entries`;
+  }
+  for (const each of world.controllers) {
+    if (each.life === undefined || !configuration.removed.includes(each.id)) continue;
+    const known = each.disk.model.meta()?.configuration;
+    // Only who was a voter, and may still hope to lead, speaks and so is told.
+    if (known?.voters.includes(each.id) && known.voters.some((id) => id !== each.id && configuration.voters.includes(id))) return `${each.id} was removed and does not know it`;
+  }
+  if (!world.clients.every((each) => each.isIdle)) return 'clients still wait';
+  const { tickMs, electionTimeoutTicks } = world.plan.timing;
+  const silent = world.unanswered(world.queue.now - 4 * tickMs * electionTimeoutTicks - 100);
+  return silent === undefined ? undefined : `${silent.id} owes an answer`;
+}
+
+/** Too many voters were spoilt or lost: no promise of liveness is left. */
+function isHopeless(world: World): boolean {
+  const isWell = (each: SimulatedController | undefined) => each?.life !== undefined;
+  const { lastConfiguration } = world.checker;
+  if (lastConfiguration === undefined) return true;
+  return [lastConfiguration.voters, lastConfiguration.votersOutgoing].some((voters) => voters.length > 0 && 2 * voters.filter((id) => isWell(world.byId.get(id))).length <= voters.length);
+}
+
+function judge(world: World): readonly EntityOperation[] {
+  for (const each of world.clients) each.closeHistory();
+  checkModels(world);
+  checkAcknowledged(world);
+  const history = world.clients.flatMap((each) => each.history);
+  const verdict = checkEntityHistory(history, searchStepsMax);
+  count(world.coverage, `history: ${verdict.verdict}`);
+  if (verdict.verdict === 'not-linearizable') {
+    const ofKey = history.filter((each) => each.key === verdict.key);
+    world.violate('linearizability', `the history of ${verdict.key} could not have happened one at a time:\n${describeHistory(ofKey)}`);
+  }
+  return history;
+}
+
+function membersThatRun(world: World): SimulatedController[] {
+  const configuration = world.checker.lastConfiguration;
+  const ids = [...(configuration?.voters ?? []), ...(configuration?.learners ?? [])];
+  return ids.flatMap((id) => world.byId.get(id) ?? []).filter((each) => each.life !== undefined);
+}
+
+function checkModels(world: World): void {
+  const members = membersThatRun(world);
+  const hashes = world.random.chance(hashedShare);
+  const [first, ...others] = members.map((each) => ({ id: each.id, digest: hashes ? modelHash(each.disk.model) : quickDigest(each) }));
+  for (const each of others) {
+    if (first !== undefined && each.digest !== first.digest) world.violate('equal models', `${each.id} and ${first.id} stand at the same index with different models`);
+  }
+  for (const each of members) {
+    const own = each.life?.member.status().configuration;
+    const known = each.disk.model.meta()?.configuration;
+    if (own?.voters.join() !== known?.voters.join() || own?.learners.join() !== known?.learners.join()) world.violate('core and model', `${each.id}: its core and its model hold different configurations`);
+  }
+}
+
+function quickDigest({ disk: { model } }: SimulatedController): string {
+  const meta = model.meta();
+  const parts = [`${meta?.position.index} ${meta?.term} ${meta?.lastChangeIndex} ${meta?.configuration.voters.join()}`];
+  for (const kind of Object.keys(model.countsByKind()).sort()) {
+    for (const each of model.list(kind, { limit: 100 })) parts.push(`${each.id} ${each.version} ${each.updatedAt} ${String(each.spec['cost'])}`);
+  }
+  const rows = model.journalAfter(0, 1_000);
+  parts.push(`${rows.length} ${rows.at(-1)?.index} ${rows.at(-1)?.requestId}`);
+  return parts.join('\n');
+}
+
+/** Every write that a client was told of is in every member's model. */
+function checkAcknowledged(world: World): void {
+  for (const each of membersThatRun(world)) {
+    for (const client of world.clients) {
+      for (const requestId of client.acknowledged) {
+        if (each.disk.model.outcomeOf(requestId) === undefined) world.violate('acknowledged write lost', `${requestId} was acknowledged, and ${each.id} knows nothing of it`);
+      }
+    }
+  }
+}

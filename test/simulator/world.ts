@@ -1,0 +1,194 @@
+/** One world, from one plan: time, network, controllers, clients, and who watches them. */
+import { initialConfiguration, type NodeId } from '../../node/raft/index.js';
+import { type Random, seededRandom } from '../support/random.js';
+import { Checker, type Violation } from './checker.js';
+import { Client } from './client.js';
+import { clusterId, clusterName, memberDescription, SimulatedController } from './controller.js';
+import { type Coverage, count } from './coverage.js';
+import { initialiseDisk, SnapshotRegistry } from './disk.js';
+import { EventQueue } from './event-queue.js';
+import { Network, placesMax } from './network.js';
+import type { Plan } from './plan.js';
+
+export const timeline = { id: 'simulated-timeline', epoch: 1 };
+
+interface OpenPromise {
+  readonly controller: SimulatedController;
+  readonly life: number;
+  readonly since: number;
+}
+
+export interface WorldOptions {
+  /** Called with each line of what happens. */
+  readonly onTrace?: (line: string) => void;
+}
+
+export class World {
+  readonly plan: Plan;
+  readonly queue = new EventQueue();
+  readonly coverage: Coverage = {};
+  readonly random: Random;
+  readonly network: Network;
+  readonly checker: Checker;
+  readonly snapshots = new SnapshotRegistry();
+  readonly controllers: SimulatedController[] = [];
+  readonly byId = new Map<NodeId, SimulatedController>();
+  readonly clients: Client[] = [];
+  readonly trace: ((line: () => string) => void) | undefined;
+  /** Faults may still happen. */
+  isFaulty = true;
+  /** A promise was made or kept: what waits for it goes on before the next event. */
+  promised = false;
+  /** Whose event it is that is being carried out. */
+  active: SimulatedController | undefined;
+  readonly #soon: (() => void)[] = [];
+  readonly #open = new Set<OpenPromise>();
+  #operationsLeft: number;
+  #value = 0;
+  events = 0;
+
+  constructor(plan: Plan, options: WorldOptions = {}) {
+    this.plan = plan;
+    this.random = seededRandom(plan.seed + 0x5eed);
+    this.network = new Network(this.queue, this.random.fork(), plan.network, this.coverage);
+    this.checker = new Checker(this.coverage, plan.timing.electionTimeoutTicks, () => this.queue.now);
+    this.#operationsLeft = plan.operationsMax;
+    const { onTrace } = options;
+    this.trace = onTrace === undefined ? undefined : (line) => onTrace(`${this.queue.now.toFixed(2).padStart(9)}  ${line()}`);
+    this.#begin();
+  }
+
+  #begin(): void {
+    const { voters, learners, clients } = this.plan;
+    for (let made = 0; made < voters + learners; made += 1) this.addController();
+    const ids = this.controllers.map((each) => each.id);
+    const configuration = { ...initialConfiguration(ids.slice(0, voters)), learners: ids.slice(voters) };
+    this.checker.begin(1, 1, configuration);
+    for (const controller of this.controllers) {
+      initialiseDisk(controller.disk, {
+        identity: { clusterName, clusterId, nodeId: controller.id },
+        timeline,
+        snapshot: { index: 1, term: 1, configuration },
+        hardState: { term: 1, vote: '', commit: 1 },
+        members: ids.map(memberDescription),
+      });
+      controller.start();
+    }
+    for (let made = 1; made <= clients; made += 1) {
+      const client = new Client(this, `c${made}`, this.random.fork());
+      this.clients.push(client);
+      client.begin();
+    }
+  }
+
+  get traces(): boolean {
+    return this.trace !== undefined;
+  }
+
+  get violation(): Violation | undefined {
+    return this.checker.violation;
+  }
+
+  /** A new machine, blank; undefined when there are too many. */
+  addController(): SimulatedController | undefined {
+    const place = this.controllers.length;
+    if (place >= placesMax) return undefined;
+    const controller = new SimulatedController(this, `n${place + 1}`, place, Math.floor(this.random.next() * 2 ** 32));
+    this.controllers.push(controller);
+    this.byId.set(controller.id, controller);
+    return controller;
+  }
+
+  /** The one with the latest term, if several think that they lead. */
+  leader(): SimulatedController | undefined {
+    let found: SimulatedController | undefined;
+    for (const each of this.controllers) {
+      if (each.role === 'leader' && (found === undefined || each.term > found.term)) found = each;
+    }
+    return found;
+  }
+
+  cover(what: string): void {
+    count(this.coverage, what);
+    this.trace?.(() => `   ${this.active?.id ?? ''} (${what})`);
+  }
+
+  violate(check: string, text: string): void {
+    this.checker.violate(check, text);
+  }
+
+  soon(call: () => void): void {
+    this.#soon.push(call);
+  }
+
+  restartLater(controller: SimulatedController, delayMs: number): void {
+    this.queue.schedule(delayMs, () => controller.start());
+  }
+
+  takeOperation(): boolean {
+    if (this.#operationsLeft <= 0) return false;
+    this.#operationsLeft -= 1;
+    return true;
+  }
+
+  nextValue(): number {
+    this.#value += 1;
+    return this.#value;
+  }
+
+  /** What a member was asked for it answers once, in the life in which it was asked. */
+  promise(controller: SimulatedController, ask: (kept: () => void) => void): void {
+    const open: OpenPromise = { controller, life: controller.life?.number ?? 0, since: this.queue.now };
+    let isKept = false;
+    this.#open.add(open);
+    ask(() => {
+      if (isKept) this.violate('answered twice', `${controller.id} answered one request twice`);
+      isKept = true;
+      this.#open.delete(open);
+    });
+  }
+
+  /** What was asked of a member that still lives, before `since`, and was not answered. */
+  unanswered(since: number): SimulatedController | undefined {
+    for (const open of this.#open) if (open.since < since && open.controller.life?.number === open.life) return open.controller;
+    return undefined;
+  }
+
+  /** Runs until `until`, or until something is wrong. */
+  async run(until: number): Promise<void> {
+    while (this.queue.nextAt <= until && this.violation === undefined) {
+      this.active = undefined;
+      const run = this.queue.take();
+      if (run === undefined) continue;
+      this.events += 1;
+      run();
+      this.#settleSoon();
+      while (this.promised) {
+        this.promised = false;
+        await microtasksDone();
+        this.#settleSoon();
+        for (const each of this.controllers) this.#observe(each);
+      }
+    }
+    if (until < Number.POSITIVE_INFINITY && this.violation === undefined) this.queue.now = Math.max(this.queue.now, until);
+  }
+
+  #settleSoon(): void {
+    if (this.active !== undefined) this.#observe(this.active);
+    for (let at = 0; at < this.#soon.length; at += 1) {
+      this.active = undefined;
+      this.#soon[at]?.();
+      if (this.active !== undefined) this.#observe(this.active);
+    }
+    this.#soon.length = 0;
+  }
+
+  #observe(controller: SimulatedController): void {
+    if (controller.life !== undefined) this.checker.observe(controller.life.watched);
+  }
+}
+
+/** All of them, however long the chain: the event loop turns only when none is left. */
+function microtasksDone(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
