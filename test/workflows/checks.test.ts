@@ -1,0 +1,349 @@
+/** Each check, made to pass, to warn and to fail by the facts alone. */
+import test from 'ava';
+import type { Finding, Operation, ProgressView, WorkflowParameters } from '../../messaging/index.js';
+import { initialConfiguration } from '../../node/raft/index.js';
+import { evaluate, type Facts, type Probe, workflows } from '../../node/workflows/index.js';
+import { healthyProbe, nodeStatus, World } from './world.js';
+
+const join: WorkflowParameters = { workflow: 'join', node: 'x', role: 'voter' };
+const joinLearner: WorkflowParameters = { workflow: 'join', node: 'x', role: 'learner' };
+const remove: WorkflowParameters = { workflow: 'remove', node: 'c' };
+const removeLeader: WorkflowParameters = { workflow: 'remove', node: 'a' };
+const transfer: WorkflowParameters = { workflow: 'transfer', to: 'c' };
+const transferAny: WorkflowParameters = { workflow: 'transfer', to: null };
+
+type Answered = Extract<Probe, { type: 'answered' }>;
+type Change = Partial<Facts>;
+
+const progress = (id: string, given: Partial<ProgressView> = {}): ProgressView => ({
+  id,
+  state: 'replicate',
+  match: 1_000,
+  next: 1_001,
+  lag: 0,
+  lastContactMs: 10,
+  active: true,
+  ...given,
+});
+const away = (id: string) => progress(id, { active: false, lastContactMs: 60_000, match: 10, lag: 990 });
+
+/** Three healthy voters a, b, c led by a; x is blank and answers. */
+function healthy(parameters: WorkflowParameters): Facts {
+  const facts = new World().facts(parameters);
+  const members = ['a', 'b', 'c'].map((id) => ({
+    id,
+    name: `name-of-${id}`,
+    version: '0.1.0',
+    protocol: { min: 1, max: 1 },
+    addresses: [],
+    addedAt: 0,
+  }));
+  return {
+    ...facts,
+    members,
+    leader: { ...facts.leader, commit: 1_000, lastIndex: 1_000 },
+    progress: [progress('b'), progress('c')],
+  };
+}
+
+const voters = (...ids: string[]): Change => ({
+  configuration: initialConfiguration(ids),
+  progress: ids.filter((id) => id !== 'a').map((id) => progress(id)),
+});
+const leader = (given: Partial<Facts['leader']>): Change => ({ leader: { ...healthy(join).leader, ...given } });
+const probe = (given: Partial<Answered>): Change => ({ probe: { ...healthyProbe('x'), ...given } });
+const heard = (id: string, given: { clusterId?: string; twice?: boolean; ageMs?: number; epoch?: number }): Change => {
+  const status = nodeStatus(id, 'member', null);
+  const position = {
+    timeline: { id: given.epoch === undefined ? 'timeline-one' : 'other', epoch: given.epoch ?? 1 },
+    indexType: 'raft',
+    index: 5,
+  } as const;
+  const stranger = { ...status, clusterId: given.clusterId ?? 'cluster-one', position };
+  return {
+    heard: [
+      ...healthy(join).heard.filter((each) => each.status.node !== id),
+      { status: stranger, ageMs: given.ageMs ?? 100, twice: given.twice ?? false },
+    ],
+  };
+};
+
+const silent: Change = { probe: { type: 'unreachable', reason: 'no answer within 2 s' } };
+const running: Operation = {
+  id: 'operation-1',
+  parameters: remove,
+  requestedBy: 'olga',
+  state: 'running',
+  startedAt: 0,
+  updatedAt: 0,
+  finishedAt: null,
+  runner: 'a',
+  findings: [],
+  before: { voters: 3, healthyVoters: 3, quorum: 2, failuresSurvived: 1 },
+  after: { voters: 2, healthyVoters: 2, quorum: 2, failuresSurvived: 0 },
+  steps: [],
+  verifications: [],
+  error: null,
+};
+const learnerX: Change = { configuration: { ...initialConfiguration(['a', 'b', 'c']), learners: ['x'] } };
+const removedX: Change = { configuration: { ...initialConfiguration(['a', 'b', 'c']), removed: ['x'] } };
+const cAway: Change = { progress: [progress('b'), away('c')] };
+const bAway: Change = { progress: [away('b'), progress('c')] };
+const bothAway: Change = { progress: [away('b'), away('c')] };
+
+type Case = readonly [outcome: Finding['outcome'], parameters: WorkflowParameters, change: Change, sentence: RegExp];
+
+const cases: Readonly<Record<string, readonly Case[]>> = {
+  'leader-committed-in-term': [
+    ['ok', join, {}, /a leads and has committed in term 1/],
+    ['fail', join, leader({ committedInTerm: false }), /nothing in term 1 yet/],
+  ],
+  'quorum-healthy': [
+    ['ok', join, {}, /3 of 3 voters are healthy, 2 are needed/],
+    ['ok', join, voters('a'), /1 of 1 voter is healthy/],
+    ['warn', join, cAway, /2 of 3 voters are healthy.*one more failure stops all writes/],
+    ['fail', join, bothAway, /1 of 3 voters is healthy, 2 are needed/],
+  ],
+  'no-change-pending': [
+    ['ok', join, {}, /no change/],
+    ['fail', join, leader({ changePending: true }), /not finished yet/],
+  ],
+  'no-operation-running': [
+    ['ok', join, {}, /no operation/],
+    ['fail', join, { running }, /operation-1 \(remove\) is running on a/],
+  ],
+  'no-transfer-running': [
+    ['ok', join, {}, /not being handed over/],
+    ['fail', join, leader({ transferringTo: 'b' }), /handed over to b/],
+  ],
+  'one-cluster': [
+    ['ok', join, {}, /no controller of another cluster/],
+    [
+      'warn',
+      join,
+      heard('z', { clusterId: 'cluster-two' }),
+      /another cluster uses the name test: z \(cluster id cluster-two\)/,
+    ],
+  ],
+  'one-timeline': [
+    ['ok', join, {}, /one timeline/],
+    ['fail', join, heard('c', { epoch: 2 }), /c on other \(epoch 2\)/],
+  ],
+  'candidate-not-member': [
+    ['ok', join, {}, /x is not a member yet/],
+    ['fail', { ...join, node: 'b' }, {}, /b is a member already/],
+    ['fail', join, learnerX, /x is a learner already/],
+  ],
+  'candidate-id-unused': [
+    ['ok', join, {}, /never used/],
+    ['fail', join, removedX, /removed earlier/],
+  ],
+  'candidate-reachable': [
+    ['ok', join, {}, /x answers/],
+    ['fail', join, silent, /x does not answer: no answer within 2 s/],
+  ],
+  'candidate-id-unique': [
+    ['ok', join, {}, /one process/],
+    ['fail', join, heard('x', { twice: true }), /two processes speak as x/],
+  ],
+  'candidate-blank': [
+    ['ok', join, {}, /x is blank/],
+    [
+      'fail',
+      join,
+      probe({ state: 'member', clusterId: 'cluster-two' }),
+      /member of another cluster \(cluster-two\): it was bootstrapped on its own/,
+    ],
+    ['fail', join, probe({ state: 'member', clusterId: 'cluster-one' }), /believes that it is a member/],
+    ['fail', join, probe({ state: 'removed' }), /was removed/],
+    ['fail', join, probe({ state: 'standalone' }), /serves routers alone/],
+    ['fail', join, probe({ state: 'starting' }), /is starting/],
+    ['fail', join, probe({ state: 'damaged' }), /damaged/],
+    ['fail', join, silent, /not known/],
+  ],
+  'candidate-cluster': [
+    ['ok', join, {}, /configured for test/],
+    ['fail', join, probe({ cluster: 'other' }), /configured for the cluster other, not test/],
+    ['fail', join, probe({ clusterId: 'cluster-two' }), /holds the cluster id cluster-two/],
+  ],
+  'candidate-name-unique': [
+    ['ok', join, {}, /name-of-x is free/],
+    ['fail', join, probe({ name: 'name-of-b' }), /the member b has the name/],
+  ],
+  'candidate-version': [
+    ['ok', join, {}, /as the leader does/],
+    ['warn', join, probe({ version: '0.2.0' }), /0.2.0, the leader 0.1.0/],
+    [
+      'fail',
+      join,
+      probe({ version: '9.0.0', protocol: { min: 2, max: 3 } }),
+      /shares no protocol version with a, b, c/,
+    ],
+  ],
+  'candidate-clock': [
+    ['ok', join, probe({ clockOffsetMs: -200 }), /200 ms behind/],
+    ['warn', join, probe({ clockOffsetMs: 400 }), /400 ms ahead/],
+    ['fail', join, probe({ clockOffsetMs: -60_000 }), /60.0 s behind/],
+  ],
+  'candidate-disk-space': [
+    ['ok', join, {}, /are free/],
+    [
+      'warn',
+      join,
+      { ...probe({ diskFreeBytes: 4e9 }), ...leader({ dataBytes: 1e9 }) },
+      /3.7 GiB are free, 2.8 GiB are needed/,
+    ],
+    ['fail', join, { ...probe({ diskFreeBytes: 2e9 }), ...leader({ dataBytes: 1e9 }) }, /1.9 GiB are free/],
+    ['fail', join, probe({ diskFreeBytes: 1e8 }), /95.4 MiB are free, 256.0 MiB are needed/],
+  ],
+  'candidate-disk-latency': [
+    ['ok', join, {}, /0.2 ms/],
+    ['warn', join, probe({ syncLatencyMs: 30 }), /30 ms: commits would wait/],
+    ['fail', join, probe({ syncLatencyMs: 400 }), /longer than an election waits/],
+  ],
+  'candidate-nats-latency': [
+    ['ok', join, {}, /0.3 ms/],
+    ['warn', join, probe({ natsRoundTripMs: 60 }), /60 ms/],
+    ['fail', join, probe({ natsRoundTripMs: 200 }), /longer than an election waits/],
+  ],
+  'candidate-max-payload': [
+    ['ok', join, {}, /1.0 MiB/],
+    ['fail', join, probe({ maxPayloadBytes: 65_536 }), /64.0 KiB, 512.0 KiB are needed/],
+  ],
+  'candidate-credentials': [
+    ['ok', join, {}, /allow what a member needs/],
+    ['warn', join, probe({ deniedSubjects: null }), /did not try/],
+    ['fail', join, probe({ deniedSubjects: ['quorate.test.raft.x.>'] }), /NATS refused it: quorate.test.raft.x/],
+  ],
+  'voters-odd-after': [
+    ['ok', join, voters('a', 'b'), /there will be 3 voters/],
+    ['ok', joinLearner, {}, /stays 3/],
+    ['warn', join, {}, /there will be 4 voters, an even number/],
+    ['warn', join, voters('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'), /there will be 9 voters: each write waits/],
+    ['warn', remove, {}, /there will be 2 voters, an even number/],
+  ],
+  'target-is-member': [
+    ['ok', remove, {}, /c is a voter/],
+    ['ok', { ...remove, node: 'x' }, learnerX, /x is a learner/],
+    ['fail', { ...remove, node: 'x' }, {}, /x is not a member/],
+    ['fail', { ...remove, node: 'x' }, removedX, /x was removed already/],
+  ],
+  'voters-remain': [
+    ['ok', remove, {}, /2 voters remain/],
+    ['fail', removeLeader, voters('a'), /the last voter/],
+  ],
+  'quorum-after': [
+    ['ok', remove, {}, /2 of the 2 voters left are healthy/],
+    ['ok', remove, cAway, /2 of the 2 voters/],
+    ['fail', remove, bAway, /1 of the 2 voters left is healthy, 2 are needed/],
+    ['ok', join, cAway, /3 of the 4 voters/],
+    ['fail', join, { ...cAway, ...silent }, /2 of the 4 voters left are healthy, 3 are needed/],
+  ],
+  'failures-survived': [
+    [
+      'ok',
+      remove,
+      { ...voters('a', 'b', 'c', 'd'), progress: [progress('b'), away('c'), progress('d')] },
+      /survives 1 failure afterwards, 0 before/,
+    ],
+    ['warn', remove, {}, /survives 0 failures afterwards, 1 before/],
+    ['warn', remove, voters('a', 'b', 'c', 'd', 'e'), /survives 1 failure afterwards, 2 before/],
+  ],
+  'leader-transferable': [
+    ['ok', remove, {}, /c does not lead/],
+    ['ok', removeLeader, { progress: [progress('b', { match: 900 }), progress('c')] }, /leadership goes to c first/],
+    ['fail', removeLeader, bothAway, /no other voter is healthy/],
+    [
+      'fail',
+      removeLeader,
+      { progress: [progress('b', { lag: 5_000, match: 5 }), away('c')] },
+      /b is 5,000 entries behind/,
+    ],
+    ['fail', removeLeader, voters('a'), /there is no other voter/],
+  ],
+  'newest-state-kept': [
+    ['ok', remove, {}, /2 of the 2 voters left hold/],
+    [
+      'warn',
+      remove,
+      { progress: [progress('b', { match: 500 }), progress('c')] },
+      /1 of the 2 voters left holds.*committed again/,
+    ],
+    ['fail', removeLeader, { progress: [progress('b', { match: 500 }), away('c')] }, /no other healthy voter holds/],
+  ],
+  'target-reachable': [
+    ['ok', remove, {}, /c is heard/],
+    ['warn', remove, heard('c', { ageMs: 30_000 }), /last heard 30.0 s ago/],
+    ['warn', { ...remove, node: 'z' }, {}, /z is away/],
+  ],
+  'routers-keep-a-controller': [
+    ['ok', remove, {}, /no routers are online/],
+    ['ok', remove, { routers: [{ id: 'r1', endpointsIndex: 7 }], endpointsIndex: 7 }, /1 router online knows all/],
+    [
+      'warn',
+      remove,
+      {
+        routers: [...'12345678'].map((id) => ({ id: `r${id}`, endpointsIndex: id === '1' ? null : 3 })),
+        endpointsIndex: 7,
+      },
+      /8 routers may know only this controller: r1, r2, r3, r4, r5, and 3 more/,
+    ],
+  ],
+  'target-is-voter': [
+    ['ok', transfer, {}, /c is a voter/],
+    ['fail', { ...transfer, to: 'x' }, learnerX, /x is a learner: it cannot lead/],
+    ['fail', { ...transfer, to: 'z' }, {}, /z is no member/],
+    ['fail', transferAny, bothAway, /no other voter is healthy/],
+  ],
+  'target-not-leader': [
+    ['ok', transfer, {}, /a leads now/],
+    ['fail', { ...transfer, to: 'a' }, {}, /a leads already/],
+  ],
+  'target-healthy': [
+    ['ok', transfer, {}, /the leader hears c/],
+    ['ok', transferAny, cAway, /the leader hears b/],
+    ['fail', transfer, cAway, /does not hear c/],
+  ],
+  'target-caught-up': [
+    ['ok', transfer, {}, /0 entries behind/],
+    ['fail', transfer, { progress: [progress('b'), progress('c', { lag: 5_000 })] }, /5,000 entries behind/],
+    ['fail', transfer, { progress: [progress('b'), progress('c', { state: 'snapshot' })] }, /behind/],
+    ['fail', transfer, { progress: [progress('b')] }, /nothing is known/],
+  ],
+};
+
+const checks = new Map(
+  Object.values(workflows).flatMap((workflow) => workflow.checks.map((check) => [check.name, check] as const)),
+);
+
+for (const [name, tried] of Object.entries(cases)) {
+  for (const [outcome, parameters, change, sentence] of tried) {
+    test(`${name}: ${outcome}: ${sentence.source}`, (t) => {
+      const check = checks.get(name);
+      if (check === undefined) throw new Error(`no workflow asks ${name}`);
+      const finding = evaluate(check, { ...healthy(parameters), ...change }, parameters);
+      t.is(finding.outcome, outcome, finding.sentence);
+      t.regex(finding.sentence, sentence);
+      t.is(finding.remedy === '', outcome === 'ok', 'a remedy where it is needed, and only there');
+      t.is(finding.check, name);
+    });
+  }
+}
+
+test('every check of every workflow is tried here, and made to pass and not to pass', (t) => {
+  t.deepEqual(Object.keys(cases).toSorted(), [...checks.keys()].toSorted());
+  for (const [name, tried] of Object.entries(cases)) {
+    const outcomes = new Set(tried.map(([outcome]) => outcome));
+    t.true(outcomes.has('ok') && outcomes.size > 1, name);
+  }
+});
+
+test('on a healthy cluster each workflow may run', (t) => {
+  for (const parameters of [join, joinLearner, remove, removeLeader, transfer, transferAny]) {
+    const facts = healthy(parameters);
+    const failures = workflows[parameters.workflow].checks
+      .map((check) => evaluate(check, facts, parameters))
+      .filter(({ outcome }) => outcome === 'fail');
+    t.deepEqual(failures, []);
+  }
+});
