@@ -1,6 +1,7 @@
 /** What controllers keep to answer routers: shared models and changes, the throttle, the hello. */
 import test from 'ava';
 import {
+  type Entity,
   type HelloRequest,
   helloReplySchema,
   type Position,
@@ -26,7 +27,7 @@ function shared(source: ModelSource, yieldTurn: () => Promise<void> = () => Prom
 }
 
 async function wholeModel(model: SharedModel) {
-  const entities = [];
+  const entities: Entity[] = [];
   let position: Position | null = null;
   let cursor: string | null = null;
   let pages = 0;
