@@ -22,14 +22,13 @@ import type { Storage } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import type { ControllerConfig } from './config.js';
-import { endpointsOf } from './endpoints.js';
 import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
 import type { Log } from './log.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
-import { createRouterService, type RouterService, readerOf } from './routers/index.js';
+import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
 
@@ -322,7 +321,7 @@ export class Controller {
       model: readerOf(storage.model),
       serves: () => this.#servesRouters(),
       isLeader: () => this.#leading,
-      endpoints: () => endpointsOf(config.cluster, storage),
+      endpoints: endpointsOf(storage.model, config.cluster),
       publishEvent: (event) => this.#events.routerService(event),
       log: (level, message, fields) => log[level](message, fields),
     });
@@ -434,13 +433,18 @@ export class Controller {
     });
   }
 
-  /** A learner that is still catching up must not give its half of the model to a router that starts now. */
+  /**
+   * A member that is still catching up must not give its half of the model to a router that starts now. Where no leader is
+   * heard, nobody is known to have more than a voter has: it serves that, for a router that starts then needs controllers too.
+   */
   #servesRouters(): boolean {
     const member = this.#member;
     if (member === undefined || this.#state !== 'member') return false;
-    this.#caughtUp ||=
-      member.core.leader !== undefined && member.appliedIndex >= member.core.commit && member.core.commit > 0;
-    return this.#caughtUp && (this.#leading || member.core.leader !== undefined);
+    const { leader, commit } = member.core;
+    this.#caughtUp ||= leader !== undefined && member.appliedIndex >= commit && commit > 0;
+    if (this.#caughtUp) return true;
+    const voters = this.#options.storage.model.meta()?.configuration.voters ?? [];
+    return leader === undefined && voters.includes(this.#options.config.nodeId);
   }
 
   // ------------------------------------------------------------------------------------------------------------- answers

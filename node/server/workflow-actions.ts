@@ -16,12 +16,11 @@ import type { RaftStatus } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { Actions } from '../workflows/actions.js';
 import type { Facts, Probe } from '../workflows/facts.js';
-import { endpointsOf } from './endpoints.js';
 import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
 import { type MembershipAnswer, membershipSchema, probeSchema } from './peers.js';
-import type { RouterService } from './routers/index.js';
+import { endpointsOf, type RouterService } from './routers/index.js';
 import { progressViews } from './status.js';
 import type { StatusBoard } from './status-board.js';
 
@@ -151,7 +150,7 @@ export function createActions(sources: WorkflowSources): Actions {
       routers: (routers?.routers() ?? [])
         .filter(({ online }) => online)
         .map(({ id, endpointsIndex }) => ({ id, endpointsIndex })),
-      endpointsIndex: endpointsOf(sources.cluster, storage)?.position.index ?? 0,
+      endpointsIndex: endpointsOf(storage.model, sources.cluster)()?.position.index ?? 0,
     };
   }
 

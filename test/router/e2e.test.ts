@@ -1,11 +1,6 @@
 /** Routers on real controllers, as processes: leaders are killed, and no router misses anything. */
 import test, { type ExecutionContext } from 'ava';
-import {
-  connectRouter,
-  type QuorateEvent,
-  type RouterChange,
-  type RouterClient,
-} from '../../messaging/index.js';
+import { connectRouter, type QuorateEvent, type RouterChange, type RouterClient } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
@@ -67,7 +62,12 @@ async function hasEverything(t: ExecutionContext, cluster: TestCluster, { client
     what: 'the router to have the model of the controllers',
     timeoutMs: patienceMs,
     intervalMs: 100,
-    show: () => ({ phase: client.phase, size: client.model.size, position: client.model.position, counters: client.counters }),
+    show: () => ({
+      phase: client.phase,
+      size: client.model.size,
+      position: client.model.position,
+      counters: client.counters,
+    }),
   });
   // Each exactly once, in the order of the journal.
   const journal = (await cluster.changesOf(leader)).map((change) => change.position.index);
@@ -95,11 +95,14 @@ test('kill -9 of the leader under load: the routers follow, nothing lost, nothin
   for (const router of routers) {
     await hasEverything(t, cluster, router);
     t.is(router.client.counters.resyncs, 1, 'only the first');
-    for (const name of load.written) if (router.client.model.get('service', name) === undefined) t.fail(`${name} is missing`);
+    for (const name of load.written)
+      if (router.client.model.get('service', name) === undefined) t.fail(`${name} is missing`);
     t.is(router.changes.filter((change) => change.source !== 'model').length, load.written.length);
   }
   t.deepEqual(
-    events.flatMap((event) => (event.namespace === 'router' && event.event_type === 'router-offline' ? [event.message] : [])),
+    events.flatMap((event) =>
+      event.namespace === 'router' && event.event_type === 'router-offline' ? [event.message] : [],
+    ),
     [],
   );
   t.log(`${load.written.length} writes`, routers.map((router) => JSON.stringify(router.client.counters)).join('\n'));
@@ -111,10 +114,16 @@ test('a killed nats-server that comes back, under load: the routers have everyth
   const load = writing(cluster);
   await eventually(() => load.written.length > 50, { what: 'writes', timeoutMs: patienceMs });
   await cluster.nats.kill();
-  await eventually(() => router.client.phase === 'disconnected', { what: 'the router to notice', timeoutMs: patienceMs });
+  await eventually(() => router.client.phase === 'disconnected', {
+    what: 'the router to notice',
+    timeoutMs: patienceMs,
+  });
   await cluster.nats.restart();
   const atRestart = load.written.length;
-  await eventually(() => load.written.length > atRestart + 50, { what: 'writes after the restart', timeoutMs: patienceMs });
+  await eventually(() => load.written.length > atRestart + 50, {
+    what: 'writes after the restart',
+    timeoutMs: patienceMs,
+  });
   await load.stop();
   await hasEverything(t, cluster, router);
 });
@@ -124,13 +133,24 @@ test('a change of membership reaches the routers, and the reference router runs 
   const { client } = await follow(t, cluster, 'r2');
   const ids = () => client.endpoints?.controllers.map((each) => each.id);
   t.deepEqual(ids(), ['n1', 'n2', 'n3']);
-  await eventually(async () => {
-    const { routers } = await cluster.api.request('routers.list', {});
-    return routers.filter((router) => router.online && router.inSync).map((router) => router.id).join() === 'r1,r2';
-  }, { what: 'both routers to be shown online and in sync', timeoutMs: patienceMs, intervalMs: 200 });
+  await eventually(
+    async () => {
+      const { routers } = await cluster.api.request('routers.list', {});
+      return (
+        routers
+          .filter((router) => router.online && router.inSync)
+          .map((router) => router.id)
+          .join() === 'r1,r2'
+      );
+    },
+    { what: 'both routers to be shown online and in sync', timeoutMs: patienceMs, intervalMs: 200 },
+  );
   const [follower = ''] = await cluster.followers();
   await cluster.remove(follower);
-  await eventually(() => ids()?.length === 2 && !ids()?.includes(follower), { what: 'the list without it', timeoutMs: patienceMs });
+  await eventually(() => ids()?.length === 2 && !ids()?.includes(follower), {
+    what: 'the list without it',
+    timeoutMs: patienceMs,
+  });
   t.pass();
 });
 
