@@ -331,7 +331,7 @@ for (const [name, tried] of Object.entries(cases)) {
 }
 
 test('every check of every workflow is tried here, and made to pass and not to pass', (t) => {
-  t.deepEqual(Object.keys(cases).toSorted(), [...checks.keys()].toSorted());
+  t.deepEqual(new Set(Object.keys(cases)), new Set(checks.keys()));
   for (const [name, tried] of Object.entries(cases)) {
     const outcomes = new Set(tried.map(([outcome]) => outcome));
     t.true(outcomes.has('ok') && outcomes.size > 1, name);

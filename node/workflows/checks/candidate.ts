@@ -216,7 +216,7 @@ export const candidateCredentials = ofCandidate({
     if (deniedSubjects === null)
       return warn(
         `${target} did not try its credentials`,
-        'Install the version that the members run on the candidate.',
+        'See for yourself that its NATS user may use the subjects that docs/protocol.md lists for a controller.',
       );
     return deniedSubjects.length === 0
       ? ok('its credentials allow what a member needs')

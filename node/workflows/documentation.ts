@@ -1,0 +1,74 @@
+/** docs/workflows.md, made from the workflows themselves. */
+import type { WorkflowParameters } from '../../messaging/index.js';
+import type { Check } from './checks/index.js';
+import type { Workflow } from './definition.js';
+import { workflows } from './engine.js';
+
+const introduction = `# Workflows
+
+<!-- Made from node/workflows by \`npx node dist/test/workflows/write-documentation.js\`; do not edit. -->
+
+A workflow is what an operator does to the cluster. The leader runs it: first it asks all its **checks**, and touches nothing
+when one fails; then it takes its **steps**; and it says \`done\` only when its **verifications** have seen the effect. The record
+of an operation is replicated before and after every step, so it survives the operator's terminal and a change of leader: the
+next leader goes on with the step that was not done. Where a step fails, or the operator cancels, what was done is taken back.
+Before a step that cannot be taken back the checks that guard the quorum are asked once more.
+
+One operation runs at a time. A dry run asks the checks and says what would change: voters, quorum, and how many failures the
+cluster survives, before and after.
+
+A check answers \`ok\`, \`warn\` (it may run, and the operator is told) or \`fail\` (it may not run).
+`;
+
+/** What stands for the controller concerned in titles. */
+const target = 'ID';
+
+export function workflowsDocument(): string {
+  const all = Object.values(workflows);
+  return [introduction, ...all.map(section), checksSection(all)].join('\n');
+}
+
+function section(workflow: Workflow): string {
+  const steps = workflow.steps.map((step) => {
+    const notes = [
+      ...(step.applies === undefined ? [] : [`only where it joins ${appliesTo(workflow, step.applies)}`]),
+      step.cancellable ? 'may be cancelled' : 'cannot be cancelled',
+      ...(step.undo === undefined ? [] : ['is taken back on failure']),
+    ];
+    return `| \`${step.name}\` | ${step.title(target)} | ${notes.join('; ')} |`;
+  });
+  const verifications = workflow.verifications.map(({ name, title }) => `| \`${name}\` | ${title(target)} |`);
+  return `## ${workflow.name}
+${workflow.summary} To confirm, type \`${workflow.confirmation(target)}\`: the id of the controller.
+
+Checks: ${workflow.checks.map(({ name }) => `\`${name}\``).join(', ')}.
+
+| step | what it does | |
+| --- | --- | --- |
+${steps.join('\n')}
+
+| verification | what must be seen |
+| --- | --- |
+${verifications.join('\n')}
+`;
+}
+
+/** The role is the one parameter on which a step depends. */
+function appliesTo(workflow: Workflow, applies: (parameters: WorkflowParameters) => boolean): string {
+  const roles = (['voter', 'learner'] as const).filter((role) => applies({ workflow: 'join', node: target, role }));
+  return workflow.name === 'join' ? `as a ${roles.join(' or ')}` : 'where it applies';
+}
+
+function checksSection(all: readonly Workflow[]): string {
+  const checks = new Map<string, Check>();
+  for (const workflow of all) for (const check of workflow.checks) checks.set(check.name, check);
+  const rows = [...checks.values()].map((check) => {
+    const asked = all.filter((workflow) => workflow.checks.includes(check)).map(({ name }) => name);
+    return `| \`${check.name}\` | ${check.question} | ${asked.join(', ')} | ${check.remedy} |`;
+  });
+  return `## Checks
+| check | what is asked | before | what to do |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
