@@ -58,6 +58,8 @@ export interface ControllerOptions {
 
 /** How long a leader that is stopped waits for its successor. */
 const handoverMaxMs = 1_000;
+/** Refused subjects that are remembered. */
+const deniedMax = 32;
 /** After a restart a new leader publishes again at most so many of the last changes. */
 const republishedMax = 1_000;
 /** How long a controller that wants to begin a cluster listens for one that is there already. */
@@ -82,6 +84,8 @@ export class Controller {
   #routers: RouterService | undefined;
   #operations: OperationService | undefined;
   #duties: LeaderDuties | undefined;
+  /** Subjects that NATS refused since they were last tried. */
+  readonly #denied = new Set<string>();
   #leading = false;
   /** Whether it has once applied all that was committed. */
   #caughtUp = false;
@@ -187,6 +191,11 @@ export class Controller {
     this.#board.stop();
     this.#stopMember();
     this.#transport.close();
+  }
+
+  /** NATS refused to carry something on this subject. */
+  permissionDenied(subject: string): void {
+    if (this.#denied.size < deniedMax) this.#denied.add(subject);
   }
 
   /** A connection to NATS was interrupted and is there again. */
@@ -488,7 +497,7 @@ export class Controller {
 
   #peerSources(): PeerSources {
     return {
-      probe: () => this.#probe(),
+      probe: (from) => this.#probe(from),
       membership: () => this.#membership(),
       prepare: (clusterId, from) => this.#prepare(clusterId, from),
       release: (clusterId) => {
@@ -499,7 +508,7 @@ export class Controller {
     };
   }
 
-  #probe(): Probe {
+  async #probe(from: string): Promise<Probe> {
     const { config, version, connections } = this.#options;
     return {
       node: config.nodeId,
@@ -512,7 +521,30 @@ export class Controller {
       addresses: [...config.advertise],
       ...measureDisk(config.dataDirectory),
       maxPayloadBytes: connections.service.info?.max_payload ?? 0,
+      deniedSubjects: await this.#tryCredentials(from),
     };
+  }
+
+  /** Uses what a member uses; NATS says no on the same connection before it answers the ping behind it. */
+  async #tryCredentials(peer: string): Promise<string[]> {
+    const { config, connections } = this.#options;
+    this.#denied.clear();
+    const own = config.nodeId;
+    const empty = new Uint8Array();
+    connections.control.publish(this.#subjects.raft(peer, own, 'control'), empty);
+    connections.bulk.publish(this.#subjects.raft(peer, own, 'bulk'), empty);
+    const heard = [
+      connections.control.subscribe(this.#subjects.raftTo(own, 'control'), { callback: () => undefined }),
+      connections.bulk.subscribe(this.#subjects.raftTo(own, 'bulk'), { callback: () => undefined }),
+      connections.service.subscribe(this.#subjects.apiTo('leader'), {
+        queue: 'probe-credentials',
+        max: 1,
+        callback: () => undefined,
+      }),
+    ];
+    await Promise.all([connections.control.flush(), connections.bulk.flush(), connections.service.flush()]);
+    for (const subscription of heard) subscription.unsubscribe();
+    return [...this.#denied];
   }
 
   #membership(): MembershipAnswer {

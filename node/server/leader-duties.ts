@@ -29,6 +29,8 @@ export interface LeaderDutiesOptions {
 /** Changes published at a time, so that heartbeats are not held up by a long history. */
 const publishSliceMax = 500;
 const watchEveryMs = 250;
+/** A controller of another cluster that is silent for this long is gone. */
+const foreignForgottenMs = 10_000;
 
 export class LeaderDuties {
   readonly #options: LeaderDutiesOptions;
@@ -139,11 +141,25 @@ export class LeaderDuties {
   }
 
   #watchStatuses(): void {
-    const { board, storage, alarms } = this.#options;
+    const { board, storage, alarms, clock } = this.#options;
     const meta = storage.model.meta();
     if (meta === undefined) return;
     const { voters, learners } = meta.configuration;
-    for (const { status } of board.all()) {
+    for (const { status, heardAtMs } of board.all()) {
+      const isForeign =
+        status.clusterId !== null &&
+        status.clusterId !== meta.clusterId &&
+        clock.monotonicMs() - heardAtMs < foreignForgottenMs;
+      if (isForeign) {
+        alarms.raise(`foreign-cluster.${status.node}`, {
+          code: 'foreign-cluster',
+          severity: 'error',
+          message: `${status.node} belongs to another cluster of the same name (cluster id ${status.clusterId}); its messages are dropped`,
+          remedy: `Find out which of the two clusters is the right one; stop ${status.node}, or give its cluster another name.`,
+        });
+        continue;
+      }
+      alarms.clear(`foreign-cluster.${status.node}`);
       const isVoter = voters.includes(status.node);
       if (isVoter && status.state === 'blank') {
         alarms.raise(`lost-log.${status.node}`, {

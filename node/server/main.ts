@@ -142,13 +142,14 @@ async function closeAll(connections: Connections): Promise<void> {
 }
 
 async function watch(connection: NatsConnection, controller: Controller, log: Log): Promise<void> {
-  for await (const { type, data } of connection.status()) {
+  for await (const { type, data, permissionContext } of connection.status()) {
     if (type === NatsEvents.Disconnect)
       log.limited('nats-lost', 'warn', 'lost the connection to NATS', { server: String(data) });
     if (type === NatsEvents.Reconnect) {
       log.limited('nats-back', 'info', 'connected to NATS again', { server: String(data) });
       controller.connectionRestored();
     }
+    if (permissionContext !== undefined) controller.permissionDenied(permissionContext.subject);
     if (type === NatsEvents.Error) log.limited('nats-error', 'warn', 'NATS reports an error', { error: String(data) });
   }
 }

@@ -22,6 +22,8 @@ export const probeSchema = z.object({
   /** Median of a few small writes with a sync, measured there. */
   syncLatencyMs: z.number(),
   maxPayloadBytes: z.number(),
+  /** Subjects that it tried to use just now and was not allowed to. */
+  deniedSubjects: z.array(z.string()),
 });
 export type Probe = z.infer<typeof probeSchema>;
 
@@ -37,7 +39,7 @@ export type MembershipAnswer = z.infer<typeof membershipSchema>;
 export const prepareSchema = z.object({ clusterId: z.string().min(1).max(64) });
 
 export interface PeerSources {
-  readonly probe: () => Probe;
+  readonly probe: (from: string) => Promise<Probe>;
   readonly membership: () => MembershipAnswer;
   /** @throws QuorateError when this controller is not blank. */
   readonly prepare: (clusterId: string, from: string) => void;
@@ -60,10 +62,10 @@ export async function answerPeer(
     case 'snapshot.chunk':
       return sources.snapshotChunk(from, body);
     case 'candidate.probe':
-      return encode(sources.probe());
+      return encode(await sources.probe(from));
     case 'candidate.prepare':
       sources.prepare(validate(prepareSchema, decode(body), 'invalid-request', verb).clusterId, from);
-      return encode(sources.probe());
+      return encode(await sources.probe(from));
     case 'candidate.release':
       sources.release(validate(prepareSchema, decode(body), 'invalid-request', verb).clusterId);
       return encode(sources.membership());

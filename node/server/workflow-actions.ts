@@ -101,7 +101,6 @@ export function createActions(sources: WorkflowSources): Actions {
         // The fastest trip says most about the clock.
         clockOffsetMs: trips[0]?.offsetMs ?? 0,
         natsRoundTripMs: trips[Math.floor(trips.length / 2)]?.durationMs ?? 0,
-        deniedSubjects: null,
       };
     } catch (error) {
       return { type: 'unreachable', reason: toQuorateError(error).message };
