@@ -34,12 +34,13 @@ export function Member({ state, node }: { readonly state: State; readonly node: 
 function memberLines(state: State, row: MemberRow): readonly Spans[] {
   const width = state.size.columns;
   const { record, raft } = row;
-  const standing: Spans = [
-    { text: memberState(row).text, tone: memberState(row).tone },
+  const standing = memberState(row, state.connection.up);
+  const info: Spans = [
+    { text: standing.text, tone: standing.tone },
     { text: `  ${memberRole(row).text}`, tone: 'dim' },
     ...(record === null ? [] : ageSpans(state, record.heardAt, null)),
   ];
-  const title = headingSpans({ title: row.id, info: standing, width });
+  const title = headingSpans({ title: row.id, info, width });
   const reasons = judgeHealth(state).reasons.filter((reason) => reason.node === row.id);
   const attention = reasons.flatMap((reason) => [
     ...sentenceLines(
@@ -127,17 +128,19 @@ function progressLines(raft: RaftView): readonly Spans[] {
     `  ${fitted(id, 16)} ${fitted(state, 10)} ${numbers.map((text) => fitted(text, 11, 'right')).join(' ')}`;
   return [
     [{ text: row('Controller', 'State', 'Match', 'Next', 'Behind', 'Contact'), tone: 'dim' }],
-    ...raft.progress.map((each): Spans => {
-      const tone: Tone = each.active ? 'plain' : 'bad';
-      const contact = each.lastContactMs === null ? 'never' : formatDuration(each.lastContactMs);
-      const state = each.active ? each.state : 'no contact';
-      return [
-        {
-          text: row(each.id, state, formatCount(each.match), formatCount(each.next), formatCount(each.lag), contact),
-          tone,
-        },
-      ];
-    }),
+    ...raft.progress
+      .filter((each) => each.id !== raft.leader)
+      .map((each): Spans => {
+        const tone: Tone = each.active ? 'plain' : 'bad';
+        const contact = each.lastContactMs === null ? 'never' : formatDuration(each.lastContactMs);
+        const state = each.active ? each.state : 'no contact';
+        return [
+          {
+            text: row(each.id, state, formatCount(each.match), formatCount(each.next), formatCount(each.lag), contact),
+            tone,
+          },
+        ];
+      }),
   ];
 }
 

@@ -129,14 +129,13 @@ export function Menu({
   );
 }
 
+/** Its title, and at the right what may be typed for it, or why it cannot be done now. */
 function commandSpans(command: Command, selected: boolean, width: number): Spans {
-  const title = fitted(command.title, Math.min(50, width - 26));
-  const note =
-    command.blocked === null ? (command.changes ? 'shows its checks first' : '') : `${glyphs.warn} ${command.blocked}`;
+  const titleWidth = Math.min(56, Math.floor(width * 0.6));
+  const { blocked } = command;
   return [
     { text: selected ? '▸ ' : '  ', tone: 'accent' },
-    { text: title, tone: command.blocked === null ? 'plain' : 'dim' },
-    { text: ` ${fitted(command.id, 18)} `, tone: 'dim' },
-    { text: note, tone: command.blocked === null ? 'dim' : 'warn' },
+    { text: fitted(command.title, titleWidth), tone: blocked === null ? 'plain' : 'dim' },
+    blocked === null ? { text: `  ${command.id}`, tone: 'dim' } : { text: `  ${glyphs.warn} ${blocked}`, tone: 'warn' },
   ];
 }

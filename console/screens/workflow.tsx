@@ -42,7 +42,7 @@ function promptSpans(state: State, dialog: WorkflowOverlay): Spans | null {
     return [
       { text: ` ${glyphs.bad} A check failed: `, tone: 'bad' },
       { text: 'this cannot be started. Mend it, then check again: ' },
-      { text: 'ctrl-r', tone: 'key' },
+      { text: 'r', tone: 'key' },
     ];
   }
   if (state.locked)
@@ -214,7 +214,7 @@ export function impactLines(before: Impact, after: Impact): readonly Spans[] {
         { text: `   ${fitted(row.name, 20)}`, tone: 'dim' },
         { text: fitted(String(row.from), 4, 'right') },
         { text: ' → ', tone: 'dim' },
-        { text: String(row.to), tone },
+        { text: row.to < 0 ? 'no quorum' : String(row.to), tone },
         { text: worse ? `  ${glyphs.warn} fewer` : better ? '  more' : '', tone },
       ];
     }),
@@ -254,7 +254,9 @@ function stepLines(title: string, steps: readonly StepRecord[], state: State, wi
     [{ text: ` ${title}`, tone: 'strong' }],
     ...steps.flatMap((step): readonly Spans[] => {
       const { glyph, tone } = stepLook(step.state);
-      const took = step.startedAt === null ? '' : formatDuration((step.finishedAt ?? state.now) - step.startedAt);
+      const timed = step.finishedAt !== null || step.state === 'running';
+      const took =
+        step.startedAt === null || !timed ? '' : formatDuration((step.finishedAt ?? state.now) - step.startedAt);
       const lines = sentenceLines(
         ' ',
         step.detail === '' ? step.title : `${step.title}: ${step.detail}`,

@@ -39,7 +39,9 @@ const number = (value: number | null | undefined): Cell =>
 const said = (row: MemberRow, state: State, cell: Cell): Cell =>
   row.record === null ? none : isFresh(state, row.record) ? cell : { ...cell, tone: 'dim' };
 
-export function memberState(row: MemberRow): Cell {
+/** While the console is cut off it hears nobody: that says nothing of them. */
+export function memberState(row: MemberRow, connected = true): Cell {
+  if (!connected) return { text: `${glyphs.info} unknown`, tone: 'dim' };
   const state = row.record?.status.state;
   if (row.membership !== 'none' && row.silent) return { text: `${glyphs.bad} silent`, tone: 'bad' };
   if (state === 'damaged') return { text: `${glyphs.bad} damaged`, tone: 'bad' };
@@ -63,6 +65,13 @@ export function memberRole(row: MemberRow): Cell {
   return { text: row.raft?.role ?? 'voter' };
 }
 
+/** What a controller said that is silent now, it was: it may not be so any more. */
+function roleAsHeard(row: MemberRow, state: State): Cell {
+  const cell = memberRole(row);
+  const stale = row.record !== null && row.raft !== null && row.membership !== 'none' && !isFresh(state, row.record);
+  return stale ? { text: `was ${cell.text}`, tone: 'dim' } : cell;
+}
+
 export const memberColumns: readonly Column<MemberRow>[] = [
   {
     key: 'id',
@@ -72,14 +81,14 @@ export const memberColumns: readonly Column<MemberRow>[] = [
     cell: (row) => ({ text: row.id, tone: 'strong' }),
     by: (row) => row.id,
   },
-  { key: 'state', title: 'State', width: 12, cell: memberState, by: (row) => memberState(row).text },
   {
-    key: 'role',
-    title: 'Role',
-    width: 10,
-    cell: (row, state) => (row.leads ? memberRole(row) : said(row, state, memberRole(row))),
-    by: (row) => memberRole(row).text,
+    key: 'state',
+    title: 'State',
+    width: 12,
+    cell: (row, state) => memberState(row, state.connection.up),
+    by: (row) => memberState(row).text,
   },
+  { key: 'role', title: 'Role', width: 13, cell: roleAsHeard, by: (row) => memberRole(row).text },
   {
     key: 'term',
     title: 'Term',
@@ -193,6 +202,12 @@ export function routerSync(router: RouterView): Cell {
     : { text: `${glyphs.warn} behind`, tone: 'warn' };
 }
 
+/** A list that was not read lately is dim: its age stands in the heading. */
+function asRead(state: State, cell: Cell): Cell {
+  const { readAt } = state.routers;
+  return readAt !== null && state.now - readAt <= staleAfterMs ? cell : { ...cell, tone: 'dim' };
+}
+
 export const routerColumns: readonly Column<RouterView>[] = [
   {
     key: 'id',
@@ -202,8 +217,20 @@ export const routerColumns: readonly Column<RouterView>[] = [
     cell: (row) => ({ text: row.id, tone: 'strong' }),
     by: (row) => row.id,
   },
-  { key: 'state', title: 'State', width: 10, cell: routerState, by: (row) => routerState(row).text },
-  { key: 'sync', title: 'Model', width: 10, cell: routerSync, by: (row) => routerSync(row).text },
+  {
+    key: 'state',
+    title: 'State',
+    width: 10,
+    cell: (row, state) => asRead(state, routerState(row)),
+    by: (row) => routerState(row).text,
+  },
+  {
+    key: 'sync',
+    title: 'Model',
+    width: 10,
+    cell: (row, state) => asRead(state, routerSync(row)),
+    by: (row) => routerSync(row).text,
+  },
   {
     key: 'position',
     title: 'Position',

@@ -13,7 +13,7 @@ import {
   routersPollMs,
 } from './limits.js';
 import type { Answer, Step } from './messages.js';
-import { applyChanges } from './model-data.js';
+import { applyChanges, oneEach } from './model-data.js';
 import { rateBetween, record } from './series.js';
 import type { EventData, EventRow, NodeRecord, RouterData, State } from './state.js';
 
@@ -168,7 +168,7 @@ export function takeRouters(state: State, answer: Extract<Answer, { verb: 'route
     ];
   }
   const { routers, more } = answer.outcome.value;
-  const views: readonly RouterView[] = [...reading, ...routers].slice(0, routersMax);
+  const views: readonly RouterView[] = oneEach([...reading, ...routers]).slice(0, routersMax);
   const after = routers.at(-1)?.id;
   if (more && after !== undefined && views.length < routersMax) {
     const request = { ...answer.request, params: { ...answer.request.params, after } };

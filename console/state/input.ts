@@ -60,8 +60,13 @@ function overlayContexts(overlay: Overlay): readonly KeyContext[] {
     case 'menu':
       return ['menu'];
     case 'workflow':
-      return overlay.phase.step === 'planned' ? ['confirm', 'line'] : ['progress'];
+      return mayConfirm(overlay) ? ['confirm', 'line'] : ['progress'];
   }
+}
+
+/** Only where no check failed can a name be typed. */
+function mayConfirm({ phase }: Extract<Overlay, { kind: 'workflow' }>): boolean {
+  return phase.step === 'planned' && phase.plan.mayRun;
 }
 
 export function pressKey(given: State, key: KeyPress): Step<State> {
@@ -361,7 +366,7 @@ function inWorkflow(
   if (action === 'enter') return confirm(state, overlay);
   const by = stride(action, bodyRows(state) - 4);
   if (by !== null) return [withDialog(state, overlay, { top: scrolled(overlay.top, by) }), []];
-  if (overlay.phase.step !== 'planned' || !overlay.phase.plan.mayRun) return [state, []];
+  if (!mayConfirm(overlay)) return [state, []];
   const input = edited(overlay.input, action, text);
   return input === null ? [state, []] : [withDialog(state, overlay, { input }), []];
 }

@@ -72,13 +72,19 @@ export function filterModel(state: State, filter: string): Step<State> {
   return readModel(withModel(state, { filter, readAt: null, entities: [], notBefore: 0 }));
 }
 
+/** Pages may overlap where the list changed between them: the later word counts. */
+export function oneEach<Item extends { readonly id: string }>(items: readonly Item[]): readonly Item[] {
+  const byId = new Map(items.map((item) => [item.id, item]));
+  return byId.size === items.length ? items : [...byId.values()];
+}
+
 export function takeModelPage(state: State, answer: Extract<Answer, { verb: 'model.list' }>): Step<State> {
   const { reading } = state.model;
   if (reading === null || reading.number !== answer.request.number) return [state, []];
   if (!answer.outcome.ok)
     return [withModel(state, { reading: null, error: answer.outcome.error, notBefore: state.now + retryMs }), []];
   const { entities, position, more } = answer.outcome.value;
-  const pages = [...reading.pages, ...entities].slice(0, entitiesMax);
+  const pages = oneEach([...reading.pages, ...entities]).slice(0, entitiesMax);
   const after = entities.at(-1)?.id;
   if (more && after !== undefined && pages.length < entitiesMax) {
     const request = { ...answer.request, params: { ...answer.request.params, after } };

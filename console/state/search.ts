@@ -16,22 +16,30 @@ export function matcher(filter: string): ((text: string) => boolean) | null {
   };
 }
 
-/** How well `query` matches `text` as letters in order: higher is better, null where it does not. */
+/**
+ * How well `query` matches `text`: its letters in order, each at the beginning of a word or right after the one before
+ * (`trn2` finds `transfer n2`). Higher is better, null where it does not match.
+ */
 export function fuzzyScore(query: string, text: string): number | null {
-  const wanted = query.toLowerCase().replace(/\s+/gu, '');
+  const wanted = [...query.toLowerCase().replace(/\s+/gu, '')];
   const lower = text.toLowerCase();
-  let score = 0;
-  let from = 0;
-  let run = 0;
+  // The best score of the letters so far, by where the last of them stands.
+  let best = new Map<number, number>([[-1, 0]]);
   for (const letter of wanted) {
-    const at = lower.indexOf(letter, from);
-    if (at === -1) return null;
-    const startsWord = at === 0 || /[\s:/\-_.]/u.test(lower[at - 1] ?? '');
-    run = at === from && from > 0 ? run + 1 : 0;
-    score += 1 + (startsWord ? 4 : 0) + run * 3 - Math.min(3, (at - from) / 8);
-    from = at + 1;
+    const next = new Map<number, number>();
+    for (let at = lower.indexOf(letter); at !== -1; at = lower.indexOf(letter, at + 1)) {
+      const startsWord = at === 0 || /[^\p{L}\p{N}]/u.test(lower[at - 1] ?? '');
+      for (const [before, score] of best) {
+        const follows = before >= 0 && before === at - 1;
+        if (before >= at || (!startsWord && !follows)) continue;
+        const gained = score + (follows ? 3 : 2) - at / 1_000;
+        if (gained > (next.get(at) ?? Number.NEGATIVE_INFINITY)) next.set(at, gained);
+      }
+    }
+    if (next.size === 0) return null;
+    best = next;
   }
-  return score - lower.length / 100;
+  return Math.max(...best.values()) - lower.length / 10_000;
 }
 
 /** Those of `items` that match, best first; all of them, in their order, where nothing is asked for. */

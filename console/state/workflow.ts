@@ -66,6 +66,7 @@ export function askAgain(state: State, dialog: WorkflowOverlay): Step<State> {
   if (phase.step === 'refused' && phase.retry !== null)
     return start(state, dialog, phase.retry.plan, phase.retry.requestId);
   if (phase.step === 'refused') return beginWorkflow(state, dialog.parameters);
+  if (phase.step === 'watching') return askForOperation(state, dialog, phase);
   return [state, []];
 }
 
@@ -73,7 +74,7 @@ export function askAgain(state: State, dialog: WorkflowOverlay): Step<State> {
 export function confirm(state: State, dialog: WorkflowOverlay): Step<State> {
   if (dialog.phase.step !== 'planned') return [state, []];
   const { plan } = dialog.phase;
-  if (!plan.mayRun) return [flash(state, 'warn', 'A check failed: mend it, then check again (ctrl-r).'), []];
+  if (!plan.mayRun) return [flash(state, 'warn', 'A check failed: mend it, then check again: r'), []];
   if (state.locked) return [flash(state, 'warn', 'The console is locked: nothing can be changed.', ':unlock'), []];
   if (dialog.input.text.trim() !== plan.confirmation)
     return [flash(state, 'info', `Type ${plan.confirmation} to confirm.`), []];
@@ -143,14 +144,22 @@ export function pollOperation(state: State): Step<State> {
   if (held !== undefined && held.operation.finishedAt !== null) return [state, []];
   const lastAt = Math.max(held?.heardAt ?? 0, dialog.phase.askedAt);
   if (state.now - lastAt < operationSilentMs) return [state, []];
-  const asked = withDialog(state, dialog, { phase: { ...dialog.phase, askedAt: state.now } });
+  return askForOperation(state, dialog, dialog.phase);
+}
+
+function askForOperation(
+  state: State,
+  dialog: WorkflowOverlay,
+  phase: Extract<WorkflowPhase, { step: 'watching' }>,
+): Step<State> {
+  const asked = withDialog(state, dialog, { phase: { ...phase, askedAt: state.now } });
   return [
     asked,
     [
       {
         type: 'request',
         timeoutMs: pollTimeoutMs,
-        request: { verb: 'operation.get', params: { id: dialog.phase.operation } },
+        request: { verb: 'operation.get', params: { id: phase.operation } },
       },
     ],
   ];

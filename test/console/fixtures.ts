@@ -25,6 +25,9 @@ import {
   routerViewSchema,
 } from '../../messaging/index.js';
 
+// Screens show local time: everywhere the same, so that golden frames are.
+process.env.TZ = 'UTC';
+
 export const startAt = Date.UTC(2026, 10, 21, 10, 32, 11);
 const bornAt = startAt - 3 * 3_600_000;
 

@@ -1,0 +1,56 @@
+import test from 'ava';
+import { actionOf, bindings, contexts, type InkKey, keysOf } from '../../console/keys.js';
+
+const noKey: InkKey = {
+  upArrow: false,
+  downArrow: false,
+  leftArrow: false,
+  rightArrow: false,
+  pageDown: false,
+  pageUp: false,
+  home: false,
+  end: false,
+  return: false,
+  escape: false,
+  ctrl: false,
+  shift: false,
+  tab: false,
+  backspace: false,
+  delete: false,
+  meta: false,
+};
+const names = (input: string, key: Partial<InkKey> = {}) =>
+  keysOf(input, { ...noKey, ...key }).map((press) => press.name);
+
+test('keys get the names that the table uses', (t) => {
+  t.deepEqual(names('j'), ['j']);
+  t.deepEqual(names('', { downArrow: true }), ['down']);
+  t.deepEqual(names('d', { ctrl: true }), ['ctrl-d']);
+  t.deepEqual(names('', { tab: true, shift: true }), ['shift-tab']);
+  t.deepEqual(names('G', { shift: true }), ['G']);
+  t.deepEqual(names(' '), ['space']);
+});
+
+test('what was typed faster than it was read is taken apart', (t) => {
+  t.deepEqual(names('n4\r'), ['n', '4', 'enter']);
+  t.deepEqual(names('4\tj'), ['4', 'tab', 'j']);
+  t.deepEqual(names('日é'), ['日', 'é']);
+});
+
+test('a key that is not known types nothing', (t) => {
+  t.deepEqual(names('\u0000\u0007'), []);
+  t.deepEqual(names('x', { meta: true }), []);
+});
+
+test('within one context no key means two things', (t) => {
+  for (const context of contexts) {
+    const keys = bindings.filter((binding) => binding.context === context).flatMap((binding) => binding.keys);
+    t.deepEqual(keys.length, new Set(keys).size, context);
+  }
+});
+
+test('the nearest context decides', (t) => {
+  t.is(actionOf('l', ['list', 'everywhere']), 'enter');
+  t.is(actionOf('?', ['list', 'everywhere']), 'help');
+  t.is(actionOf('l', ['line']), null);
+});
