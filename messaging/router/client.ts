@@ -12,10 +12,11 @@ import {
   type SyncRequest,
   syncReplySchema,
 } from '../schemas/router.js';
+import type { RouterAlarm } from './alerts.js';
 import { ChangeQueue } from './change-queue.js';
 import { type RouterClock, realClock } from './clock.js';
 import { Emitter } from './emitter.js';
-import { endpointFileName, readEndpointFile, writeEndpointFile } from './endpoint-file.js';
+import { EndpointFileWriter, endpointFileName, readEndpointFile } from './endpoint-file.js';
 import { serversOf } from './endpoints.js';
 import { routerLimits as limits } from './limits.js';
 import { RouterLink } from './link.js';
@@ -23,7 +24,6 @@ import { type ModelView, type RouterChange, RouterModel } from './model-view.js'
 import {
   initialState,
   phaseOf,
-  type RouterAlarm,
   type RouterCounter,
   type RouterEffect,
   type RouterInput,
@@ -344,37 +344,6 @@ class NatsRouterClient implements RouterClient {
 
   #count(counter: RouterCounter): void {
     this.#counters[counter] += 1;
-  }
-}
-
-/** Writes lists one after another; of several that wait, only the newest. */
-class EndpointFileWriter {
-  readonly #path: string;
-  readonly #onError: (error: unknown) => void;
-  #next: EndpointList | null = null;
-  #running: Promise<void> | null = null;
-
-  constructor(path: string, onError: (error: unknown) => void) {
-    this.#path = path;
-    this.#onError = onError;
-  }
-
-  write(list: EndpointList): void {
-    this.#next = list;
-    this.#running ??= this.#run();
-  }
-
-  async idle(): Promise<void> {
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    while (this.#next !== null) {
-      const list = this.#next;
-      this.#next = null;
-      await writeEndpointFile(this.#path, list).catch(this.#onError);
-    }
-    this.#running = null;
   }
 }
 

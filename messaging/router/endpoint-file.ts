@@ -61,6 +61,37 @@ export async function writeEndpointFile(path: string, list: EndpointList): Promi
   await syncFolder(folder);
 }
 
+/** Writes lists one after another; of several that wait, only the newest. */
+export class EndpointFileWriter {
+  readonly #path: string;
+  readonly #onError: (error: unknown) => void;
+  #next: EndpointList | null = null;
+  #running: Promise<void> | null = null;
+
+  constructor(path: string, onError: (error: unknown) => void) {
+    this.#path = path;
+    this.#onError = onError;
+  }
+
+  write(list: EndpointList): void {
+    this.#next = list;
+    this.#running ??= this.#run();
+  }
+
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#next !== null) {
+      const list = this.#next;
+      this.#next = null;
+      await writeEndpointFile(this.#path, list).catch(this.#onError);
+    }
+    this.#running = null;
+  }
+}
+
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

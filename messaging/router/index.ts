@@ -4,6 +4,7 @@
  * directory of its own; it knows nothing of how controllers work, and never throws at the application for what arrives.
  */
 export { type RouterAgentConfig, runRouterAgent } from './agent.js';
+export type { RouterAlarm } from './alerts.js';
 export {
   connectRouter,
   type RouterClient,
@@ -16,4 +17,4 @@ export { type RouterClock, realClock } from './clock.js';
 export { endpointFileName } from './endpoint-file.js';
 export { decideEndpoints, type EndpointDecision, type EndpointRule } from './endpoints.js';
 export type { ModelView, RouterChange } from './model-view.js';
-export type { RouterAlarm, RouterPhase } from './router-state.js';
+export type { RouterPhase } from './router-state.js';

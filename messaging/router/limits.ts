@@ -17,7 +17,7 @@ export const routerLimits = {
   retryWaitMaxMs: 15_000,
   /** Hellos after a reconnect are spread over this, so that a thousand routers do not speak at once. */
   helloSpreadMs: 500,
-  /** A router that was refused asks again this often: what refused it may have been upgraded. */
+  /** The longest wait of a router that was refused: what refused it may have been upgraded. */
   refusedRetryMs: 30_000,
   /** An alert of one kind is sent once in this time. */
   alertWindowMs: 60_000,

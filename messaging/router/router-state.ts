@@ -15,6 +15,7 @@ import type {
   RouterAlert,
   RouterDirect,
 } from '../schemas/router.js';
+import { type Alerts, answered, type NewAlarm, nextToSend, noAlerts, type RouterAlarm, raiseAlarm } from './alerts.js';
 import type { EndpointFinding } from './endpoint-file.js';
 import { decideEndpoints, type EndpointRule } from './endpoints.js';
 import * as following from './follow.js';
@@ -61,16 +62,6 @@ export interface Session {
   readonly heartbeatMs: number;
 }
 
-interface Alerts {
-  /** Waiting for a leader to take them, oldest first. */
-  readonly pending: readonly RouterAlert[];
-  /** When an alert of a kind was last raised, in milliseconds of the clock handed in. */
-  readonly raisedAt: Readonly<Record<string, number>>;
-  readonly raised: number;
-  readonly outstanding: boolean;
-  readonly attempt: number;
-}
-
 export type RouterTimer = 'hello' | 'sync' | 'alert' | 'heartbeat';
 
 export type RouterInput =
@@ -96,9 +87,6 @@ export type RouterCounter =
   | 'endpointsRefused'
   | 'alertsDropped'
   | 'undecodable';
-
-/** What happened that an operator should know, as the application sees it; the same goes to the controllers as an alert. */
-export type RouterAlarm = Omit<RouterAlert, 'v' | 'router'>;
 
 export type RouterEffect =
   | Exclude<
@@ -130,7 +118,7 @@ export function initialState(settings: RouterSettings): RouterState {
     session: null,
     endpoints: null,
     follow: following.initialFollow(null),
-    alerts: { pending: [], raisedAt: {}, raised: 0, outstanding: false, attempt: 0 },
+    alerts: noAlerts,
   };
 }
 
@@ -328,12 +316,13 @@ function onRefused(turn: Turn, error: WireError): void {
     message: `the controllers refuse this router: ${error.message}`,
     details: [error.remedy],
   });
-  timer(turn, 'hello', limits.refusedRetryMs / 2, limits.refusedRetryMs);
+  // While controllers are upgraded one refuses and the next accepts: soon again at first, then ever more rarely.
+  helloAgain(turn, limits.refusedRetryMs);
 }
 
-function helloAgain(turn: Turn): void {
+function helloAgain(turn: Turn, waitMaxMs: number = limits.retryWaitMaxMs): void {
   const { hello } = turn.state;
-  const waitMs = Math.min(limits.retryWaitMaxMs, limits.retryWaitMinMs * 2 ** hello.attempt);
+  const waitMs = Math.min(waitMaxMs, limits.retryWaitMinMs * 2 ** hello.attempt);
   turn.state = { ...turn.state, hello: { ...hello, attempt: Math.min(hello.attempt + 1, 32) } };
   timer(turn, 'hello', waitMs / 4, waitMs);
 }
@@ -423,58 +412,32 @@ function raiseConflict(turn: Turn, conflict: { readonly known: Timeline; readonl
 
 // ---- alerts
 
-interface NewAlarm extends Omit<RouterAlarm, 'id'> {
-  /** With the code: what counts as the same within one window. */
-  readonly kind: string;
-}
-
-function raise(turn: Turn, { kind, ...given }: NewAlarm): void {
+function raise(turn: Turn, given: NewAlarm): void {
   const { alerts, settings } = turn.state;
-  const key = `${given.code}:${kind}`;
-  const last = alerts.raisedAt[key];
-  if (last !== undefined && turn.nowMs - last < limits.alertWindowMs) return;
-  const raised = alerts.raised + 1;
-  const alarm: RouterAlarm = {
-    ...given,
-    id: `${settings.incarnation.toString(36)}-${raised.toString().padStart(4, '0')}`,
-    message: given.message.slice(0, 1024),
-    details: given.details.slice(0, 16).map((detail) => detail.slice(0, 1024)),
-  };
-  const alert: RouterAlert = { v: protocolVersion, router: settings.router, ...alarm };
-  const isFull = alerts.pending.length >= limits.alertsPendingMax;
-  if (isFull) turn.out.push({ effect: 'count', counter: 'alertsDropped' });
-  const pending = [...(isFull ? alerts.pending.slice(1) : alerts.pending), alert];
-  turn.state = {
-    ...turn.state,
-    alerts: { ...alerts, raised, raisedAt: { ...alerts.raisedAt, [key]: turn.nowMs }, pending },
-  };
-  turn.out.push({ effect: 'alarm', alarm });
+  const { router, incarnation } = settings;
+  const raised = raiseAlarm(alerts, given, { router, incarnation, nowMs: turn.nowMs });
+  if (raised === null) return;
+  if (raised.dropped) turn.out.push({ effect: 'count', counter: 'alertsDropped' });
+  turn.state = { ...turn.state, alerts: raised.alerts };
+  turn.out.push({ effect: 'alarm', alarm: raised.alarm });
   sendAlert(turn);
 }
 
-/** One at a time, as soon as a controller has accepted the router (a refused one tells as well: by then it is connected). */
+/** As soon as there is a connection: a router that is refused has something to tell as well. */
 function sendAlert(turn: Turn): void {
   const { alerts, connected } = turn.state;
-  const [first] = alerts.pending;
-  if (!connected || alerts.outstanding || first === undefined) return;
+  const alert = connected ? nextToSend(alerts) : null;
+  if (alert === null) return;
   turn.state = { ...turn.state, alerts: { ...alerts, outstanding: true } };
-  turn.out.push({ effect: 'alert', alert: first });
+  turn.out.push({ effect: 'alert', alert });
 }
 
 function onAlertAnswered(turn: Turn, id: string, taken: boolean): void {
-  const { alerts } = turn.state;
-  if (!alerts.outstanding) return;
-  if (taken) {
-    turn.state = {
-      ...turn.state,
-      alerts: { ...alerts, outstanding: false, attempt: 0, pending: alerts.pending.filter((each) => each.id !== id) },
-    };
-    sendAlert(turn);
-    return;
-  }
-  const waitMs = Math.min(limits.retryWaitMaxMs, limits.retryWaitMinMs * 2 ** alerts.attempt);
-  turn.state = { ...turn.state, alerts: { ...alerts, outstanding: false, attempt: Math.min(alerts.attempt + 1, 32) } };
-  timer(turn, 'alert', waitMs / 4, waitMs);
+  if (!turn.state.alerts.outstanding) return;
+  const { alerts, retryMs } = answered(turn.state.alerts, id, taken);
+  turn.state = { ...turn.state, alerts };
+  if (retryMs === null) sendAlert(turn);
+  else timer(turn, 'alert', retryMs / 4, retryMs);
 }
 
 function timer(turn: Turn, name: RouterTimer, minMs: number, maxMs: number): void {

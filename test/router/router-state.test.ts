@@ -127,7 +127,12 @@ test('a refused router says so, asks again later, and comes live when it is acce
   const router = new Router().connected().answer(refusal('unsupported-version'));
   t.is(phaseOf(router.state), 'refused');
   t.is(router.all('alarm').at(-1)?.alarm.code, 'router.hello.refused');
-  t.true((router.timer('hello')?.minMs ?? 0) >= 10_000);
+  t.is(router.timer('hello')?.maxMs, 100, 'another controller may accept it');
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    router.give({ input: 'timer', timer: 'hello' }).answer(refusal('unsupported-version'));
+  }
+  t.is(router.timer('hello')?.maxMs, routerLimits.refusedRetryMs);
+  t.is(router.all('alarm').length, 1);
   router.give({ input: 'timer', timer: 'hello' }).answer(welcome).synced();
   t.is(phaseOf(router.state), 'live');
 });
