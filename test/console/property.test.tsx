@@ -33,7 +33,7 @@ type Random = () => number;
 function randomFrom(seed: number): Random {
   let state = seed;
   return () => {
-    state = (state + 0x6d2b79f5) | 0;
+    state += 0x6d2b79f5;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
