@@ -169,7 +169,9 @@ export class Checker {
     const { id, disk } = record;
     const { commit, term, role } = member;
     if (commit < record.commit) this.violate('commit index falls', `${id} went from commit index ${record.commit} to ${commit}`);
-    if (role === 'leader' && commit > this.committedIndex) {
+    // One that has just applied its own removal leads no more.
+    const leads = role === 'leader' || (record.role === 'leader' && record.term === term);
+    if (leads && commit > this.committedIndex) {
       for (let index = this.committedIndex + 1; index <= commit; index += 1) {
         // What a leader has not written yet it has appended itself.
         const entryTerm = index <= disk.lastIndex ? (disk.termAt(index) ?? term) : term;
@@ -202,16 +204,7 @@ export class Checker {
   // ------------------------------------------------------------------------------------------------------------------ disk
 
   persisted(id: NodeId, disk: SimulatedDisk, entries: readonly Entry[], { term, vote, commit }: HardState): void {
-    if (vote !== '') {
-      let votes = this.#votes.get(term);
-      if (votes === undefined) {
-        votes = new Map();
-        this.#votes.set(term, votes);
-      }
-      const before = votes.get(id);
-      if (before !== undefined && before !== vote) this.violate('one vote a term', `${id} voted for ${before} and for ${vote} in term ${term}`);
-      votes.set(id, vote);
-    }
+    if (vote !== '') this.#noteVote(term, id, vote);
     const record = this.records.get(id);
     const first = entries[0];
     if (first !== undefined) {
@@ -269,11 +262,10 @@ export class Checker {
     const { id } = record;
     switch (message.type) {
       case 'vote':
-        if (this.#votes.get(message.term)?.get(id) !== id) this.violate('vote before it is durable', `${id} asks for votes in term ${message.term} without its own on disk`);
+        this.#checkVote(record, message.term, id);
         return;
       case 'voteReply':
-        if (message.granted && this.#votes.get(message.term)?.get(id) !== message.to)
-          this.violate('vote before it is durable', `${id} votes for ${message.to} in term ${message.term}, and that is not on its disk`);
+        if (message.granted) this.#checkVote(record, message.term, message.to);
         return;
       case 'appendReply':
         if (!message.rejected) this.#checkAcknowledgement(record, message.term, message.index);
@@ -299,6 +291,23 @@ export class Checker {
         return;
       default:
     }
+  }
+
+  /** It is on disk; or a later term is, so that no other can be given in this one. */
+  #checkVote({ id, disk }: Remembered, term: Term, vote: NodeId): void {
+    if (disk.hardState.term > term) this.#noteVote(term, id, vote);
+    else if (this.#votes.get(term)?.get(id) !== vote) this.violate('vote before it is durable', `${id} votes for ${vote} in term ${term}, and that is not on its disk`);
+  }
+
+  #noteVote(term: Term, id: NodeId, vote: NodeId): void {
+    let votes = this.#votes.get(term);
+    if (votes === undefined) {
+      votes = new Map();
+      this.#votes.set(term, votes);
+    }
+    const before = votes.get(id);
+    if (before !== undefined && before !== vote) this.violate('one vote a term', `${id} voted for ${before} and for ${vote} in term ${term}`);
+    votes.set(id, vote);
   }
 
   /** What is acknowledged is on disk, and is what the leader has. */
@@ -368,7 +377,12 @@ export class Checker {
 
   applied(member: Watched, entries: readonly AppliedEntry[]): void {
     const record = this.records.get(member.id);
-    for (const { outcome } of entries) if (outcome.type === 'configured') record?.configurations.push(outcome.after);
+    for (const { outcome } of entries) {
+      if (outcome.type !== 'configured' || record === undefined) continue;
+      record.configurations.push(outcome.after);
+      // Who has just been added counts as heard of.
+      record.leaderSince = record.ticks;
+    }
     this.observe(member);
     for (const { index, term, outcome } of entries) {
       const committed = this.#committed[index];

@@ -36,8 +36,8 @@ interface Life {
   answer: ((from: string, verb: string, body: Uint8Array) => Promise<Uint8Array>) | undefined;
 }
 
-/** Why a controller does not run: `refused` and `removed` are for good. */
-export type Standing = 'blank' | 'running' | 'down' | 'refused' | 'removed';
+/** `refused` is for good: its disk is spoilt. */
+export type Standing = 'blank' | 'running' | 'down' | 'refused';
 
 export class SimulatedController {
   readonly id: NodeId;
@@ -46,6 +46,7 @@ export class SimulatedController {
   readonly #world: World;
   readonly #random: Random;
   standing: Standing = 'blank';
+  knowsRemoved = false;
   life: Life | undefined;
   /** Processes of this controller, counted: what was begun in one is nothing to the next. */
   #lives = 0;
@@ -94,7 +95,7 @@ export class SimulatedController {
   }
 
   start(): void {
-    if (this.life !== undefined || this.standing === 'refused' || this.standing === 'removed') return;
+    if (this.life !== undefined || this.standing === 'refused') return;
     const wish = { clusterName, nodeId: this.id, bootstrap: false, restoreFrom: null, recover: false };
     const decided = decideStart(this.disk.facts(), wish);
     this.#world.cover(`start: ${decided.rule}`);
@@ -103,10 +104,8 @@ export class SimulatedController {
         this.standing = 'blank';
         return;
       case 'start-member':
-        this.#live();
-        return;
       case 'serve-as-removed':
-        this.standing = 'removed';
+        this.#live();
         return;
       case 'refuse':
         this.standing = 'refused';
@@ -172,7 +171,7 @@ export class SimulatedController {
         listener: {
           applied: (entries) => this.#applied(number, entries),
           leadership: () => undefined,
-          removed: () => this.#onRemoved(number),
+          removed: () => this.#onRemoved(),
           snapshotInstalled: () => undefined,
           compacted: () => world.cover('log: compacted'),
           failed: (error) => this.#failed(number, error),
@@ -260,16 +259,10 @@ export class SimulatedController {
     this.#world.restartLater(this, this.#random.between(1, 200));
   }
 
-  #onRemoved(number: number): void {
-    // Not from inside the member's own turn.
-    this.#world.soon(() => {
-      if (this.life?.number !== number) return;
-      this.life.member.stop();
-      this.life = undefined;
-      this.#lives += 1;
-      this.standing = 'removed';
-      this.#world.cover('membership: knows that it is removed');
-    });
+  /** It goes on: it may be the only one that knows that its removal is committed, and others may have to hear that from it. */
+  #onRemoved(): void {
+    this.knowsRemoved = true;
+    this.#world.cover('membership: knows that it is removed');
   }
 
   #applied(number: number, entries: readonly AppliedEntry[]): void {

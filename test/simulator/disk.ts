@@ -296,6 +296,7 @@ class SimulatedRaftStore implements RaftStore {
       this.#hardState = hardState;
       disk.rotten.clear();
       exchangeModel();
+      this.#surroundings.persisted(entries, hardState);
     });
   }
 

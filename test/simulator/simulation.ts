@@ -88,7 +88,7 @@ function unfinished(world: World, faults: Faults): string | undefined {
     if (each.life.member.appliedIndex < applied) return `${id} has applied ${each.life.member.appliedIndex} of ${applied} entries`;
   }
   for (const each of world.controllers) {
-    if (each.life === undefined || !configuration.removed.includes(each.id)) continue;
+    if (each.life === undefined || each.knowsRemoved || !configuration.removed.includes(each.id)) continue;
     const known = each.disk.model.meta()?.configuration;
     // Only who was a voter, and may still hope to lead, speaks and so is told.
     if (known?.voters.includes(each.id) && known.voters.some((id) => id !== each.id && configuration.voters.includes(id))) return `${each.id} was removed and does not know it`;
