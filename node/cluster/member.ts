@@ -376,6 +376,8 @@ export class Member {
     if (ready.snapshotOffer !== undefined) this.#fetchSnapshot(ready.snapshotOffer.leader, ready.snapshotOffer.index);
     if (ready.removed !== undefined) {
       this.#options.storage.raft.markRemoved({ by: ready.removed.by, index: ready.removed.index });
+      // Its log goes no further, so what waits for that waits in vain; whether it was committed, the others know.
+      this.#failWaiting(new QuorateError('leadership-lost'));
       this.#options.listener.removed(ready.removed.by);
     }
   }
