@@ -85,8 +85,9 @@ test('AppendEntries 3: a conflicting entry goes, and all that follow it', (t) =>
 
 test('AppendEntries 3: an old append that agrees removes nothing of what came later', (t) => {
   const lone = new Lone({ log: [1, 1, 1, 1] });
-  lone.hear({ type: 'append', term: 1, prevIndex: 1, prevTerm: 1, entries: [entry(2, 1)], commit: 0 });
+  const [reply] = lone.hear({ type: 'append', term: 1, prevIndex: 1, prevTerm: 1, entries: [entry(2, 1)], commit: 0 });
   t.deepEqual(lone.log, [1, 1, 1, 1]);
+  t.like(reply, { rejected: false, index: 2 }, 'what follows may be another leader’s, so nothing is said of it');
 });
 
 test('AppendEntries 4: entries that are not there are appended', (t) => {

@@ -58,7 +58,13 @@ export class Simulation {
   readonly #blocked = new Set<string>();
   /** How much gets done between two ticks: from worlds in which nothing ever settles to almost healthy ones. */
   readonly #pace: number;
+  /** How soon what was taken becomes durable. */
+  readonly #diskPace: number;
   readonly #trouble: number;
+  /** How often leaders are deposed: the deepest rules (figure 3.7) matter only when leaders come and go. */
+  readonly #unrest: number;
+  /** In half of the worlds nobody joins or leaves, so that old members live long enough to have a history. */
+  readonly #changesMembers: boolean;
   #sequence = 0;
   #lossy = true;
 
@@ -66,7 +72,10 @@ export class Simulation {
     this.#random = new Random(seed);
     this.#steps = steps;
     this.#pace = 1 + this.#random.below(8);
+    this.#diskPace = 0.1 + 0.9 * this.#random.next();
     this.#trouble = this.#random.next();
+    this.#unrest = this.#random.chance(0.5) ? 0 : this.#random.next();
+    this.#changesMembers = this.#random.chance(0.5);
     const founders = ['a', 'b', 'c', 'd', 'e'].slice(0, 1 + this.#random.below(5));
     for (const id of founders) this.#add(id, founders);
   }
@@ -89,11 +98,39 @@ export class Simulation {
     else if (roll < 800) this.#tick();
     else if (roll < 880) this.#propose();
     else if (roll < 920) this.#read();
-    else if (roll < 940) this.#changeMembership();
-    else if (roll < 944) this.#transfer();
+    else if (roll < 940) {
+      if (this.#changesMembers) this.#changeMembership();
+    } else if (roll < 944) this.#transfer();
     else if (roll < 956) this.#compact();
     else if (roll < 980) this.#fetchSnapshot();
+    else if (roll < 985 && this.#random.chance(this.#unrest)) this.#depose();
     else if (this.#random.chance(this.#trouble)) this.#disturb(this.#random.below(100));
+  }
+
+  /** The leader crashes or is cut off with one other, and somebody else loses patience at once. */
+  #depose(): void {
+    const leader = this.#leader();
+    if (!leader) return;
+    this.#count('leader deposed');
+    this.#blocked.clear();
+    const friend = this.#someone().id;
+    if (this.#random.chance(0.5)) this.#crash(leader);
+    else this.#separate([leader.id, friend]);
+    const next = this.#someone();
+    for (const member of this.#members.values()) {
+      if (member.up && member !== leader) for (let i = 0; i < 8; i++) member.raft.tick();
+    }
+    if (next !== leader) next.raft.campaign();
+  }
+
+  #separate(ids: readonly NodeId[]): void {
+    for (const one of ids) {
+      for (const other of this.#members.keys()) {
+        if (ids.includes(other)) continue;
+        this.#blocked.add(`${one}>${other}`);
+        this.#blocked.add(`${other}>${one}`);
+      }
+    }
   }
 
   #disturb(roll: number): void {
@@ -137,9 +174,8 @@ export class Simulation {
     const count = 1 + this.#random.below(this.#pace);
     for (let i = 0; i < count; i++) {
       const member = this.#someone();
-      if (this.#random.chance(0.4)) member.take();
-      else if (this.#random.chance(0.5)) member.persist();
-      else member.work();
+      if (this.#random.chance(0.5)) member.take();
+      else if (this.#random.chance(this.#diskPace)) this.#random.chance(0.5) ? member.persist() : member.work();
       this.#answerReads(member);
     }
   }
