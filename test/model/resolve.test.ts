@@ -52,6 +52,13 @@ test('a router sees the policies that select it, and what they join there', (t) 
     serviceRoles: ['@wiki'],
     routerRoles: ['#all'],
   });
+  // Not finished yet: it must not be anywhere, least of all everywhere.
+  model.create('policy', 'p-draft', {
+    type: 'Dial',
+    semantic: 'AllOf',
+    identityRoles: ['#sales'],
+    serviceRoles: ['#money'],
+  });
   const view = (id: string) => {
     const router = model.store.get('router', id);
     if (router === undefined) throw new Error(`no router ${id}`);
