@@ -1,10 +1,9 @@
 /** `quorate console`: the screens. */
-import { QuorateError } from '../../messaging/errors.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { clientSettings, setting } from '../config/common.js';
 import { choice, onOff, type SettingTable } from '../config/setting.js';
-import { type CommandContext, defineCommand } from './command.js';
-import { type ClientSettings, withSession } from './session.js';
+import { type CommandContext, defineCommand, usageError } from './command.js';
+import { type Session, withSession } from './session.js';
 
 export const themes = ['dark', 'light', 'colour-blind', 'none'] as const;
 
@@ -39,34 +38,35 @@ export const consoleCommand = defineCommand({
     { comment: 'The cluster "demo"', line: 'quorate console --cluster demo --nats nats://10.0.0.1:4222' },
     { comment: 'Only looking', line: 'quorate console --read-only' },
   ],
-  run: (context, given) => openConsole(context, given),
+  async run(context, given) {
+    const { out } = context;
+    if (!out.isTerminal || !out.io.stdin.isTTY) {
+      throw usageError(
+        'the console needs a terminal',
+        'Use `quorate status`, `quorate events` and the other commands in scripts and pipes.',
+      );
+    }
+    // Loading the screens and connecting take as long as each other: both at once.
+    import('../app.js').catch(() => undefined);
+    await withSession(context, given, (session) =>
+      showConsole(context, { ...session, cluster: given.cluster, operator: given.as }, given),
+    );
+  },
 });
 
-export interface ConsoleGiven extends ClientSettings {
+export interface ConsoleCluster extends Session {
+  readonly cluster: string;
+  readonly operator: string;
+}
+
+export interface ConsoleLook {
   readonly readOnly: boolean;
   readonly theme: (typeof themes)[number] | undefined;
 }
 
-export async function openConsole(context: CommandContext, given: ConsoleGiven): Promise<void> {
-  const { out } = context;
-  if (!out.isTerminal || !out.io.stdin.isTTY) {
-    throw new QuorateError('usage', 'the console needs a terminal', {
-      remedy: 'Use `quorate status`, `quorate events` and the other commands in scripts and pipes.',
-    });
-  }
-  // Loading the screens and connecting take as long as each other: do both at once.
-  const screens = import('../app.js');
-  await withSession(context, given, async ({ client, connection }) => {
-    const { runConsole } = await screens;
-    const noColour = (context.env['NO_COLOR'] ?? '') !== '';
-    await runConsole({
-      client,
-      connection,
-      cluster: given.cluster,
-      operator: given.as,
-      readOnly: given.readOnly,
-      theme: noColour ? 'none' : given.theme,
-      version: softwareVersion,
-    });
-  });
+/** Resolves when the operator leaves. */
+export async function showConsole({ env }: CommandContext, on: ConsoleCluster, look: ConsoleLook): Promise<void> {
+  const { runConsole } = await import('../app.js');
+  const theme = (env['NO_COLOR'] ?? '') === '' ? look.theme : 'none';
+  await runConsole({ ...on, readOnly: look.readOnly, theme, version: softwareVersion });
 }

@@ -1,5 +1,6 @@
 /** `quorate events`: what happens, as it happens; model changes also from the past. */
 import type { ApiClient } from '../../messaging/api-client.js';
+import { QuorateError } from '../../messaging/errors.js';
 import { formatPosition, type Position } from '../../messaging/position.js';
 import { protocolVersion } from '../../messaging/protocol.js';
 import type { EntityChangeEvent, QuorateEvent } from '../../messaging/schemas/events.js';
@@ -201,15 +202,28 @@ async function readChanges(
   show: (event: QuorateEvent) => void,
   done: AbortSignal,
 ): Promise<void> {
-  const { position } = await client.request('model.list', { kind: 'router', limit: 1 });
-  let after: Position = { ...position, index: since };
+  let after = since === 0 ? null : await positionAt(client, since);
   while (!done.aborted) {
-    const page = await client.request('model.changes', { after, limit: pageLimit });
+    const page = await client.request('model.changes', { after, limit: pageLimit }).catch(explainTooOld);
     for (const change of page.changes) show(asEvent(change));
     const last = page.changes.at(-1);
     if (!page.more || last === undefined) return;
     after = last.position;
   }
+}
+
+/** An index alone says nothing: it counts in the history that the controllers are in now. */
+async function positionAt(client: ApiClient, index: number): Promise<Position> {
+  const { position } = await client.request('model.changes', { after: null, limit: 1 });
+  return { ...position, index };
+}
+
+function explainTooOld(error: unknown): never {
+  if (!(error instanceof QuorateError) || error.code !== 'snapshot-required') throw error;
+  throw new QuorateError('snapshot-required', 'the controllers do not keep the changes of so long ago', {
+    remedy: 'Give a later index; --since 0 begins with the oldest change that is kept.',
+    cause: error,
+  });
 }
 
 /** A change read from the journal, in the form in which it was published. */

@@ -6,15 +6,8 @@ import { consoleCommand } from './console.js';
 import { demoCommand } from './demo/index.js';
 import { eventsCommand } from './events.js';
 import { joinCommand, membersCommand, removeCommand, transferCommand } from './members.js';
-import {
-  modelCreateCommand,
-  modelDeleteCommand,
-  modelEditCommand,
-  modelGetCommand,
-  modelGroup,
-  modelListCommand,
-  modelUpdateCommand,
-} from './model.js';
+import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
+import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
 import { nodeCommand } from './node.js';
 import { operationShowCommand, operationsCommand, operationWatchCommand } from './operations.js';
 import { routerCommand } from './router.js';

@@ -204,13 +204,15 @@ const findingMarks: Readonly<Record<Finding['outcome'], { mark: string; style: S
   fail: { mark: '✖', style: 'bad' },
 };
 
+/** Findings that say the same (because one thing that is missing fails many checks) share a line. */
 export function findingLines(out: Output, findings: readonly Finding[]): readonly string[] {
-  return findings.flatMap((finding) => {
-    const { mark, style } = findingMarks[finding.outcome];
-    return [
-      `  ${out.style(style, mark)} ${finding.sentence}`,
-      ...(finding.outcome === 'ok' || finding.remedy === '' ? [] : [`    ${out.style('dim', finding.remedy)}`]),
-    ];
+  const groups = Map.groupBy(findings, ({ outcome, sentence, remedy }) => JSON.stringify([outcome, sentence, remedy]));
+  return [...groups.values()].flatMap(([first, ...same]) => {
+    if (first === undefined) return [];
+    const { mark, style } = findingMarks[first.outcome];
+    const more = same.length === 0 ? '' : out.style('dim', `  (${same.length + 1} checks)`);
+    const remedy = first.outcome === 'ok' || first.remedy === '' ? [] : [`    ${out.style('dim', first.remedy)}`];
+    return [`  ${out.style(style, mark)} ${first.sentence}${more}`, ...remedy];
   });
 }
 

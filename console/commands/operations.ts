@@ -1,4 +1,6 @@
 /** `quorate operations`: the workflows that were started, and how far they are. */
+import type { ApiClient } from '../../messaging/api-client.js';
+import { QuorateError } from '../../messaging/errors.js';
 import { identifierSchema } from '../../messaging/identifiers.js';
 import type { Operation } from '../../messaging/schemas/operations.js';
 import { clientSettings, setting } from '../config/common.js';
@@ -63,7 +65,7 @@ export const operationShowCommand = defineCommand({
   async run(context, given) {
     return withSession(context, given, async ({ client }) => {
       const { out } = context;
-      const operation = await out.during('Asking the leader', client.request('operation.get', { id: given.id }));
+      const operation = await out.during('Asking the leader', getOperation(client, given.id));
       if (out.json) out.printJson(operation);
       else out.print(operationLines(out, operation).join('\n'));
     });
@@ -81,15 +83,21 @@ export const operationWatchCommand = defineCommand({
   jsonShape: 'the operation, when it has ended',
   async run(context, given) {
     return withSession(context, given, async (session) => {
-      const operation = await context.out.during(
-        'Asking the leader',
-        session.client.request('operation.get', { id: given.id }),
-      );
+      const operation = await context.out.during('Asking the leader', getOperation(session.client, given.id));
       context.out.note(context.out.style('bold', titleOf(operation.parameters)));
       return followOperation(context, session, operation);
     });
   },
 });
+
+async function getOperation(client: ApiClient, id: string): Promise<Operation> {
+  try {
+    return await client.request('operation.get', { id });
+  } catch (error) {
+    if (!(error instanceof QuorateError) || error.code !== 'not-found') throw error;
+    throw new QuorateError('not-found', error.message, { remedy: 'List them: `quorate operations`.', cause: error });
+  }
+}
 
 const stateStyles: Readonly<Record<Operation['state'], Style>> = {
   running: 'accent',

@@ -54,6 +54,11 @@ function shown(out: Output, view: ClusterView): { json: unknown; lines: readonly
   };
 }
 
+/** The judgement names what is to be done by the keys of the screens; here it is done by commands. */
+function asCommands(remedy: string): string {
+  return remedy.replaceAll(/(?:enter on \S+, or )?:(join|remove) ([A-Za-z0-9_-]+)/g, 'quorate members $1 $2');
+}
+
 /** The sentence, and below it what needs attention with what to do. */
 export function healthLines(out: Output, { health, facts }: ClusterView): readonly string[] {
   const width = (out.columns ?? 1000) - 4;
@@ -63,7 +68,9 @@ export function healthLines(out: Output, { health, facts }: ClusterView): readon
     return [
       `  ${out.style(styles[reason.level], glyphs[reason.level])} ${first}`,
       ...rest.map((line) => `    ${line}`),
-      ...(reason.remedy === '' ? [] : wrap(reason.remedy, width).map((line) => `    ${out.style('dim', line)}`)),
+      ...(reason.remedy === ''
+        ? []
+        : wrap(asCommands(reason.remedy), width).map((line) => `    ${out.style('dim', line)}`)),
     ];
   });
   return [head, ...reasons];

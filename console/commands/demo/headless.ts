@@ -1,31 +1,27 @@
 /** The demo without screens: a line of status each second, and the events between. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiClient } from '../../../messaging/api-client.js';
-import type { NatsConnection } from '../../../messaging/connection.js';
 import type { Output } from '../../output/output.js';
 import { formatClock } from '../../state/format.js';
 import { glyphs } from '../../theme.js';
 import { followCluster } from '../cluster-view.js';
 import { eventLine } from '../events.js';
-import { allChildren, type Demo } from './start.js';
+import type { RunningDemo } from './run.js';
 
-export interface HeadlessOptions {
+export interface HeadlessOptions extends RunningDemo {
   readonly out: Output;
-  readonly client: ApiClient;
-  readonly connection: NatsConnection;
   readonly cluster: string;
-  readonly demo: Demo;
   readonly signal: AbortSignal;
 }
 
 const everyMs = 1_000;
 
-export async function showHeadless({ out, client, connection, cluster, demo, signal }: HeadlessOptions): Promise<void> {
+export async function showHeadless(options: HeadlessOptions): Promise<void> {
+  const { out, client, connection, cluster, signal } = options;
   const stopEvents = client.watchEvents((event) => {
     if (out.json) out.printJsonLine({ type: 'event', event });
     else out.print(eventLine(out, event));
   });
-  for (const child of allChildren(demo))
+  for (const child of [options.nats.child, ...options.controllers.values(), ...options.routers.values()])
     void child.ended.then(
       () => signal.aborted || out.warn(`${child.name} ended ${child.endedHow()}; its log is ${child.logFile}`),
     );

@@ -90,6 +90,7 @@ async function startOnPort(
   writeFileSync(config, `listen: "127.0.0.1:${port}"\nports_file_dir: ${JSON.stringify(folder)}\n`);
   const line = [program, '-c', config];
   const child = await startChild({
+    id: 'nats-server',
     name: 'nats-server',
     command: keep ? program : '/bin/sh',
     args: keep ? line.slice(1) : ['-c', watcher, 'quorate-demo-nats', ...line],

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { QuorateError } from '../../../messaging/errors.js';
 
 export interface ChildOptions {
+  readonly id: string;
   /** For people: `controller ctrl1`. */
   readonly name: string;
   readonly command: string;
@@ -21,6 +22,7 @@ export interface ChildOptions {
 }
 
 export interface Child {
+  readonly id: string;
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
@@ -35,7 +37,7 @@ export interface Child {
 const lastLinesMax = 8;
 
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { name, keep, logFile } = options;
+  const { id, name, keep, logFile } = options;
   const log = openSync(logFile, 'a');
   try {
     const child = spawn(options.command, options.args, {
@@ -65,6 +67,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     child.stdin?.on('error', () => undefined);
     if (keep) child.unref();
     return {
+      id,
       name,
       pid: child.pid ?? 0,
       logFile,

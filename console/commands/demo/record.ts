@@ -23,6 +23,7 @@ const temporaryPrefix = 'quorate-demo-';
 export class DemoDirectory {
   readonly path: string;
   #data: RecordData;
+  #isKept = false;
 
   private constructor(path: string, data: RecordData) {
     this.path = path;
@@ -61,6 +62,15 @@ export class DemoDirectory {
       });
     }
     return new DemoDirectory(path, data);
+  }
+
+  /** Whether the processes are to stay when the demo's own ends. */
+  get isKept(): boolean {
+    return this.#isKept;
+  }
+
+  setKept(): void {
+    this.#isKept = true;
   }
 
   get natsUrl(): string | null {

@@ -1,13 +1,14 @@
-/** Brings a demo up: nats-server, controllers, routers, their joining, and a model. */
+/** Brings a demo up, in the order in which it is soonest useful: server, first controller, the others, routers, a model. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ApiClient } from '../../../messaging/api-client.js';
 import { isRetryable, QuorateError } from '../../../messaging/errors.js';
 import type { Operation } from '../../../messaging/schemas/operations.js';
-import type { NodeStatus } from '../../../messaging/schemas/status.js';
 import { isFinished } from '../operation-flow.js';
+import type { StatusListener } from './listener.js';
+import { createModel, demoDrafts, trickle } from './model-data.js';
 import { type NatsServer, startNatsServer } from './nats.js';
-import { type Child, endedError, startChild, whileRunning } from './processes.js';
+import { type Child, endedError, startChild } from './processes.js';
 import type { DemoDirectory } from './record.js';
 
 export const demoCluster = 'demo';
@@ -19,64 +20,63 @@ export interface DemoPlan {
   readonly routers: readonly string[];
   readonly keep: boolean;
   readonly env: NodeJS.ProcessEnv;
-}
-
-export interface Demo {
-  readonly nats: NatsServer;
-  readonly controllers: ReadonlyMap<string, Child>;
-  /** Grows when `startRouters` is called. */
-  readonly routers: Map<string, Child>;
+  /** Nothing more is started once it is aborted. */
+  readonly signal: AbortSignal;
+  readonly say: (sentence: string) => void;
 }
 
 const program = fileURLToPath(new URL('../../main.js', import.meta.url));
 
-export async function startControllers(plan: DemoPlan): Promise<Demo> {
-  const { directory, keep } = plan;
+export async function startServer({ directory, natsProgram, keep, env }: DemoPlan): Promise<NatsServer> {
   const nats = await startNatsServer({
-    program: plan.natsProgram,
+    program: natsProgram,
     folder: directory.folder('nats'),
     logFile: directory.logFile('nats-server'),
     keep,
-    env: childEnvironment(plan.env),
+    env: childEnvironment(env),
     port: directory.natsUrl === null ? undefined : Number(new URL(directory.natsUrl).port),
     onStart: (child) => directory.addPid(child.pid),
   });
   directory.setNats(nats.url, demoCluster);
-  const controllers = new Map<string, Child>();
-  for (const [index, id] of plan.controllers.entries())
-    controllers.set(id, await startQuorate(plan, 'node', id, index === 0 ? ['--bootstrap'] : []));
-  return { nats, controllers, routers: new Map() };
+  return nats;
 }
 
-/** To be called when the first controller leads: started sooner, they would only take its processor from it. */
-export async function startRouters(plan: DemoPlan, demo: Demo): Promise<void> {
-  for (const id of plan.routers) demo.routers.set(id, await startQuorate(plan, 'router', id, []));
+/**
+ * Starts all controllers; resolves when one leads. The first has a start on the others: it listens for a second for a
+ * cluster that is there already, and meanwhile the processor is theirs.
+ */
+export async function startControllers(plan: DemoPlan, listener: StatusListener): Promise<ReadonlyMap<string, Child>> {
+  const children = new Map<string, Child>();
+  const [firstId = '', ...others] = plan.controllers;
+  const first = await startQuorate(plan, 'node', firstId, ['--bootstrap']);
+  children.set(firstId, first);
+  await listener.until(first, firstId, () => true, 'announce itself');
+  for (const id of others) if (!plan.signal.aborted) children.set(id, await startQuorate(plan, 'node', id, []));
+  await listener.until(first, firstId, (status) => status.raft?.leader != null, 'find a leader');
+  return children;
+}
+
+/** To be called when there is a leader: started sooner, routers would only take the processor from the controllers. */
+export async function startRouters(plan: DemoPlan): Promise<ReadonlyMap<string, Child>> {
+  const children = new Map<string, Child>();
+  for (const id of plan.routers) if (!plan.signal.aborted) children.set(id, await startQuorate(plan, 'router', id, []));
+  return children;
 }
 
 async function startQuorate(
-  { directory, keep, env }: DemoPlan,
+  plan: DemoPlan,
   kind: 'node' | 'router',
   id: string,
   more: readonly string[],
 ): Promise<Child> {
+  const { directory, keep, env } = plan;
   const folder = directory.folder(id);
-  const args = [
-    program,
-    kind,
-    '--config',
-    directory.configFile,
-    '--id',
-    id,
-    '--data-dir',
-    folder,
-    ...(keep ? [] : ['--exit-with-parent']),
-    ...more,
-  ];
-  const name = `${kind === 'node' ? 'controller' : 'router'} ${id}`;
+  const settings = ['--config', directory.configFile, '--id', id, '--data-dir', folder];
   const child = await startChild({
-    name,
+    id,
+    name: `${kind === 'node' ? 'controller' : 'router'} ${id}`,
     command: process.execPath,
-    args,
+    args: [program, kind, ...settings, ...(keep ? [] : ['--exit-with-parent']), ...more],
     folder,
     env: childEnvironment(env),
     logFile: directory.logFile(id),
@@ -93,64 +93,32 @@ function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-export function allChildren(demo: Demo): readonly Child[] {
-  return [demo.nats.child, ...demo.controllers.values(), ...demo.routers.values()];
-}
-
-const startMaxMs = 30_000;
-
-/** Keeps what each controller said last, and waits for what it is to say. */
-export class Listener {
-  readonly statuses = new Map<string, NodeStatus>();
-  readonly #waiting = new Set<() => void>();
-  readonly stop: () => void;
-
-  constructor(client: ApiClient) {
-    this.stop = client.watchStatus((status) => {
-      this.statuses.set(status.node, status);
-      for (const look of this.#waiting) look();
-    });
-  }
-
-  /** @throws QuorateError `process-ended` where the controller ends first, `timeout` after half a minute. */
-  async until(child: Child, id: string, condition: (status: NodeStatus) => boolean, what: string): Promise<void> {
-    const met = new Promise<void>((resolve) => {
-      const look = (): void => {
-        const status = this.statuses.get(id);
-        if (status === undefined || !condition(status)) return;
-        this.#waiting.delete(look);
-        resolve();
-      };
-      this.#waiting.add(look);
-      look();
-    });
-    const stop = new AbortController();
-    const late = sleep(startMaxMs, undefined, { signal: stop.signal, ref: false }).then((): never => {
-      throw new QuorateError('timeout', `${id} did not ${what} within ${startMaxMs / 1000} s`, {
-        remedy: `Its log, ${child.logFile}, ends with:\n${child.lastLines()}`,
-      });
-    });
-    late.catch(() => undefined);
-    try {
-      await whileRunning(child, Promise.race([met, late]));
-    } finally {
-      stop.abort();
-    }
-  }
+/** What makes processes a demo: all controllers are members, there is a model that changes, all routers hold it. */
+export async function fill(
+  plan: DemoPlan,
+  client: ApiClient,
+  listener: StatusListener,
+  controllers: ReadonlyMap<string, Child>,
+): Promise<void> {
+  const { routers, signal, say } = plan;
+  await Promise.all([joinAll(plan, client, listener, controllers), createModel(client, demoDrafts(routers), signal)]);
+  if (signal.aborted) return;
+  trickle(client, signal);
+  await routersOnline(client, routers.length, signal);
+  if (routers.length > 0 && !signal.aborted) say(`${routers.length} routers hold the model`);
 }
 
 /** Joins those that are blank, one after the other: membership changes one at a time. */
-export async function joinAll(
+async function joinAll(
+  { signal, say }: DemoPlan,
   client: ApiClient,
-  demo: Demo,
-  listener: Listener,
-  signal: AbortSignal,
-  say: (sentence: string) => void,
+  listener: StatusListener,
+  controllers: ReadonlyMap<string, Child>,
 ): Promise<void> {
-  for (const [id, child] of demo.controllers) {
+  for (const [id, child] of controllers) {
     await listener.until(child, id, (status) => status.state !== 'starting', 'announce itself');
     if (signal.aborted) return;
-    if (listener.statuses.get(id)?.state !== 'blank') continue;
+    if (listener.statusOf(id)?.state !== 'blank') continue;
     const operation = await join(client, id, signal);
     if (signal.aborted) return;
     if (!child.isRunning()) throw endedError(child);
@@ -160,27 +128,46 @@ export async function joinAll(
   }
 }
 
-const pollMs = 100;
+const pollMs = 200;
+const joinMaxMs = 30_000;
 
 async function join(client: ApiClient, node: string, signal: AbortSignal): Promise<Operation> {
   let operation = await client.request(
     'operation.start',
     { workflow: 'join', node, role: 'voter' },
-    { signal, timeoutMs: startMaxMs },
+    { signal, timeoutMs: joinMaxMs },
   );
   const stop = client.watchOperations((heard) => {
     if (heard.id === operation.id && heard.updatedAt >= operation.updatedAt) operation = heard;
   });
   try {
     while (!isFinished(operation) && !signal.aborted) {
-      await sleep(pollMs);
-      operation = await client.request('operation.get', { id: operation.id }, { signal }).catch((error: unknown) => {
+      await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || isFinished(operation)) break;
+      const answer = await client.request('operation.get', { id: operation.id }, { signal }).catch((error: unknown) => {
         if (isRetryable(error)) return operation;
         throw error;
       });
+      if (answer.updatedAt >= operation.updatedAt) operation = answer;
     }
     return operation;
   } finally {
     stop();
+  }
+}
+
+const routersMaxMs = 30_000;
+
+async function routersOnline(client: ApiClient, wanted: number, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + routersMaxMs;
+  while (!signal.aborted) {
+    const { routers } = await client.request('routers.list', {}, { signal });
+    if (routers.filter((router) => router.online && router.position !== null).length >= wanted) return;
+    if (performance.now() > deadline) {
+      throw new QuorateError('timeout', `of ${wanted} routers not all came online within ${routersMaxMs / 1000} s`, {
+        remedy: 'Start it again with --data-dir DIR, and see the logs in DIR/logs.',
+      });
+    }
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
 }
