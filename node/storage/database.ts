@@ -37,6 +37,8 @@ export interface Schema {
 export interface OpenOptions {
   readonly synchronous: 'FULL' | 'NORMAL';
   readonly journalMode?: 'WAL' | 'DELETE';
+  /** Pages kept in memory; SQLite's own default (16 MiB) where it is not given. */
+  readonly cacheKibibytes?: number;
 }
 
 /** Waiting for a lock: only a snapshot's reader ever holds one, and never for long. */
@@ -54,6 +56,7 @@ export function openDatabase(path: string, schema: Schema, options: OpenOptions)
       refuseForeign(database, path, schema);
       database.pragma(`journal_mode = ${options.journalMode ?? 'WAL'}`);
       database.pragma(`synchronous = ${options.synchronous}`);
+      if (options.cacheKibibytes !== undefined) database.pragma(`cache_size = -${options.cacheKibibytes}`);
       database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
       database.pragma(`journal_size_limit = ${walBytesMax}`);
       database.transaction(() => bringUpToDate(database, path, schema)).immediate();

@@ -23,6 +23,9 @@ import { RequestIndex } from './request-index.js';
 import { modelSchema } from './schema.js';
 import type { DurableModelStore } from './types.js';
 
+/** Room for the pages of some 100,000 entities. */
+const modelOptions = { synchronous: 'NORMAL', cacheKibibytes: 64 << 10 } as const;
+
 interface JournalColumns {
   readonly idx: number;
   readonly request_id: string;
@@ -60,7 +63,7 @@ export class SqliteModelStore implements DurableModelStore {
 
   constructor(path: string) {
     this.#path = path;
-    this.#database = openDatabase(path, modelSchema, { synchronous: 'NORMAL' });
+    this.#database = openDatabase(path, modelSchema, modelOptions);
     this.#statements = prepare(this.#database);
     this.#begin = beginOf(this.#database);
     this.#counts = new Map();
@@ -97,8 +100,13 @@ export class SqliteModelStore implements DurableModelStore {
   }
 
   replace(entity: Entity, references: readonly EntityReference[]): void {
-    const { changes } = this.#statements.replace.run(entity.name, this.#bodyOf(entity), entity.kind, entity.id);
-    if (changes !== 1) throw new Error(`there is no ${entity.kind} ${entity.id} to replace`);
+    const { kind, id, name } = entity;
+    const body = this.#bodyOf(entity);
+    // Most changes keep the name, and then no index needs to be touched.
+    const kept = this.#statements.replaceBody.run(body, kind, id, name).changes;
+    if (kept === 0 && this.#statements.replace.run(name, body, kind, id).changes === 0) {
+      throw new Error(`there is no ${kind} ${id} to replace`);
+    }
     this.#dropReferences(entity.kind, entity.id);
     this.#putReferences(entity.kind, entity.id, references);
   }
@@ -234,7 +242,7 @@ export class SqliteModelStore implements DurableModelStore {
   exchange(exchange: () => void): void {
     this.#database.close();
     exchange();
-    this.#database = openDatabase(this.#path, modelSchema, { synchronous: 'NORMAL' });
+    this.#database = openDatabase(this.#path, modelSchema, modelOptions);
     this.#statements = prepare(this.#database);
     this.#begin = beginOf(this.#database);
     this.#reload();
@@ -328,6 +336,9 @@ function prepare(database: Connection) {
     idOfName: database.prepare<[string, string], string>('SELECT id FROM entities WHERE kind = ? AND name = ?').pluck(),
     insert: database.prepare<[string, string, string, string]>(
       'INSERT INTO entities (kind, id, name, body) VALUES (?, ?, ?, ?)',
+    ),
+    replaceBody: database.prepare<[string, string, string, string]>(
+      'UPDATE entities SET body = ? WHERE kind = ? AND id = ? AND name = ?',
     ),
     replace: database.prepare<[string, string, string, string]>(
       'UPDATE entities SET name = ?, body = ? WHERE kind = ? AND id = ?',
