@@ -63,13 +63,19 @@ function earlierTerm(s: MemberState, message: TermMessage): void {
       s.send({ type: 'appendReply', to, rejected: true, index: 0, hintIndex: 0, hintTerm: 0 });
       return;
     case 'preVote':
+      learnCommit(s, message);
       answerPreVote(s, message, false);
       return;
     case 'vote':
+      learnCommit(s, message);
       answerVote(s, message, false);
       return;
     case 'preVoteReply':
     case 'voteReply':
+      // What is committed stays so, whatever the term. The only one who knows of it may be a removed leader, whose term is
+      // behind ours for good: our campaign at its bidding has raised our own.
+      learnCommit(s, message);
+      return;
     case 'appendReply':
     case 'heartbeatReply':
     case 'timeoutNow':

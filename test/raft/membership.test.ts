@@ -311,6 +311,15 @@ test('a cluster whose only witness of a change is no voter any more goes on', (t
   t.is(cluster.leader, 'b');
 });
 
+test('a candidate learns what is committed also from a member whose term is behind its own', (t) => {
+  // Found by the simulator: the removed leader alone knows, and its term stays behind that of whom it told to campaign.
+  const lone = new Lone({ log: [1, 2, 2], term: 4 });
+  lone.loseLeader();
+  lone.hear({ type: 'preVoteReply', term: 2, granted: false, commit: 3, commitTerm: 2 });
+  t.is(lone.raft.commit, 3);
+  t.is(lone.raft.role, 'preCandidate', 'it is no vote in this campaign');
+});
+
 test('what the members carry with a change comes out with it, and changes nothing here', (t) => {
   const cluster = three();
   const context = new Uint8Array([1, 2, 3]);
