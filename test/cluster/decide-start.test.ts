@@ -1,5 +1,5 @@
 /** The start-up table: every combination of what can be found and asked, and each row by its name on real directories. */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import Database from 'better-sqlite3';
@@ -18,6 +18,7 @@ import { inspectDirectory, openStorage } from '../../node/storage/index.js';
 import { metaAt } from '../storage/model-store-contract.js';
 import { begin, identity, transfer, write } from '../storage/storage-contract.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { startUpDocument, startUpDocumentPath } from './start-up-document.js';
 
 /** Every combination there is. */
 function* everySituation(): Generator<Situation> {
@@ -91,6 +92,11 @@ test('every combination has exactly one outcome, and none breaks a promise', (t)
     'a rule that nothing reaches is no rule',
   );
   t.is(new Set(startRules.map((rule) => rule.name)).size, startRules.length, 'names are unique');
+});
+
+test('docs/start-up.md shows this table', (t) => {
+  const mend = 'stale: run `node dist/test/cluster/start-up-document.js`';
+  t.is(readFileSync(startUpDocumentPath, 'utf8'), startUpDocument(), mend);
 });
 
 // ------------------------------------------------------------------------------------------------ on real directories
