@@ -3,8 +3,9 @@ const samplesMax = 2_048;
 const windowMs = 60_000;
 
 export class LatencyWindow {
-  readonly #durations = new Float64Array(samplesMax);
-  readonly #times = new Float64Array(samplesMax);
+  // They grow to their bound as samples come: a member that has just started holds nothing.
+  readonly #durations: number[] = [];
+  readonly #times: number[] = [];
   #count = 0;
 
   add(durationMs: number, nowMs: number): void {

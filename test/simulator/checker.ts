@@ -281,8 +281,9 @@ export class Checker {
         return;
       case 'timeoutNow':
         if (member.transferTarget() === message.to) {
-          const last = this.records.get(message.to)?.disk.lastIndex ?? 0;
-          if (last < member.lastIndex()) this.violate('transfer to a lagging member', `${id} tells ${message.to} to campaign, which has entries up to ${last} of ${member.lastIndex()}`);
+          const target = this.records.get(message.to)?.disk;
+          const last = target?.lastIndex ?? 0;
+          if (last < member.lastIndex() && target?.logLost !== true) this.violate('transfer to a lagging member', `${id} tells ${message.to} to campaign, which has entries up to ${last} of ${member.lastIndex()}`);
           count(this.#coverage, 'transfer: told to campaign');
         } else count(this.#coverage, 'transfer: removed leader names a successor');
         return;

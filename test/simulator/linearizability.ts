@@ -142,7 +142,7 @@ class Search<State, Input, Output> {
     const after = this.#model.step(before, operation.input, operation.output);
     if (after === impossible) return impossible;
     this.#flip(call.operation);
-    const configuration = `${this.#bits.join()}|${this.#model.stateKey(after)}`;
+    const configuration = `${this.#placedKey()}|${this.#model.stateKey(after)}`;
     if (this.#seen.has(configuration)) {
       this.#flip(call.operation);
       return impossible;
@@ -168,6 +168,11 @@ class Search<State, Input, Output> {
 
   #flip(operation: number): void {
     this.#bits[operation >>> 5] = (this.#bits[operation >>> 5] ?? 0) ^ (1 << (operation & 31));
+  }
+
+  #placedKey(): string {
+    const bits = this.#bits;
+    return bits.length <= 2 ? `${bits[0]},${bits[1]}` : bits.join();
   }
 
   #refuted(): Verdict<Input, Output> {

@@ -1,6 +1,6 @@
 import { makePlan, type Profile } from './plan.js';
 import { simulate } from './simulation.js';
-Error.stackTraceLimit = 10;
+Error.stackTraceLimit = process.argv[5] === 'trace' ? 10 : 0;
 const from = Number(process.argv[2] ?? 1);
 const n = Number(process.argv[3] ?? 1);
 const profile = (process.argv[4] ?? 'mixed') as Profile;

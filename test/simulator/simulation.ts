@@ -83,7 +83,7 @@ function unfinished(world: World, faults: Faults): string | undefined {
   if (applied < lastIndex || commit < lastIndex) return `${leader.id} leads, and has committed ${commit} and applied ${applied} of ${lastIndex} entries`;
   for (const id of [...configuration.voters, ...configuration.learners]) {
     const each = world.byId.get(id);
-    if (each === undefined || each.standing === 'refused') continue;
+    if (each === undefined || each.standing === 'refused' || each.disk.logLost) continue;
     if (each.life === undefined) return `${id} is a member and does not run: ${each.standing}`;
     if (each.life.member.appliedIndex < applied) return `${id} has applied ${each.life.member.appliedIndex} of ${applied} entries`;
   }
