@@ -7,6 +7,8 @@ import { type Command, commandLine } from './command.js';
 export interface HelpOptions {
   readonly width: number;
   readonly bold: (text: string) => string;
+  /** Default: all. */
+  readonly groups?: readonly SettingGroup[];
 }
 
 const indent = 2;
@@ -41,7 +43,7 @@ export function renderHelp(command: Command, commands: readonly Command[], optio
       ),
       options,
     ),
-    ...groups.map((group) => section(group, settingRows(command, group, options.width), options)),
+    ...(options.groups ?? groups).map((group) => section(group, settingRows(command, group, options.width), options)),
     section('Examples', exampleLines(command), options),
     footer(command, commands, options),
   ];
