@@ -389,10 +389,9 @@ function onNewHistory(turn: Turn, timeline: Timeline): void {
 
 function follow(turn: Turn, work: (state: following.Follow, out: following.FollowEffects) => following.Follow): void {
   const effects: following.FollowEffects = [];
-  let followed = work(turn.state.follow, effects);
+  const followed = work(turn.state.follow, effects);
   // Without a controller that has accepted the router nothing is asked; it is as soon as one has (`resume`).
   const mayAsk = turn.state.session !== null;
-  if (!mayAsk) followed = following.pause(followed);
   turn.state = { ...turn.state, follow: followed };
   for (const effect of effects) {
     if (effect.effect === 'conflict') raiseConflict(turn, effect);

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import {
+  connectNats,
   connectRouter,
   endpointFileName,
   type RouterAlarm,
@@ -451,11 +452,13 @@ test('a router that goes away while there is no leader is told of by the next on
 test('a nats-server that restarts makes no router offline', async (t) => {
   const nats = await startNatsServer();
   t.teardown(() => nats.kill());
-  const cluster = await clusterFor(t, { natsUrl: nats.url, heartbeatMs: 400 });
+  const cluster = await clusterFor(t, { natsUrl: nats.url, heartbeatMs: 100, heartbeatsMissedMax: 5 });
   const { client } = await liveRouter(t, cluster);
   await eventually(() => cluster.routerEvents('r1').length === 1, { what: 'online' });
   await nats.kill();
-  await eventually(() => client.phase === 'disconnected', { what: 'the router to notice' });
+  const killedAt = performance.now();
+  await eventually(() => performance.now() - killedAt > 1000, { what: 'longer than a router may be silent' });
+  t.is(client.phase, 'disconnected');
   await nats.restart();
   await client.whenLive();
   const beats = () => cluster.controller('n1').service?.counters().heartbeats ?? 0;
@@ -526,4 +529,120 @@ test('a handler of the application that fails disturbs nothing', async (t) => {
   cluster.put('service', 's2');
   await inSync(t, cluster, client);
   t.is(client.counters.handlerErrors, 2);
+});
+
+test('the list of controllers is broadcast when it changes, and not else', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const connection = await connectNats({ servers: [cluster.url], name: 'counter' });
+  t.teardown(() => connection.close());
+  const heard: unknown[] = [];
+  connection.subscribe(subjects.endpoints(), { callback: (_error, message) => heard.push(message.json()) });
+  await connection.flush();
+  const { client } = await liveRouter(t, cluster);
+  cluster.setMembers(['n1', 'n2']);
+  const beats = () => cluster.controller('n1').service?.counters().heartbeats ?? 0;
+  const before = beats();
+  await eventually(() => beats() > before + 10, { what: 'many ticks' });
+  t.is(heard.length, 1);
+  t.deepEqual(endpointIds(client), ['n1', 'n2']);
+});
+
+test('an alert that is sent again, because the answer was lost, is one event', async (t) => {
+  const cluster = await clusterFor(t);
+  const connection = await connectNats({ servers: [cluster.url], name: 'raw' });
+  t.teardown(() => connection.close());
+  const alert = { v: 1, id: 'same-id-1', router: 'raw', code: 'test', severity: 'info', message: 'm', details: [] };
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const answer = await connection.request(subjects.routerRequest('raw', 'alert'), JSON.stringify(alert));
+    t.like(answer.json(), { ok: true });
+  }
+  await cluster.flush();
+  t.is(cluster.alerts('test').length, 1);
+});
+
+test('a router cannot speak for another one', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client } = await liveRouter(t, cluster);
+  const connection = await connectNats({ servers: [cluster.url], name: 'raw' });
+  t.teardown(() => connection.close());
+  const position = client.model.position;
+  const subject = (verb: 'hello' | 'sync' | 'heartbeat') => subjects.routerRequest('thief', verb);
+  const hello = {
+    router: 'r1',
+    version: '',
+    protocol: { min: 1, max: 1 },
+    indexTypes: ['raft'],
+    position,
+    incarnation: 9e15,
+  };
+  const answer = await connection.request(subject('hello'), JSON.stringify(hello));
+  t.like(answer.json(), { ok: false, error: { code: 'invalid-request' } });
+  const sync = await connection.request(
+    subject('sync'),
+    JSON.stringify({ v: 1, router: 'r1', want: { what: 'model', cursor: null } }),
+  );
+  t.like(sync.json(), { what: 'refused', error: { code: 'invalid-request' } });
+  const farewell = {
+    v: 1,
+    router: 'r1',
+    incarnation: 9e15,
+    position,
+    endpoints: null,
+    controller: 'n1',
+    protocolVersion: 1,
+    version: '',
+    leaving: true,
+    counters: {},
+  };
+  connection.publish(subject('heartbeat'), JSON.stringify(farewell));
+  await eventually(() => (cluster.controller('n1').service?.counters().undecodable ?? 0) >= 2, {
+    what: 'it to be refused',
+  });
+  t.like(cluster.controller('n1').service?.routers(), [{ id: 'r1', online: true }]);
+});
+
+test('routers upgraded first, then one controller of three, then the others: nobody is left without controllers', async (t) => {
+  const nats = await startNatsServer();
+  t.teardown(() => nats.kill());
+  const source = new ModelSource();
+  const start = async (id: string, max: number) => {
+    const cluster = await clusterFor(t, { natsUrl: nats.url, source, controllers: [id], protocol: { min: 1, max } });
+    cluster.endpoints = null;
+    return cluster;
+  };
+  // Three clusters of one controller each stand for one cluster of three: they share source, name and server.
+  const old = [await start('n1', 1), await start('n2', 1), await start('n3', 1)] as const;
+  const [first] = old;
+  const members = (cluster: FakeCluster) => cluster.setMembers(['n1', 'n2', 'n3']);
+  for (const cluster of old) {
+    cluster.leader = cluster === first ? 'n1' : null;
+    members(cluster);
+  }
+  const change = (leader: FakeCluster, id: string, all: readonly FakeCluster[]) => {
+    const made = source.put('service', id);
+    for (const cluster of all) cluster.follow();
+    leader.changed(made);
+  };
+  const upgraded = await liveRouter(t, first, { id: 'upgraded', protocol: { min: 1, max: 2 } });
+  const phases: string[] = [];
+  upgraded.client.on('phase', (phase) => phases.push(phase));
+  change(first, 's1', old);
+  await inSync(t, first, upgraded.client);
+  // One controller of three is new; a router that speaks nothing older finds it, though two of three refuse it.
+  await old[1].kill('n2');
+  const second = await start('n2', 2);
+  second.leader = null;
+  members(second);
+  const ahead = await liveRouter(t, second, { id: 'ahead', protocol: { min: 2, max: 2 } });
+  change(first, 's2', [...old, second]);
+  await inSync(t, first, ahead.client);
+  await inSync(t, first, upgraded.client);
+  await old[0].kill('n1');
+  await old[2].kill('n3');
+  second.elect('n2');
+  change(second, 's3', [second]);
+  await inSync(t, second, ahead.client);
+  await inSync(t, second, upgraded.client);
+  t.false(phases.includes('refused'));
+  t.deepEqual(endpointIds(upgraded.client), ['n1', 'n2', 'n3']);
 });

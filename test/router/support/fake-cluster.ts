@@ -33,6 +33,7 @@ export interface FakeClusterOptions {
   readonly natsUrl?: string;
   readonly source?: ModelSource;
   readonly heartbeatMs?: number;
+  readonly heartbeatsMissedMax?: number;
   readonly protocol?: VersionRange;
 }
 
@@ -109,7 +110,8 @@ export class FakeCluster {
       endpoints: () => this.endpoints,
       publishEvent: (event) => this.#publish(connection, id, event),
       heartbeatMs: this.options.heartbeatMs ?? 200,
-      heartbeatsMissedMax: 3,
+      // Generous: on a busy machine nobody shall be called offline by chance.
+      heartbeatsMissedMax: this.options.heartbeatsMissedMax ?? 40,
       protocol: this.options.protocol,
       log: () => {},
     });
