@@ -1,6 +1,14 @@
 /** Routers on real controllers, as processes: leaders are killed, and no router misses anything. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { connectRouter, type QuorateEvent, type RouterChange, type RouterClient } from '../../messaging/index.js';
+import {
+  connectRouter,
+  endpointFileName,
+  type QuorateEvent,
+  type RouterChange,
+  type RouterClient,
+} from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
@@ -168,4 +176,53 @@ test('with one controller of three left, a router that restarts still gets the m
   await cluster.restart(two);
   const again = await follow(t, cluster, 'r2');
   t.truthy(again.client.model.get('service', 's1'));
+});
+
+test('controllers restarted in every order, a router file emptied on purpose: no router loses contact for longer than one reconnect', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, changes } = await follow(t, cluster, 'r1');
+  const phases: string[] = [];
+  client.on('phase', (phase) => phases.push(phase));
+  const load = writing(cluster);
+  for (const order of [
+    ['n1', 'n2', 'n3'],
+    ['n3', 'n1', 'n2'],
+    ['n2', 'n3', 'n1'],
+  ]) {
+    const directory = temporaryDirectory('emptied');
+    writeFileSync(join(directory, endpointFileName), '');
+    for (const id of order) {
+      await cluster.restart(id);
+      await cluster.settles(patienceMs);
+      const before = load.written.length;
+      await eventually(() => load.written.length > before + 5, { what: 'writes', timeoutMs: patienceMs });
+    }
+    const emptied = await connectRouter({
+      cluster: cluster.name,
+      id: 'emptied',
+      servers: [cluster.natsUrl],
+      dataDirectory: directory,
+    });
+    await emptied.whenLive(patienceMs);
+    t.is(emptied.endpoints?.controllers.length, 3);
+    await emptied.close();
+  }
+  await load.stop();
+  await hasEverything(t, cluster, { client, changes });
+  t.false(phases.includes('greeting') || phases.includes('refused') || phases.includes('disconnected'), phases.join());
+});
+
+test('a router that is killed is told of as offline, once', async (t) => {
+  const cluster = await clusterFor(t, 1);
+  const heard: string[] = [];
+  cluster.api.watchEvents((event) => {
+    if (event.namespace === 'router') heard.push(event.event_type);
+  }, 'router.>');
+  const isOnline = async () => (await cluster.api.request('routers.list', {})).routers.some((each) => each.online);
+  await eventually(isOnline, { what: 'the router to be online', timeoutMs: patienceMs });
+  await cluster.kill('r1');
+  await cluster.transfer();
+  await eventually(() => heard.includes('router-offline'), { what: 'the event', timeoutMs: patienceMs });
+  t.false(await isOnline());
+  t.is(heard.filter((type) => type === 'router-offline').length, 1);
 });
