@@ -54,7 +54,7 @@ export function openDatabase(path: string, schema: Schema, options: OpenOptions)
   try {
     return translate(path, () => {
       refuseForeign(database, path, schema);
-      database.pragma(`journal_mode = ${options.journalMode ?? 'WAL'}`);
+      setJournalMode(database, path, options.journalMode ?? 'WAL');
       database.pragma(`synchronous = ${options.synchronous}`);
       if (options.cacheKibibytes !== undefined) database.pragma(`cache_size = -${options.cacheKibibytes}`);
       database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
@@ -66,6 +66,28 @@ export function openDatabase(path: string, schema: Schema, options: OpenOptions)
     database.close();
     throw error;
   }
+}
+
+/** SQLite silently keeps another mode where a file system (most network ones) cannot do what was asked. */
+function setJournalMode(database: Connection, path: string, mode: 'WAL' | 'DELETE'): void {
+  const found = database.pragma(`journal_mode = ${mode}`, { simple: true });
+  if (String(found).toUpperCase() === mode) return;
+  throw new QuorateError(
+    'invalid-config',
+    `The file system of ${path} cannot hold a database safely (journal mode ${found}).`,
+    {
+      remedy: 'Give the controller a data directory on a local disk with --data-dir.',
+    },
+  );
+}
+
+/** What SQLite says that it does on this connection. */
+export function settingsOf(database: Connection): { readonly journalMode: string; readonly synchronous: string } {
+  const levels = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
+  return {
+    journalMode: String(database.pragma('journal_mode', { simple: true })).toUpperCase(),
+    synchronous: levels[Number(database.pragma('synchronous', { simple: true }))] ?? 'unknown',
+  };
 }
 
 /** Opens to read; looks at nothing and changes nothing. */

@@ -17,7 +17,7 @@ import type {
   RecordTypes,
 } from '../model/store.js';
 import { asciiLowerCase } from '../model/store.js';
-import { type Connection, openDatabase, toStorageError, translate } from './database.js';
+import { type Connection, openDatabase, settingsOf, toStorageError, translate } from './database.js';
 import { sizeOf } from './files.js';
 import { RequestIndex } from './request-index.js';
 import { modelSchema } from './schema.js';
@@ -232,6 +232,11 @@ export class SqliteModelStore implements DurableModelStore {
     await syncInBackground(`${this.#path}-wal`);
     await syncInBackground(dirname(this.#path));
     return meta;
+  }
+
+  /** Whether a commit is synced, as SQLite itself says. */
+  settings(): ReturnType<typeof settingsOf> {
+    return settingsOf(this.#database);
   }
 
   sizeBytes(): number {

@@ -5,7 +5,7 @@
 
 import { invariant } from '../raft/invariant.js';
 import type { Entry, HardState, Index, Term } from '../raft/types.js';
-import { type Connection, openDatabase, toStorageError, translate } from './database.js';
+import { type Connection, openDatabase, settingsOf, toStorageError, translate } from './database.js';
 import { EntryCache } from './entry-cache.js';
 import { damagedEntry, dataBytesOf, type EntryRow, fromRow, toRow } from './entry-codec.js';
 import { sizeOf } from './files.js';
@@ -112,6 +112,11 @@ export class SqliteRaftStore implements RaftStore {
 
   damagedEntries(): readonly Index[] {
     return damagedEntriesOf(this.#database, this.#point.index, this.#lastIndex);
+  }
+
+  /** Whether a commit is synced, as SQLite itself says. */
+  settings(): ReturnType<typeof settingsOf> {
+    return settingsOf(this.#database);
   }
 
   sizeBytes(): number {

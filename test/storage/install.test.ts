@@ -1,5 +1,5 @@
 /** A snapshot is installed whole or not at all: a crash after each of its steps, one by one. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { modelHash } from '../../node/model/hash.js';
@@ -28,14 +28,17 @@ async function prepare(): Promise<Prepared> {
   const leader = openStorage({ ...about, directory: temporaryDirectory('leader') });
   await begin(leader);
   write(leader, 40);
-  const directory = temporaryDirectory('follower');
-  const follower = openStorage({ ...about, directory });
+  const living = temporaryDirectory('living');
+  const follower = openStorage({ ...about, directory: living });
   await begin(follower);
   write(follower, 5);
-  const { path } = await transfer(leader, await leader.createSnapshot(), follower);
+  await transfer(leader, await leader.createSnapshot(), follower);
+  // What a process that is killed leaves: with the write-ahead logs, which an orderly end would fold in.
+  const directory = temporaryDirectory('follower');
+  cpSync(living, directory, { recursive: true, filter: (path) => !path.endsWith('-shm') });
   const prepared = {
     directory,
-    staged: path,
+    staged: join(directory, 'staging', 'incoming.db'),
     model: join(directory, 'model.db'),
     oldHash: modelHash(follower.model),
     newHash: modelHash(leader.model),

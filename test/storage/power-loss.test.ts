@@ -170,3 +170,13 @@ test('what a lost cut of the log would look like is not mistaken for whole: the 
   cut.close();
   store.close();
 });
+
+test('SQLite itself says that each commit of raft.db is synced, and the write-ahead log is used in both', (t) => {
+  const folder = temporaryDirectory('settings');
+  const raft = new SqliteRaftStore(join(folder, 'raft.db'));
+  const model = new SqliteModelStore(join(folder, 'model.db'));
+  t.deepEqual(raft.settings(), { journalMode: 'WAL', synchronous: 'FULL' });
+  t.deepEqual(model.settings(), { journalMode: 'WAL', synchronous: 'NORMAL' });
+  raft.close();
+  model.close();
+});
