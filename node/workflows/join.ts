@@ -4,7 +4,7 @@ import { membersOf } from '../raft/index.js';
 import { candidate, cluster, member } from './checks/index.js';
 import type { Step, Verification, Work, Workflow } from './definition.js';
 import { impactAfter } from './impact.js';
-import { changeMembership, failed, grouped, settle, waitUntil } from './waits.js';
+import { changeMembership, failed, grouped, waitUntil } from './waits.js';
 
 /** A learner that is behind by no more than this counts as caught up: less than a moment of load. */
 export const lagSmallMax = 500;
@@ -57,7 +57,7 @@ const addLearner: Step = {
   },
   undo: async (work) => {
     const { actions, target } = work;
-    await settle(work);
+    // The record that says `rolling-back` stands in the log behind whatever was proposed before, so that is applied by now.
     if (!isMember(work)) return `${target} is no member`;
     await changeMembership(
       work,

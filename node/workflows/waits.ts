@@ -85,22 +85,6 @@ export async function changeMembership(
   });
 }
 
-/**
- * Waits until everything that is in the log now is applied. A change whose outcome is not known lies in the log or it does
- * not; after this the configuration says which.
- */
-export async function settle(work: Work): Promise<void> {
-  const goal = work.actions.log().lastIndex;
-  await waitUntil(work, {
-    forMs: changeMaxMs,
-    until: () => work.actions.log().applied >= goal || `waiting for entry ${grouped(goal)} to be committed`,
-    otherwise: () =>
-      failed(
-        `entry ${grouped(goal)} was not committed within ${changeMaxMs / 1_000} s: the leader does not reach a quorum`,
-      ),
-  });
-}
-
 /** `1,204`. */
 export function grouped(amount: number): string {
   return amount.toLocaleString('en-US');

@@ -1,6 +1,7 @@
 /** Time that passes only when a test lets it: timers fire in order, as fast as the machine can. */
 export class VirtualClock {
   private timeMs = 1_000_000;
+  /** The next one last. */
   private readonly timers: { readonly at: number; readonly fire: () => void }[] = [];
 
   now(): number {
@@ -17,7 +18,15 @@ export class VirtualClock {
   }
 
   at(timeMs: number, fire: () => void): void {
-    this.timers.push({ at: timeMs, fire });
+    let low = 0;
+    let high = this.timers.length;
+    // Before all that are due earlier or, being older, at the same time.
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.timers[middle]?.at ?? 0) > timeMs) low = middle + 1;
+      else high = middle;
+    }
+    this.timers.splice(low, 0, { at: timeMs, fire });
   }
 
   /** Lets time pass until it is so. @throws when it is not so within the time */
@@ -27,11 +36,7 @@ export class VirtualClock {
       // Every promise that can settle without time passing does so first.
       await new Promise((resolve) => setImmediate(resolve));
       if (isSo()) return;
-      const next = this.timers.reduce(
-        (first, timer, at) => (timer.at < (this.timers[first]?.at ?? Number.POSITIVE_INFINITY) ? at : first),
-        0,
-      );
-      const [timer] = this.timers.splice(next, 1);
+      const timer = this.timers.pop();
       if (timer === undefined || timer.at > deadline)
         throw new Error(`not so within ${withinMs} ms of virtual time: ${what}`);
       this.timeMs = Math.max(this.timeMs, timer.at);

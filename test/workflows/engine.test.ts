@@ -176,6 +176,7 @@ test('a change whose outcome is not known is looked for, not proposed a second t
   world.commit();
   t.is((await ending).state, 'done');
   t.deepEqual(world.configuration.removed, ['c']);
+  t.is(world.changesCommitted, 1);
 });
 
 test('a change that is not committed in time is given up, and the record says that it may still happen', async (t) => {
@@ -228,6 +229,23 @@ test('a cancelled join is taken back whole', async (t) => {
   const cancelled = world.controller('a').engine.cancel('operation-1');
   t.is((await ending).state, 'cancelled');
   t.is((await cancelled).state, 'cancelled');
+  t.deepEqual(membersOf(world.configuration), ['a', 'b', 'c']);
+});
+
+test('a record that somebody else wrote is not written over: the run goes on from it', async (t) => {
+  const world = new World();
+  world.controller('x').rate = 0;
+  const ending = world.run(joinVoter);
+  await world.clock.until(() => world.configuration.learners.includes('x'), 'it is a learner');
+  await world.write('operation-1', (operation) => ({
+    ...operation,
+    runner: 'b',
+    state: 'rolling-back',
+    error: { code: 'operation-failed', message: 'said by b', remedy: '' },
+  }));
+  const ended = await ending;
+  t.is(ended.state, 'failed');
+  t.is(ended.error?.message, 'said by b');
   t.deepEqual(membersOf(world.configuration), ['a', 'b', 'c']);
 });
 

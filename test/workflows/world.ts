@@ -54,8 +54,10 @@ export interface Controller {
 }
 
 export interface Kill {
-  /** The leader dies at its action with this number, from 1. */
+  /** It happens at the leader's action with this number, from 1. */
   readonly atAction: number;
+  /** It dies; or it lives and another leads; or it lives and leads again. */
+  readonly how: 'dies' | 'is-deposed' | 'comes-back';
   readonly when: 'before' | 'after';
   /** Whether what it has proposed at that moment is in the log of the next leader. */
   readonly inFlight: 'kept' | 'lost';
@@ -73,7 +75,7 @@ export class World {
   leader: string | null = 'a';
   term = 1;
   kill: Kill | undefined;
-  killed = false;
+  struck = false;
   /** Whether commits happen; false: the leader has lost its quorum and does not know yet. */
   committing = true;
   /** Whether a removed member that is there learns of it. */
@@ -83,6 +85,11 @@ export class World {
   private lastIndex = 1;
   /** Proposed and not committed, oldest first. */
   private inFlight: { readonly entry: Entry; readonly settle: (outcome: Outcome | QuorateError) => void }[] = [];
+
+  /** In the new leader's log, not committed yet. */
+  private inherited: Entry[] = [];
+  /** Changes of membership that were committed. */
+  changesCommitted = 0;
 
   constructor(voters: readonly string[] = ['a', 'b', 'c']) {
     this.store = begun(new MemoryModelStore(), voters);
@@ -137,16 +144,38 @@ export class World {
     }
   }
 
-  /** The leader dies; another voter leads after an election. */
-  killLeader(inFlight: Kill['inFlight']): void {
-    const dead = this.leader;
-    if (dead === null) return;
-    this.killed = true;
-    this.controller(dead).alive = false;
-    this.loseLeadership(inFlight);
-    this.clock.at(this.clock.now() + electionMs, () => this.elect());
-    const backAfterMs = this.kill?.backAfterMs;
-    if (backAfterMs !== undefined) this.clock.at(this.clock.now() + backAfterMs, () => this.restart(dead));
+  /** Another runner writes the record, as it finds it. */
+  async write(id: string, change: (operation: Operation) => Operation): Promise<void> {
+    const writing = { done: false };
+    this.clock.at(this.clock.now(), () => {
+      // Behind whatever is in flight, and at once: nobody can write in between.
+      this.commit();
+      const record = this.store.record('operation', id);
+      if (record === undefined) throw new Error(`no operation ${id}`);
+      this.lastIndex += 1;
+      const command = {
+        type: 'operation.put',
+        revision: record.revision,
+        operation: change(record.operation),
+      } as const;
+      this.applyEntry({ type: 'normal', term: this.term, index: this.lastIndex, data: encodeCommand(command) });
+      writing.done = true;
+    });
+    await this.clock.until(() => writing.done, 'the record is written');
+  }
+
+  /** The leader stops leading; somebody leads after an election. */
+  private strike(kill: Kill): void {
+    const struck = this.leader;
+    if (struck === null) return;
+    this.struck = true;
+    if (kill.how === 'dies') this.controller(struck).alive = false;
+    this.loseLeadership(kill.inFlight);
+    const others = votersOf(this.configuration).filter((id) => id !== struck && this.controller(id).alive);
+    this.clock.at(this.clock.now() + electionMs, () => this.elect(kill.how === 'comes-back' ? struck : others[0]));
+    const { backAfterMs } = kill;
+    if (kill.how === 'dies' && backAfterMs !== undefined)
+      this.clock.at(this.clock.now() + backAfterMs, () => this.restart(struck));
   }
 
   private restart(id: string): void {
@@ -181,8 +210,9 @@ export class World {
     this.inFlight = [];
     // Whoever proposed does not learn what became of it.
     for (const each of pending) each.settle(new QuorateError('leadership-lost'));
-    if (inFlight === 'kept') for (const each of pending) this.applyEntry({ ...each.entry, index: this.position() + 1 });
-    this.lastIndex = this.position();
+    // What is kept lies in the log of the next leader, which commits it together with the first entry of its own term.
+    this.inherited = inFlight === 'kept' ? pending.map(({ entry }) => entry) : [];
+    this.lastIndex = this.position() + this.inherited.length;
     if (old !== null) void this.controller(old).engine.letGo();
   }
 
@@ -194,7 +224,7 @@ export class World {
     if (chosen === undefined || !this.hasQuorum()) return;
     this.leader = chosen;
     this.term += 1;
-    this.lastIndex = this.position();
+    this.clock.at(this.clock.now() + commitMs, () => this.commit());
     this.controller(chosen).engine.resume();
   }
 
@@ -227,12 +257,14 @@ export class World {
   /** Commits what is in flight, if there is a quorum. */
   commit(): void {
     if (!this.committing || this.leader === null || !this.hasQuorum()) return;
+    for (const entry of this.inherited.splice(0)) this.applyEntry(entry);
     for (const { entry, settle } of this.inFlight.splice(0)) settle(this.applyEntry(entry));
   }
 
   private applyEntry(entry: Entry): Outcome {
     const [outcome] = applyBatch(this.store, [entry]);
     if (outcome === undefined) throw new Error('nothing was applied');
+    if (outcome.type === 'configured') this.changesCommitted += 1;
     if (outcome.type === 'configured') this.follow(outcome.before, outcome.after);
     return outcome;
   }
@@ -271,15 +303,15 @@ export class World {
 
   // ---------------------------------------------------------------------------------------------------- actions
 
-  /** Counts the action, and kills the leader at the one that is to be its last. */
+  /** Counts the action, and strikes the leader at the one that is to be its last. */
   private async counted<Result>(by: string, what: string, work: () => Promise<Result>): Promise<Result> {
     this.actionsTaken.push(`${by} ${what}`);
-    const kill = this.actionsTaken.length === this.kill?.atAction && !this.killed ? this.kill : undefined;
+    const kill = this.actionsTaken.length === this.kill?.atAction && !this.struck ? this.kill : undefined;
     const result = work();
-    // The proposal has left before the leader dies; whether it is kept is the other half of the question.
-    if (kill?.when === 'before') this.killLeader(kill.inFlight);
+    // The proposal has left before that; whether it is kept is the other half of the question.
+    if (kill?.when === 'before') this.strike(kill);
     const done = await result;
-    if (kill?.when === 'after') this.killLeader(kill.inFlight);
+    if (kill?.when === 'after') this.strike(kill);
     return done;
   }
 
