@@ -22,7 +22,6 @@ export interface Watched {
   readonly leader: NodeId | undefined;
   readonly commit: Index;
   transferTarget(): NodeId | undefined;
-  lastIndex(): Index;
 }
 
 /** What is remembered of one member. */
@@ -37,8 +36,7 @@ export interface Remembered {
   /** Its disk is compared with what is committed up to here. */
   verified: Index;
   /** Pre-votes that were delivered to it in this life, by the term they are for. */
-  preVotesFor: Term;
-  readonly preVotes: Set<NodeId>;
+  readonly preVotes: Map<Term, Set<NodeId>>;
   toldToCampaign: boolean;
   ticks: number;
   leaderHeardAt: number;
@@ -101,8 +99,7 @@ export class Checker {
       commit: watched.commit,
       configurations: configuration === undefined ? [] : [configuration],
       verified: Math.min(this.records.get(id)?.verified ?? 0, disk.lastIndex),
-      preVotesFor: 0,
-      preVotes: new Set(),
+      preVotes: new Map(),
       toldToCampaign: false,
       ticks: 0,
       leaderHeardAt: Number.NEGATIVE_INFINITY,
@@ -142,7 +139,7 @@ export class Checker {
   /** Pre-vote: nobody raises the term without a quorum that would have it so. */
   #campaigns(record: Remembered, term: Term): void {
     if (record.toldToCampaign) return count(this.#coverage, 'election: by transfer');
-    const granted = record.preVotesFor === term ? record.preVotes : new Set<NodeId>();
+    const granted = record.preVotes.get(term) ?? new Set<NodeId>();
     if (!this.#isQuorum(record, (voter) => voter === record.id || granted.has(voter)))
       this.violate('pre-vote', `${record.id} campaigns in term ${term} with pre-votes of ${[...granted].join(' ') || 'nobody'} only`);
   }
@@ -280,12 +277,8 @@ export class Checker {
         }
         return;
       case 'timeoutNow':
-        if (member.transferTarget() === message.to) {
-          const target = this.records.get(message.to)?.disk;
-          const last = target?.lastIndex ?? 0;
-          if (last < member.lastIndex() && target?.logLost !== true) this.violate('transfer to a lagging member', `${id} tells ${message.to} to campaign, which has entries up to ${last} of ${member.lastIndex()}`);
-          count(this.#coverage, 'transfer: told to campaign');
-        } else count(this.#coverage, 'transfer: removed leader names a successor');
+        if (member.transferTarget() === message.to) this.#checkTransfer(record, message.to);
+        else count(this.#coverage, 'transfer: removed leader names a successor');
         return;
       case 'removed':
         count(this.#coverage, 'membership: removed member told');
@@ -311,6 +304,17 @@ export class Checker {
     votes.set(id, vote);
   }
 
+  /** Section 3.10: the target has the leader's log, but for the end of a joint configuration, which waits for nobody. */
+  #checkTransfer({ id, disk }: Remembered, to: NodeId): void {
+    count(this.#coverage, 'transfer: told to campaign');
+    const target = this.records.get(to)?.disk;
+    if (target === undefined || target.logLost) return;
+    for (let index = target.lastIndex + 1; index <= disk.lastIndex; index += 1) {
+      if (disk.entryAt(index)?.type !== 'configuration')
+        return this.violate('transfer to a lagging member', `${id} tells ${to} to campaign, which has entries up to ${target.lastIndex} of ${disk.lastIndex}`);
+    }
+  }
+
   /** What is acknowledged is on disk, and is what the leader has. */
   #checkAcknowledgement({ id, disk }: Remembered, term: Term, index: Index): void {
     if (disk.hardState.term < term) this.violate('acknowledged before it is durable', `${id} acknowledges in term ${term}, and its disk is in term ${disk.hardState.term}`);
@@ -328,11 +332,8 @@ export class Checker {
     switch (message.type) {
       case 'preVoteReply':
         if (!message.granted) return;
-        if (record.preVotesFor !== message.term) {
-          record.preVotesFor = message.term;
-          record.preVotes.clear();
-        }
-        record.preVotes.add(message.from);
+        if (!record.preVotes.has(message.term)) record.preVotes.set(message.term, new Set());
+        record.preVotes.get(message.term)?.add(message.from);
         return;
       case 'timeoutNow':
         if (message.term >= member.term) record.toldToCampaign = true;

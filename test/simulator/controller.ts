@@ -196,7 +196,6 @@ export class SimulatedController {
         return core.commit;
       },
       transferTarget: () => core.status().transferTarget,
-      lastIndex: () => core.status().lastIndex,
     };
     this.life = {
       number,

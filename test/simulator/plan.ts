@@ -91,6 +91,12 @@ export interface Plan {
 export const profiles = ['mixed', 'elections', 'membership', 'snapshots', 'disks', 'calm'] as const;
 export type Profile = (typeof profiles)[number];
 
+/** Which profile a seed has when none is asked for. */
+export function profileOf(seed: number): Profile {
+  const turn = ['mixed', 'elections', 'mixed', 'membership', 'mixed', 'snapshots', 'mixed', 'disks', 'mixed', 'membership'] as const;
+  return seed % 50 === 0 ? 'calm' : (turn[seed % turn.length] ?? 'mixed');
+}
+
 type Draw = (random: Random) => DistributiveOmit<Action, 'at'>;
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -186,7 +192,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
   calm: { transfer: 2, membership: 2, burst: 2 },
 };
 
-export function makePlan(seed: number, profile: Profile): Plan {
+export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan {
   const random = seededRandom(seed);
   const faultsMs = random.between(300, 1_400);
   const tickMs = random.pick([10, 15, 20]);

@@ -12,6 +12,9 @@ import type { Plan } from './plan.js';
 
 export const timeline = { id: 'simulated-timeline', epoch: 1 };
 
+/** No schedule needs so many; one that does goes round in circles. */
+const eventsMax = 300_000;
+
 interface OpenPromise {
   readonly controller: SimulatedController;
   readonly life: number;
@@ -161,6 +164,7 @@ export class World {
       const run = this.queue.take();
       if (run === undefined) continue;
       this.events += 1;
+      if (this.events > eventsMax) this.violate('no end', `${eventsMax} events, and still no end`);
       run();
       this.#settleSoon();
       while (this.promised) {
