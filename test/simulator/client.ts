@@ -20,7 +20,7 @@ interface Request {
 }
 
 const attemptTimeoutMs = 150;
-const retryWaitMs = 15;
+const retryWaitMs = 30;
 /** After this the client gives up, and never learns what became of it. */
 const deadlineMs = 700;
 
@@ -106,7 +106,7 @@ export class Client {
       queue.schedule(this.#random.next() * 3, () => {
         if (request.settled) return;
         if (output === undefined) {
-          queue.schedule(retryWaitMs * this.#random.next(), again);
+          queue.schedule(retryWaitMs * (0.5 + this.#random.next()), again);
           return;
         }
         request.settled = true;

@@ -202,7 +202,7 @@ export class Faults {
   /** Raft bears what a minority loses for good, so no more than that is spoilt: one of three or more. */
   #maySpoil(subject: SimulatedController): boolean {
     const { lastConfiguration } = this.#world.checker;
-    const spoilt = this.#world.controllers.some((each) => each.disk.logLost || [...each.disk.rotten].some((index) => index > 0) || each.standing === 'refused');
+    const spoilt = this.#world.controllers.some(isSpoilt);
     return !spoilt && subject.isRunning && (lastConfiguration?.voters.length ?? 0) >= 3 && (lastConfiguration?.votersOutgoing.length ?? 0) === 0;
   }
 
@@ -298,7 +298,7 @@ export class Faults {
 
   /** With a voter that is gone for good, nobody may be taken from the healthy ones. */
   #removable({ voters }: Configuration): boolean {
-    return voters.every((id) => this.#world.byId.get(id)?.standing !== 'refused' && this.#world.byId.get(id)?.disk.logLost !== true);
+    return voters.every((id) => !this.#world.controllers.some((each) => each.id === id && isSpoilt(each)));
   }
 
   #change(type: MembershipChange['type'], id: NodeId | undefined): ConfChange | undefined {
@@ -315,6 +315,11 @@ export class Faults {
     const id = this.#newMember();
     return id === undefined ? undefined : { changes: [{ type, id }], transition: 'auto', context: membershipContext([id]) };
   }
+}
+
+/** It will not start again; perhaps it does not know it yet. */
+function isSpoilt({ standing, disk }: SimulatedController): boolean {
+  return standing === 'refused' || disk.logLost || [...disk.rotten].some((index) => index > 0);
 }
 
 function between(a: readonly SimulatedController[], b: readonly SimulatedController[]) {

@@ -33,8 +33,8 @@ export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<
   let operations: readonly EntityOperation[] = [];
   if (world.violation === undefined) {
     faults.end();
-    await converge(world, faults);
-    if (world.violation === undefined) operations = judge(world);
+    const agree = await converge(world, faults);
+    if (world.violation === undefined) operations = judge(world, agree);
   }
   return {
     seed: plan.seed,
@@ -46,7 +46,8 @@ export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<
   };
 }
 
-async function converge(world: World, faults: Faults): Promise<void> {
+/** Whether all came to stand at the same place; false only where too much was lost for that to be promised. */
+async function converge(world: World, faults: Faults): Promise<boolean> {
   const { tickMs, electionTimeoutTicks } = world.plan.timing;
   const timeoutMs = Math.max(convergenceMinMs, convergenceTimeouts * 2 * tickMs * electionTimeoutTicks);
   const deadline = world.queue.now + timeoutMs;
@@ -64,10 +65,14 @@ async function converge(world: World, faults: Faults): Promise<void> {
       reason = 'the last requests';
     }
     if (world.queue.now < deadline || reason === undefined || world.violation !== undefined) continue;
-    if (isHopeless(world)) return count(world.coverage, 'end: a majority is lost for good');
+    if (isHopeless(world)) {
+      count(world.coverage, 'end: a majority is lost for good');
+      return false;
+    }
     world.violate('liveness', `${Math.round(timeoutMs)} ms after the last fault: ${reason}`);
   }
   if (world.violation === undefined) count(world.coverage, 'end: all agree');
+  return world.violation === undefined;
 }
 
 /** What is not yet as it should be; undefined when all is. */
@@ -107,10 +112,12 @@ function isHopeless(world: World): boolean {
   return [lastConfiguration.voters, lastConfiguration.votersOutgoing].some((voters) => voters.length > 0 && 2 * voters.filter((id) => isWell(world.byId.get(id))).length <= voters.length);
 }
 
-function judge(world: World): readonly EntityOperation[] {
+function judge(world: World, agree: boolean): readonly EntityOperation[] {
   for (const each of world.clients) each.closeHistory();
-  checkModels(world);
-  checkAcknowledged(world);
+  if (agree) {
+    checkModels(world);
+    checkAcknowledged(world);
+  }
   const history = world.clients.flatMap((each) => each.history);
   const verdict = checkEntityHistory(history, searchStepsMax);
   count(world.coverage, `history: ${verdict.verdict}`);
