@@ -110,6 +110,8 @@ interface Waiting {
 const waitingMax = 16_384;
 /** What was applied last, for answers to forwarded proposals that come after the fact. */
 const rememberedMax = 1_024;
+/** What the model gathers is committed to its file so often; a crash loses at most that much, and replays it. */
+const commitModelEveryMs = 200;
 /** A forwarded proposal that was not applied here by then is answered `timeout`. */
 const forwardedTimeoutMs = 5_000;
 
@@ -159,7 +161,14 @@ export class Member {
   start(): void {
     const { transport, clock, timing = defaultTiming } = this.#options;
     transport.receive((message) => this.#guard(() => this.core.step(message)));
-    this.#stopTicking = clock.every(timing.tickMs, () => this.#guard(() => this.core.tick()));
+    const stopTicking = clock.every(timing.tickMs, () => this.#guard(() => this.core.tick()));
+    const stopCommitting = clock.every(commitModelEveryMs, () =>
+      this.#attempt(() => this.#options.storage.model.commit()),
+    );
+    this.#stopTicking = () => {
+      stopTicking();
+      stopCommitting();
+    };
     this.#wake();
   }
 

@@ -44,7 +44,7 @@ export interface OpenOptions {
 /** Waiting for a lock: only a snapshot's reader ever holds one, and never for long. */
 const busyTimeoutMs = 5_000;
 /** The write-ahead log is folded into the database when it has grown by this many pages of 4 KiB. */
-const checkpointPages = 1_000;
+const checkpointPages = 4_000;
 /** A write-ahead log that a long reader let grow is cut to this when it is reset. */
 const walBytesMax = 64 << 20;
 

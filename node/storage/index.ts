@@ -112,10 +112,12 @@ class FileStorage implements Storage {
   }
 
   createSnapshot(path?: string): Promise<SnapshotFile> {
+    this.#model.commit();
     return this.#shelf.create(path);
   }
 
   snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
+    this.#model.commit();
     return this.#shelf.forFollowers(indexMin);
   }
 

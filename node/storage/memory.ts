@@ -218,6 +218,9 @@ class MemoryDurableModelStore extends MemoryModelStore implements DurableModelSt
     });
   }
 
+  /** Nothing is gathered: each transaction is there when it returns. */
+  commit(): void {}
+
   async makeDurable(): Promise<ModelMeta | undefined> {
     if (this.#disk.model === this) this.#disk.durableModel = imageOf(this);
     return this.meta();

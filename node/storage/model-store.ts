@@ -26,6 +26,9 @@ import type { DurableModelStore } from './types.js';
 /** Room for the pages of some 100,000 entities. */
 const modelOptions = { synchronous: 'NORMAL', cacheKibibytes: 64 << 10 } as const;
 
+/** Rows gathered in one transaction of SQLite; `commit` ends it earlier. */
+const gatheredRowsMax = 2_000;
+
 interface JournalColumns {
   readonly idx: number;
   readonly request_id: string;
@@ -51,7 +54,7 @@ export class SqliteModelStore implements DurableModelStore {
   readonly #path: string;
   #database: Connection;
   #statements: ReturnType<typeof prepare>;
-  #begin: (work: () => unknown) => unknown;
+  #savepoint: (work: () => unknown) => unknown;
   #meta: ModelMeta | undefined;
   #counts: Map<string, number>;
   #requests = new RequestIndex([]);
@@ -60,12 +63,16 @@ export class SqliteModelStore implements DurableModelStore {
   /** The text of the entity that was last written: it goes into the journal as well. */
   #lastEntity: Entity | undefined;
   #lastBody = '';
+  /** Inside the work of a transaction. */
+  #working = false;
+  /** Rows of the journal that the open transaction of SQLite has gathered. */
+  #gathered = 0;
 
   constructor(path: string) {
     this.#path = path;
     this.#database = openDatabase(path, modelSchema, modelOptions);
     this.#statements = prepare(this.#database);
-    this.#begin = beginOf(this.#database);
+    this.#savepoint = savepointOf(this.#database);
     this.#counts = new Map();
     this.#referring = new Set();
     this.#reload();
@@ -143,6 +150,7 @@ export class SqliteModelStore implements DurableModelStore {
   // --------------------------------------------------------------------------------------------------------- journal
 
   appendJournal(row: JournalRow): void {
+    this.#gathered += 1;
     this.#requests.append(row.requestId, row.index);
     if (row.type === 'refused') {
       const refusal = JSON.stringify({ code: row.code, message: row.message });
@@ -203,22 +211,44 @@ export class SqliteModelStore implements DurableModelStore {
 
   // ----------------------------------------------------------------------------------------------------- transactions
 
+  /**
+   * A savepoint inside a transaction of SQLite that gathers many of them: pages that one batch after the other touches are
+   * then written once. What is gathered and not committed is lost in a crash, and comes again from the log.
+   */
   transaction<Result>(work: () => Result): Result {
-    if (this.#database.inTransaction) throw new Error('transactions of the model are not nested');
+    if (this.#working) throw new Error('transactions of the model are not nested');
+    this.#working = true;
     const meta = this.#meta;
     const counts = new Map(this.#counts);
     try {
+      if (!this.#database.inTransaction) this.#statements.begin.run();
       // What `work` returns comes back as it is.
-      const result = this.#begin(work) as Result;
+      const result = this.#savepoint(work) as Result;
       this.#requests.commit();
       return result;
     } catch (error) {
       this.#meta = meta;
       this.#counts = counts;
       this.#requests.rollBack();
+      // SQLite gives up the whole transaction where the disk fails: then what was gathered is gone, too.
+      if (!this.#database.inTransaction) this.#reload();
       throw toStorageError(error, this.#path);
     } finally {
       this.#lastEntity = undefined;
+      this.#working = false;
+      if (this.#gathered >= gatheredRowsMax) this.commit();
+    }
+  }
+
+  /** Throws `storage-full` and the like; where SQLite gave up what was gathered, the position falls back with it. */
+  commit(): void {
+    this.#gathered = 0;
+    if (!this.#database.inTransaction) return;
+    try {
+      this.#statements.commit.run();
+    } catch (error) {
+      if (!this.#database.inTransaction) this.#reload();
+      throw toStorageError(error, this.#path);
     }
   }
 
@@ -227,6 +257,7 @@ export class SqliteModelStore implements DurableModelStore {
    * power; what it no longer holds was folded into the database, which SQLite syncs before it reuses the log.
    */
   async makeDurable(): Promise<ModelMeta | undefined> {
+    this.commit();
     const meta = this.#meta;
     // Closing a descriptor of model.db itself would drop SQLite's locks on it; the write-ahead log carries none.
     await syncInBackground(`${this.#path}-wal`);
@@ -245,15 +276,20 @@ export class SqliteModelStore implements DurableModelStore {
 
   /** Puts another file in the place of this one: `exchange` runs while it is closed. */
   exchange(exchange: () => void): void {
+    // What is gathered belongs to what is exchanged.
+    if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    this.#gathered = 0;
     this.#database.close();
     exchange();
     this.#database = openDatabase(this.#path, modelSchema, modelOptions);
     this.#statements = prepare(this.#database);
-    this.#begin = beginOf(this.#database);
+    this.#savepoint = savepointOf(this.#database);
     this.#reload();
   }
 
   close(): void {
+    // Left open, it would only have to come again from the log.
+    if (this.#database.open) this.commit();
     this.#database.close();
   }
 
@@ -311,8 +347,9 @@ async function syncInBackground(path: string): Promise<void> {
   }
 }
 
-function beginOf(database: Connection): (work: () => unknown) => unknown {
-  return database.transaction((work: () => unknown) => work()).immediate;
+/** Inside a transaction, the library's transactions are savepoints. */
+function savepointOf(database: Connection): (work: () => unknown) => unknown {
+  return database.transaction((work: () => unknown) => work());
 }
 
 function toJournalRow(row: JournalColumns): JournalRow {
@@ -331,6 +368,8 @@ function toJournalRow(row: JournalColumns): JournalRow {
 function prepare(database: Connection) {
   const journal = 'idx, request_id, type, previous_index, entity, asked_by, refusal';
   return {
+    begin: database.prepare('BEGIN IMMEDIATE'),
+    commit: database.prepare('COMMIT'),
     meta: database.prepare<[], string>('SELECT body FROM meta').pluck(),
     putMeta: database.prepare<[string]>('INSERT OR REPLACE INTO meta (id, body) VALUES (1, ?)'),
     counts: database.prepare<[], [string, number]>('SELECT kind, count(*) FROM entities GROUP BY kind').raw(),

@@ -69,6 +69,12 @@ export interface RaftStore extends LogStore {
 export interface DurableModelStore extends ModelStore {
   /** Syncs all that was committed before the call; resolves to where that stands. Only what it covers may be compacted. */
   makeDurable(): Promise<ModelMeta | undefined>;
+  /**
+   * Ends the transaction on disk in which earlier ones are gathered, without a sync. It happens by itself every so many rows
+   * and before a snapshot; to be called now and then, so that a restart has little to replay. Throws `storage-full`; what was
+   * gathered may then be gone: `meta` says where the model stands, and the log holds what follows.
+   */
+  commit(): void;
   sizeBytes(): number;
 }
 

@@ -375,6 +375,9 @@ class SimulatedModelStore implements DurableModelStore {
     }
   }
 
+  /** What is not synced is lost in a crash, whether it was committed or not. */
+  commit(): void {}
+
   makeDurable(): Promise<ModelMeta | undefined> {
     const disk = this.#disk;
     const { redo } = disk;

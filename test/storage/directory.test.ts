@@ -158,6 +158,7 @@ test('looking at a directory changes nothing in it, whatever its last process le
   const directory = await memberDirectory();
   const storage = open(directory);
   write(storage, 30);
+  storage.model.commit();
   // What a process that was killed leaves: the databases with their write-ahead logs.
   const left = temporaryDirectory('left');
   cpSync(directory, left, { recursive: true, filter: (path) => !path.endsWith('-shm') });

@@ -33,8 +33,10 @@ const append = () => {
     hardState: { term: 1, vote: 'n1', commit: index - 1 },
   });
 };
-const insert = (count: number) =>
+const insert = (count: number) => {
   storage.model.transaction(() => storage.model.insert(entity('service', `s${count}`, 'x'.repeat(20_000) + count), []));
+  storage.model.commit();
+};
 
 const log = fill(append);
 const model = fill(insert);

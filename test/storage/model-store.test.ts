@@ -10,7 +10,11 @@ import { change, entity, metaAt, modelStoreContract } from './model-store-contra
 function onFiles() {
   const path = join(temporaryDirectory('model-store'), 'model.db');
   const store = new SqliteModelStore(path);
-  return { store: () => store, reopen: () => new SqliteModelStore(path) };
+  const reopen = () => {
+    store.commit();
+    return new SqliteModelStore(path);
+  };
+  return { store: () => store, reopen };
 }
 
 modelStoreContract(test, 'SQLite', onFiles);
@@ -40,6 +44,40 @@ test('one request id does not stand for two rows of the journal', (t) => {
   t.is(store.journalAfter(0, 10).length, 1);
 });
 
+test('transactions are gathered: others see them after `commit`, and a crash before it takes them whole', (t) => {
+  const path = join(temporaryDirectory('gathered'), 'model.db');
+  const store = new SqliteModelStore(path);
+  const apply = (index: number) =>
+    store.transaction(() => {
+      store.insert(entity('service', `s${index}`), []);
+      store.putMeta(metaAt(index));
+    });
+  const seenByOthers = () => {
+    const database = new Database(path, { readonly: true });
+    const count = database.prepare('SELECT count(*) FROM entities').pluck().get();
+    const meta = database.prepare<[], string>('SELECT body FROM meta').pluck().get();
+    database.close();
+    return {
+      count,
+      index: meta === undefined ? 0 : (JSON.parse(meta) as { position: { index: number } }).position.index,
+    };
+  };
+  apply(1);
+  apply(2);
+  t.throws(() =>
+    store.transaction(() => {
+      store.insert(entity('service', 's3'), []);
+      throw new Error('half-way');
+    }),
+  );
+  t.is(store.get('service', 's3'), undefined, 'what threw left nothing');
+  t.truthy(store.get('service', 's2'), 'and what was gathered before it is still there');
+  t.deepEqual(seenByOthers(), { count: 0, index: 0 });
+  store.commit();
+  t.deepEqual(seenByOthers(), { count: 2, index: 2 });
+  store.close();
+});
+
 test('makeDurable says where the model stood when it was called', async (t) => {
   const { store } = onFiles();
   t.is(await store().makeDurable(), undefined);
@@ -53,6 +91,7 @@ test('an entity that cannot be read is damage, not an answer', (t) => {
   const path = join(temporaryDirectory('torn'), 'model.db');
   const store = new SqliteModelStore(path);
   store.transaction(() => store.insert(entity('service', 's1'), []));
+  store.commit();
   const database = new Database(path);
   database.prepare('UPDATE entities SET body = substr(body, 1, 10)').run();
   database.close();

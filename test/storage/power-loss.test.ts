@@ -139,7 +139,10 @@ test('model.db: what makeDurable covered is there, and the position always fits 
   const durable = await store.makeDurable();
   t.is(durable?.position.index, 30);
   const before = read(path);
-  for (let first = 31; first <= 90; first += 20) apply(first, first + 19);
+  for (let first = 31; first <= 90; first += 20) {
+    apply(first, first + 19);
+    store.commit();
+  }
   const after = read(path);
   const positions = new Set<number>();
   for (const files of losses(before, after)) {
