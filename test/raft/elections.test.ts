@@ -149,6 +149,32 @@ test('a single voter leads and commits, but only what is durable', (t) => {
   t.is(raft.commit, before + 1);
 });
 
+test('one’s own vote counts when it is durable, whatever others say before', (t) => {
+  const lone = new Lone({ voters: ['a', 'b'], log: [1] });
+  lone.loseLeader();
+  const { raft } = lone;
+  raft.step({ type: 'preVoteReply', from: 'b', to: 'a', term: 2, granted: true, ...hint });
+  const ready = raft.ready();
+  raft.step({ type: 'voteReply', from: 'b', to: 'a', term: 2, granted: true, ...hint });
+  t.is(raft.role, 'candidate');
+  if (ready) {
+    lone.member.disk.store(ready);
+    raft.persisted(ready);
+  }
+  t.is(raft.role, 'leader');
+});
+
+test('what others know to be committed is believed where the own log holds that very entry, and only there', (t) => {
+  const lone = new Lone({ log: [1, 1, 2] });
+  const ask = { type: 'preVote', term: 9, lastIndex: 9, lastTerm: 8 } as const;
+  lone.hear({ ...ask, commit: 3, commitTerm: 5 });
+  t.is(lone.raft.commit, 0);
+  lone.hear({ ...ask, commit: 9, commitTerm: 2 });
+  t.is(lone.raft.commit, 0);
+  lone.hear({ ...ask, commit: 2, commitTerm: 1 });
+  t.is(lone.raft.commit, 2);
+});
+
 // --------------------------------------------------------------------------------------------------------------- transfer
 
 test('3.10 transfer: the target is brought up to date, campaigns at once and leads', (t) => {

@@ -131,6 +131,20 @@ test('4.3 in a joint configuration both majorities decide', (t) => {
   t.deepEqual(cluster.values('a'), ['x', 'y']);
 });
 
+test('4.3 in a joint configuration an election needs both majorities', (t) => {
+  const cluster = three();
+  for (const id of ['d', 'e']) cluster.add(id);
+  const changes = ['d', 'e'].map((id) => ({ type: 'addVoter', id }) as const);
+  cluster.change('a', [...changes, { type: 'remove', id: 'b' }, { type: 'remove', id: 'c' }], 'joint-explicit');
+  cluster.tick(2).crash('a');
+  cluster.cut('b', 'c').tick(100);
+  t.is(cluster.leader, undefined, 'd and e are a majority of a, d, e, but there are a, b, c too');
+  cluster.heal().cut('d', 'e').tick(100);
+  t.is(cluster.leader, undefined, 'b and c are a majority of a, b, c, but there are a, d, e too');
+  cluster.heal().tickUntil(() => cluster.leader !== undefined);
+  t.truthy(cluster.leader);
+});
+
 test('4.3 an explicit joint configuration stays until it is told to end, and admits no other change', (t) => {
   const cluster = three();
   cluster.add('d');

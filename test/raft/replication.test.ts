@@ -351,6 +351,13 @@ test('a snapshot is no use that is older than what is committed, or that the log
   t.is(b.machine, before);
 });
 
+test('a snapshot never takes back what is committed, whatever it says', (t) => {
+  const lone = new Lone({ log: [1, 1, 1], commit: 3 });
+  const { configuration } = lone.raft.status();
+  t.false(lone.raft.installSnapshot({ index: 2, term: 9, configuration }));
+  t.like(lone.raft.status(), { lastIndex: 3, commit: 3 });
+});
+
 test('a snapshot replaces a log that conflicts with it', (t) => {
   const lone = new Lone({ log: [1, 1, 1, 1, 1] });
   const { configuration } = lone.raft.status();

@@ -103,7 +103,7 @@ export class Simulation {
     } else if (roll < 944) this.#transfer();
     else if (roll < 956) this.#compact();
     else if (roll < 980) this.#fetchSnapshot();
-    else if (roll < 985 && this.#random.chance(this.#unrest)) this.#depose();
+    else if (roll < 990 && this.#random.chance(this.#unrest)) this.#depose();
     else if (this.#random.chance(this.#trouble)) this.#disturb(this.#random.below(100));
   }
 
