@@ -1,7 +1,7 @@
 /** The API as a typed client: finds the leader by subject, retries what may be retried, with one request id. */
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
-import { asRequestError, type Msg, type NatsConnection } from './connection.js';
+import { asRequestError, type Msg, type NatsConnection, NatsEvents } from './connection.js';
 import { isRetryable, QuorateError, validate } from './errors.js';
 import { protocolVersion } from './protocol.js';
 import { type ApiParams, type ApiResult, type ApiVerb, apiResponseSchema, apiVerbs } from './schemas/api.js';
@@ -53,22 +53,27 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const { connection, cluster, from } = options;
   const subjects = subjectsOf(cluster);
   let undecodable = 0;
-  /** Ends the attempts that wait for an answer of the leader. */
+  /** End the attempts that wait for an answer. */
   const waitingForLeader = new Set<(error: QuorateError) => void>();
-  let leadershipWatched = false;
+  let watched = false;
 
   /**
-   * When there is a new leader, nobody will answer what was sent to the one before it: those requests are sent again at
-   * once, under their own ids, instead of when their time is up.
+   * When there is a new leader, or the connection was lost and is back, nobody will answer what was sent before: those
+   * requests are sent again at once, under their own ids, instead of when their time is up.
    */
-  function watchLeadership(): void {
-    if (leadershipWatched) return;
-    leadershipWatched = true;
+  function watchForLoss(): void {
+    if (watched) return;
+    watched = true;
+    const abandonAll = (code: 'leadership-lost' | 'nats-unreachable'): void => {
+      for (const abandon of waitingForLeader) abandon(new QuorateError(code));
+    };
     connection.subscribe(subjects.event('cluster.leadership.gained'), {
-      callback: () => {
-        for (const abandon of waitingForLeader) abandon(new QuorateError('leadership-lost'));
-      },
+      callback: () => abandonAll('leadership-lost'),
     });
+    void (async () => {
+      for await (const { type } of connection.status())
+        if (type === NatsEvents.Reconnect) abandonAll('nats-unreachable');
+    })();
   }
 
   async function request<V extends ApiVerb>(
@@ -110,7 +115,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     let message: Msg;
     try {
       const answer = connection.request(subject, body, { timeout: Math.max(1, timeoutMs) });
-      message = apiVerbs[verb].to === 'leader' ? await unlessLeaderChanges(answer) : await answer;
+      message = apiVerbs[verb].to === 'leader' ? await unlessItIsLost(answer) : await answer;
     } catch (error) {
       throw asRequestError(error, `the request ${verb}`);
     }
@@ -121,8 +126,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     return response.result as ApiResult<V>;
   }
 
-  function unlessLeaderChanges(answer: Promise<Msg>): Promise<Msg> {
-    watchLeadership();
+  function unlessItIsLost(answer: Promise<Msg>): Promise<Msg> {
+    watchForLoss();
     return new Promise((resolve, reject) => {
       waitingForLeader.add(reject);
       answer.then(resolve, reject).finally(() => waitingForLeader.delete(reject));

@@ -4,7 +4,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { systemClock } from '../cluster/clock.js';
 import { decideStart, type StartAction } from '../cluster/decide-start.js';
-import { inspectDirectory, openStorage, type Storage } from '../storage/index.js';
+import { inspectDirectory, lockDirectory, openStorage, type Storage } from '../storage/index.js';
 import type { ControllerConfig } from './config.js';
 import { type Beginning, type Connections, Controller } from './controller.js';
 import { createLog, type Log } from './log.js';
@@ -28,26 +28,35 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
     pretty: config.logPretty,
     fields: { cluster: config.cluster, node: config.nodeId },
   });
-  const outcome = decideStart(inspectDirectory(config.dataDirectory), {
-    clusterName: config.cluster,
-    nodeId: config.nodeId,
-    bootstrap: config.bootstrap,
-    restoreFrom: null,
-    recover: false,
-  });
-  if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
-  for (const setting of outcome.ignored) log.warn('a setting has no effect on what is there already', { setting });
-  const storage = openStorage({
-    directory: config.dataDirectory,
-    clusterName: config.cluster,
-    nodeId: config.nodeId,
-    softwareVersion,
-    now: systemClock.now,
-  });
+  // Locked first: what is found must still be true when it is opened.
+  const lock = lockDirectory(config.dataDirectory);
   try {
-    return await start(config, storage, beginningOf(outcome.outcome), outcome.ignored, log);
+    const outcome = decideStart(inspectDirectory(config.dataDirectory, { lockedByUs: true }), {
+      clusterName: config.cluster,
+      nodeId: config.nodeId,
+      bootstrap: config.bootstrap,
+      restoreFrom: null,
+      recover: false,
+    });
+    if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
+    for (const setting of outcome.ignored) log.warn('a setting has no effect on what is there already', { setting });
+    const how = beginningOf(outcome.outcome);
+    const storage = openStorage({
+      directory: config.dataDirectory,
+      lock,
+      clusterName: config.cluster,
+      nodeId: config.nodeId,
+      softwareVersion,
+      now: systemClock.now,
+    });
+    try {
+      return await start(config, storage, how, outcome.ignored, log);
+    } catch (error) {
+      storage.close();
+      throw error;
+    }
   } catch (error) {
-    storage.close();
+    lock.release();
     throw error;
   }
 }
