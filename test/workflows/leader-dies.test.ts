@@ -61,6 +61,10 @@ function checkWhole(t: ExecutionContext, world: World, ended: Operation, what: s
       break;
     }
     case 'remove':
+      t.false(
+        world.actionsTaken.includes(`${parameters.node} change remove ${parameters.node}`),
+        `${what}: no leader removes itself`,
+      );
       t.is(
         !voters.includes(parameters.node) && removed.includes(parameters.node),
         done,
