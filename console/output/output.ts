@@ -113,7 +113,9 @@ export class Output {
     stderr.write(`${this.style('bad', 'error:', stderr)} ${clean(error.message)} ${code}\n`);
     if (error.remedy !== '')
       stderr.write(
-        `${wrap(error.remedy, width - 2)
+        `${error.remedy
+          .split('\n')
+          .flatMap((part) => wrap(part, width - 2))
           .map((line) => `  ${line}\n`)
           .join('')}`,
       );

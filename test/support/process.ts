@@ -182,7 +182,7 @@ export async function runProcess(
   }
 }
 
-const quorateMain = path.join(checkoutRoot, 'dist', 'console', 'main.js');
+export const quorateMain = path.join(checkoutRoot, 'dist', 'console', 'main.js');
 
 /** `quorate ARGS…` as a process of its own, by the Node that runs the tests. */
 export function startQuorate(args: readonly string[], options: ProcessOptions = {}): Promise<RunningProcess> {

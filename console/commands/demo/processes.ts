@@ -4,7 +4,7 @@
  * closes: however the demo ends, also by SIGKILL, nothing is left.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QuorateError } from '../../../messaging/errors.js';
 
@@ -39,6 +39,8 @@ const lastLinesMax = 8;
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { id, name, keep, logFile } = options;
   const log = openSync(logFile, 'a');
+  // What a process of an earlier start wrote says nothing of this one.
+  const before = fstatSync(log).size;
   try {
     const child = spawn(options.command, options.args, {
       cwd: options.folder,
@@ -73,7 +75,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       logFile,
       isRunning: () => how === '',
       ended,
-      lastLines: () => readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lastLinesMax).join('\n'),
+      lastLines: () =>
+        readFileSync(logFile).subarray(before).toString('utf8').trimEnd().split('\n').slice(-lastLinesMax).join('\n'),
       endedHow: () => how,
     };
   } finally {

@@ -93,8 +93,7 @@ export class DemoDirectory {
   }
 
   addPid(pid: number): void {
-    this.#data = { ...this.#data, pids: [...this.#data.pids, pid] };
-    this.#write();
+    this.#setPids([...this.#data.pids, pid]);
   }
 
   /** Writes the config file by which the processes, and whoever wants to look, reach the cluster. */
@@ -121,7 +120,12 @@ export class DemoDirectory {
   /** Removes what the demo made for itself; a directory that was named by the user stays, to be started again. */
   cleanUp(): void {
     if (this.#data.temporary) rmSync(this.path, { recursive: true, force: true, maxRetries: 5 });
-    else rmSync(join(this.path, recordName), { force: true });
+    else this.#setPids([]);
+  }
+
+  #setPids(pids: readonly number[]): void {
+    this.#data = { ...this.#data, pids: [...pids] };
+    this.#write();
   }
 
   #write(): void {
