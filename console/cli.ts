@@ -2,6 +2,7 @@
  * The command line: reads the words, finds the command, gathers its settings, runs it, and turns the outcome into an exit
  * code. What a command does is in commands/.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toQuorateError } from '../messaging/errors.js';
 import { softwareVersion } from '../messaging/version.js';
 import { type CommandContext, type ExitCode, usageError } from './commands/command.js';
@@ -9,11 +10,13 @@ import { completeWords } from './commands/completion.js';
 import { renderHelp } from './commands/help.js';
 import { commands, root } from './commands/index.js';
 import { findCommand, type ParsedLine, parseLine } from './commands/parse.js';
+import { aborted } from './commands/signals.js';
 import { configSetting, outputSettings } from './config/common.js';
 import { loadConfigFile } from './config/file.js';
 import { resolveSettings, type Sources } from './config/resolve.js';
 import { type Io, Output } from './output/output.js';
 
+const stopGraceMs = 300;
 const exitOnSignal = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Help reads badly in lines that are longer than this. */
 const helpWidthMax = 100;
@@ -71,7 +74,9 @@ async function runCommand({ command, flags, words }: ParsedLine, out: Output): P
   const interrupted = (): ExitCode | undefined =>
     signalled === undefined || command.runsUntilStopped === true ? undefined : exitOnSignal[signalled];
   try {
-    const code = await command.execute?.(context, sources, words);
+    const working = command.execute?.(context, sources, words);
+    const code =
+      command.runsUntilStopped === true ? await working : await Promise.race([working, tooSlowToStop(stop.signal)]);
     return interrupted() ?? code ?? 0;
   } catch (error) {
     const code = interrupted();
@@ -80,6 +85,12 @@ async function runCommand({ command, flags, words }: ParsedLine, out: Output): P
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
   }
+}
+
+/** After a signal a command may still say a word; one that waits for an answer is not waited for. */
+async function tooSlowToStop(signal: AbortSignal): Promise<undefined> {
+  await aborted(signal);
+  await sleep(stopGraceMs);
 }
 
 function exitCodeOf(error: unknown): ExitCode {

@@ -1,11 +1,12 @@
 /** The program as a shell sees it: exit codes, stdout, stderr; with no cluster behind it. */
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import test from 'ava';
 import { runCli } from '../../console/cli.js';
 import { commands } from '../../console/commands/index.js';
 import { startNatsServer } from '../support/nats.js';
-import { runQuorate } from '../support/process.js';
+import { runQuorate, startQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 /** Nothing of whoever runs the tests: no configuration of theirs, no colours forced. */
@@ -147,4 +148,16 @@ test.serial('completion scripts are valid for their shells', async (t) => {
   const { stdout } = await run('completion', 'bash');
   t.regex(stdout, /complete -F _quorate quorate/);
   t.is((await run('__complete', 'mem')).stdout, 'members\n');
+});
+
+test.serial('Ctrl-C ends a command that waits, at once and with 130', async (t) => {
+  const silent = createServer((socket) => socket.on('error', () => undefined));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const waiting = await startQuorate(['status', '--nats', `127.0.0.1:${port}`, '--timeout', '1h'], { env });
+  await waiting.waitForLog('Connecting to NATS');
+  waiting.signal('SIGINT');
+  t.is((await waiting.waitForExit(5_000)).code, 130);
+  t.is(waiting.stdout(), '');
+  silent.close();
 });
