@@ -1,0 +1,118 @@
+/**
+ * `npm run simulate:mutants`: applies each mutation to a copy of the compiled code, runs schedules until a check fails, and
+ * writes which check it was. One that lives is a hole in the simulator.
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Mutation, mutations } from './mutations.js';
+import type { Summary } from './runner.js';
+
+const root = join(import.meta.dirname, '..', '..');
+const copies = join(root, 'mutants');
+const copied = ['messaging', 'node/cluster', 'node/model', 'node/raft', 'node/storage', 'test/simulator', 'test/support'];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    seeds: { type: 'string', default: '50000' },
+    from: { type: 'string', default: '1' },
+    jobs: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+});
+
+interface Result {
+  readonly mutation: Mutation;
+  readonly seed: number | undefined;
+  readonly check: string;
+  readonly schedules: number;
+}
+
+function applyMutation(mutation: Mutation, place: number): string {
+  const folder = join(copies, `${place}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const part of copied) cpSync(join(root, part), join(folder, part), { recursive: true });
+  const path = join(folder, mutation.file);
+  const source = readFileSync(path, 'utf8');
+  const found = source.split(mutation.find).length - 1;
+  if (found !== 1) throw new Error(`"${mutation.name}": its text is found ${found} times in ${mutation.file}, and must be there once: ${mutation.find}`);
+  writeFileSync(
+    path,
+    source.replace(mutation.find, () => mutation.replace),
+  );
+  return folder;
+}
+
+async function judge(mutation: Mutation, place: number): Promise<Result> {
+  const folder = applyMutation(mutation, place);
+  const summary = await runSimulator(folder);
+  rmSync(folder, { recursive: true, force: true });
+  const first = summary.failures[0];
+  return { mutation, seed: first?.seed, check: first?.check ?? '', schedules: summary.schedules };
+}
+
+function runSimulator(folder: string): Promise<Summary> {
+  const args = [join(folder, 'test/simulator/main.js'), '--json', '--failures', '1', '--jobs', '1', '--from', values.from, '--seeds', values.seeds];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => {
+      try {
+        resolve(JSON.parse(output));
+      } catch (error) {
+        reject(new Error(`the simulator did not report: ${output.slice(0, 500)}`, { cause: error }));
+      }
+    });
+  });
+}
+
+async function main(): Promise<void> {
+  const chosen = mutations.filter((each) => values.only === undefined || each.name.includes(values.only));
+  const results: Result[] = [];
+  const waiting = [...chosen.entries()];
+  const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const result = await judge(next[1], next[0]);
+      results.push(result);
+      console.log(`${(result.seed === undefined ? 'LIVES' : 'dead').padEnd(6)} ${result.mutation.name.padEnd(52)} ${result.check.padEnd(34)} seed ${result.seed ?? '-'}, ${result.schedules} schedules`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  rmSync(copies, { recursive: true, force: true });
+  const living = results.filter((each) => each.seed === undefined);
+  console.log(`${results.length - living.length} of ${results.length} mutants died`);
+  for (const { mutation } of living) console.log(`alive: ${mutation.name}`);
+  if (values.write) writeFileSync(join(root, '..', 'docs', 'mutants.md'), tableOf(chosen, results));
+  process.exitCode = living.length === 0 ? 0 : 1;
+}
+
+function tableOf(chosen: readonly Mutation[], results: readonly Result[]): string {
+  const rows = chosen.map((mutation) => {
+    const result = results.find((each) => each.mutation === mutation);
+    return `| ${mutation.name} | ${mutation.why} | \`${mutation.file.replace(/\.js$/, '.ts')}\` | ${result?.check ?? ''} | ${result?.seed ?? 'lives'} |`;
+  });
+  const died = results.filter((each) => each.seed !== undefined).length;
+  return `# Mutants
+
+Deliberate faults, one line each, that the simulator must find. \`npm run simulate:mutants\` applies each to a copy of the
+compiled code and runs schedules from seed ${values.from} until a check fails; with \`-- --write\` it writes this page. How the
+simulator works is in [simulator.md](simulator.md).
+
+${died} of ${results.length} died.
+
+| mutant | what it breaks | where | the check that found it | seed |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+await main();

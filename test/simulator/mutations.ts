@@ -1,0 +1,476 @@
+/**
+ * Deliberate faults, one line each, in the compiled production code. Each is a mistake that a Raft has been shipped with, or
+ * could be; the simulator is worth something only if it finds every one of them.
+ */
+
+export interface Mutation {
+  readonly name: string;
+  /** Compiled file, from the root of the build. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What is broken by it. */
+  readonly why: string;
+}
+
+const raft = (file: string) => `node/raft/${file}.js`;
+
+export const mutations: readonly Mutation[] = [
+  // -------------------------------------------------------------------------------------------------------------- durability
+  {
+    name: 'vote not persisted',
+    file: raft('raft'),
+    find: 'hardState: storesHard ? hard : undefined,',
+    replace: "hardState: storesHard ? { ...hard, vote: '' } : undefined,",
+    why: 'After a crash a member can vote a second time in one term.',
+  },
+  {
+    name: 'term not persisted',
+    file: raft('raft'),
+    find: 'hardState: storesHard ? hard : undefined,',
+    replace: 'hardState: entries.length > 0 ? hard : undefined,',
+    why: 'A term or vote that comes without entries is forgotten by a crash.',
+  },
+  {
+    name: 'vote answered before the sync',
+    file: raft('state'),
+    find: "message.type === 'vote' || message.type === 'voteReply' ||",
+    replace: "message.type === 'vote' ||",
+    why: 'The answer promises a vote that a crash may take back.',
+  },
+  {
+    name: 'append acknowledged before the sync',
+    file: raft('state'),
+    find: "|| message.type === 'appendReply'",
+    replace: '',
+    why: 'The leader counts entries that a crash may take back.',
+  },
+  {
+    name: 'own vote counted before the sync',
+    file: raft('state'),
+    find: 'this.vote = this.id;',
+    replace: 'this.vote = this.id; this.votes.set(this.id, true);',
+    why: 'A candidate can win with a vote for itself that is not on its disk.',
+  },
+  {
+    name: 'own entries counted before the sync',
+    file: raft('replication'),
+    find: 'own?.acknowledge(s.log.stable)',
+    replace: 'own?.acknowledge(s.log.lastIndex)',
+    why: 'The leader counts itself among the majority for entries that it has not written.',
+  },
+  {
+    name: 'promises sent before they are stored',
+    file: 'node/cluster/member.js',
+    find: 'this.#send(ready.messages);',
+    replace: 'this.#send(ready.messages); this.#send(ready.messagesAfterPersist);',
+    why: 'The driver sends votes and acknowledgements before the disk has them.',
+  },
+  {
+    name: 'acknowledgement of replaced entries counted',
+    file: raft('log'),
+    find: 'write.upTo = Math.min(write.upTo, from - 1);',
+    replace: '',
+    why: 'A finished write of entries that were replaced meanwhile counts for those that replaced them.',
+  },
+  {
+    name: 'lost log rejoining as an empty voter',
+    file: 'node/cluster/decide-start.js',
+    find: 'const rule = ruleFor(situation);',
+    replace: "const rule = situation.raft === 'none' && situation.model === 'raft' ? startRules[startRules.length - 1] : ruleFor(situation);",
+    why: 'A member whose log and votes are gone takes part again.',
+  },
+  {
+    name: 'damaged log started all the same',
+    file: 'node/cluster/decide-start.js',
+    find: "damage: raft.damage.length + model.damage.length > 0 ? 'found' : 'none',",
+    replace: "damage: 'none',",
+    why: 'A member with a rotten entry begins to serve, and stops in the midst of it.',
+  },
+
+  // --------------------------------------------------------------------------------------------------------------- elections
+  {
+    name: 'vote reset within a term',
+    file: raft('state'),
+    find: 'if (term !== this.term) {',
+    replace: 'if (true) {',
+    why: 'Stepping down within a term frees the vote for a second candidate.',
+  },
+  {
+    name: 'second vote in a term',
+    file: raft('elections'),
+    find: "const free = s.vote === message.from || (s.vote === '' && s.leader === undefined);",
+    replace: 'const free = true;',
+    why: 'Two candidates can both win one term.',
+  },
+  {
+    name: 'vote for a log that is behind',
+    file: raft('elections'),
+    find: 'const granted = free && s.log.isUpToDate(message.lastIndex, message.lastTerm);',
+    replace: 'const granted = free;',
+    why: 'A leader without committed entries overwrites them.',
+  },
+  {
+    name: 'longer log wins over the later term',
+    file: raft('log'),
+    find: 'return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.#last);',
+    replace: 'return lastIndex >= this.#last;',
+    why: 'A long log of an old term beats a short one that holds what is committed.',
+  },
+  {
+    name: 'PreVote that raises the term',
+    file: raft('terms'),
+    find: 'return !heldOffByLease(s, message);',
+    replace: 'if (heldOffByLease(s, message)) return false; s.becomeFollower(message.term, undefined); return true;',
+    why: 'A question disturbs a cluster as an election would.',
+  },
+  {
+    name: 'pre-vote skipped',
+    file: raft('elections'),
+    find: "if (decided === 'won')\n        campaignForReal(s, false);",
+    replace: "if (decided !== 'lost')\n        campaignForReal(s, false);",
+    why: 'A member that was cut off raises its term and deposes a healthy leader when it comes back.',
+  },
+  {
+    name: 'leader not protected by its lease',
+    file: raft('elections'),
+    find: 'return s.leader !== undefined && s.electionElapsed < s.limits.electionTimeoutTicks;',
+    replace: 'return false;',
+    why: 'Who has just heard of a living leader helps to depose it.',
+  },
+  {
+    name: 'no step-down without a quorum',
+    file: raft('raft'),
+    find: 'if (!quorumActive(s, lead)) {',
+    replace: 'if (false) {',
+    why: 'A leader that is cut off keeps its clients waiting for ever.',
+  },
+  {
+    name: 'learner votes are counted',
+    file: raft('elections'),
+    find: 'const { voters, votersOutgoing } = s.configuration;',
+    replace: 'const { votersOutgoing } = s.configuration; const voters = [...s.configuration.voters, ...[...s.votes.keys()].filter((id) => s.configuration.learners.includes(id))];',
+    why: 'The votes of members that do not decide make a majority.',
+  },
+  {
+    name: 'learner campaigns',
+    file: raft('state'),
+    find: 'return (isVoter(this.configuration, this.id) &&',
+    replace: 'return (true &&',
+    why: 'Somebody leads who has no vote.',
+  },
+  {
+    name: 'campaign by an outdated configuration',
+    file: raft('state'),
+    find: '!this.log.hasConfigurationBetween(this.log.applied, this.log.commit)',
+    replace: 'true',
+    why: 'A candidate counts its quorum by a configuration that it knows to be left behind.',
+  },
+
+  // ------------------------------------------------------------------------------------------------------------- replication
+  {
+    name: "commit of an earlier term's entry by counting",
+    file: raft('replication'),
+    find: 'if (reached < lead.termStart || !s.log.commitTo(reached))',
+    replace: 'if (!s.log.commitTo(reached))',
+    why: 'Figure 3.7 of the dissertation: what a majority has of an earlier term can still be replaced.',
+  },
+  {
+    name: 'entries taken without looking at the one before',
+    file: raft('log'),
+    find: 'if (!this.matches(prevIndex, prevTerm))\n            return undefined;',
+    replace: 'if (prevIndex > this.#last)\n            return undefined;',
+    why: 'Logs that agree at the end disagree before it.',
+  },
+  {
+    name: 'old append truncates the log',
+    file: raft('log'),
+    find: 'const conflict = entries.findIndex((entry) => !this.matches(entry.index, entry.term));',
+    replace: 'const conflict = entries.length > 0 ? 0 : -1;',
+    why: 'A late message removes entries after it that were acknowledged already.',
+  },
+  {
+    name: 'truncating committed entries',
+    file: raft('log'),
+    find: 'invariant(first.index > this.#commit, () => `entry ${first.index} would replace one that is committed (up to ${this.#commit})`);\n        if (first.index <= this.#last)\n            this.#truncate(first.index);',
+    replace: 'this.#truncate(Math.min(first.index, this.#commit)); if (first.index > this.#last + 1) return;',
+    why: 'What is committed is cut off with what is not.',
+  },
+  {
+    name: 'acknowledgement of more than was sent',
+    file: raft('following'),
+    find: 'accept(s, to, lastNew);',
+    replace: 'accept(s, to, log.lastIndex);',
+    why: "The follower's own tail, perhaps of another leader, counts as the leader's.",
+  },
+  {
+    name: 'acknowledgement of catch-up counted as commit',
+    file: raft('replication'),
+    find: 'const commit = Math.min(s.log.commit, progress.match);',
+    replace: 'const commit = Math.min(s.log.commit, Math.max(progress.match, progress.next - 1));',
+    why: 'A heartbeat commits on a follower what is only on its way to it.',
+  },
+  {
+    name: 'commit index taken beyond what was compared',
+    file: raft('following'),
+    find: 'log.commitTo(Math.min(message.commit, lastNew));\n        accept(s, to, lastNew);',
+    replace: 'log.commitTo(Math.min(message.commit, log.lastIndex));\n        accept(s, to, lastNew);',
+    why: 'A tail that differs from the leader’s is applied as if it were committed.',
+  },
+  {
+    name: 'everything counts as acknowledged',
+    file: raft('quorum'),
+    find: 'return values[majorityOf(voters.length) - 1];',
+    replace: 'return values[0];',
+    why: 'One member is enough for a commit.',
+  },
+  {
+    name: 'minority counts as a majority',
+    file: raft('quorum'),
+    find: 'return Math.floor(voterCount / 2) + 1;',
+    replace: 'return Math.max(1, Math.ceil(voterCount / 2));',
+    why: 'Half of an even number of members decides.',
+  },
+  {
+    name: 'lost append never repeated',
+    file: raft('replication'),
+    find: "else if (progress.match < s.log.lastIndex && progress.state === 'replicate')",
+    replace: 'else if (false)',
+    why: 'After a lost message a follower stays behind until something new is written, or for ever.',
+  },
+
+  // -------------------------------------------------------------------------------------------------------------- membership
+  {
+    name: 'no current-term entry before a change of membership',
+    file: raft('membership'),
+    find: 'if (!s.committedInTerm) {',
+    replace: 'if (false) {',
+    why: 'The error of 2015: two leaders commit changes by majorities that do not overlap.',
+  },
+  {
+    name: 'second change while one is pending',
+    file: raft('membership'),
+    find: 'if (lead.pendingChangeIndex > s.log.applied) {',
+    replace: 'if (false) {',
+    why: 'Two changes overlap, and old and new majority no longer do.',
+  },
+  {
+    name: 'new leader forgets the pending change',
+    file: raft('state'),
+    find: 'pendingChangeIndex: log.lastIndex,',
+    replace: 'pendingChangeIndex: 0,',
+    why: 'A change that its predecessor began is overlapped by another.',
+  },
+  {
+    name: 'learner counted in the quorum',
+    file: raft('replication'),
+    find: 'const { voters, votersOutgoing } = s.configuration;',
+    replace: 'const { votersOutgoing } = s.configuration; const voters = [...s.configuration.voters, ...s.configuration.learners];',
+    why: 'What a learner has helps to commit.',
+  },
+  {
+    name: 'removed member counted',
+    file: raft('replication'),
+    find: 'const reached = jointReached(voters, votersOutgoing, (id) => lead.progress.get(id)?.match);',
+    replace: 'const reached = jointReached([...voters, ...s.configuration.removed], votersOutgoing, (id) => lead.progress.get(id)?.match ?? s.log.lastIndex);',
+    why: 'Who was removed counts as one that has everything.',
+  },
+  {
+    name: 'outgoing majority not asked for commits',
+    file: raft('quorum'),
+    find: 'return Math.min(majorityReached(voters, reached), majorityReached(votersOutgoing, reached));',
+    replace: 'return majorityReached(voters, reached);',
+    why: 'In a joint configuration the new majority decides alone.',
+  },
+  {
+    name: 'outgoing majority not asked for votes',
+    file: raft('quorum'),
+    find: 'const outgoing = majorityVote(votersOutgoing, votes);',
+    replace: 'const outgoing = incoming;',
+    why: 'In a joint configuration the new majority elects alone.',
+  },
+  {
+    name: 'ids of removed members used again',
+    file: raft('configuration'),
+    find: 'if (adds && draft.removed.has(id))',
+    replace: 'if (false)',
+    why: 'A new machine inherits the promises of an old one.',
+  },
+  {
+    name: 'removed id forgotten',
+    file: raft('configuration'),
+    find: 'removed: gone.length === 0 ? before.removed : sorted(new Set([...before.removed, ...gone])),',
+    replace: 'removed: gone.length === 0 ? before.removed : sorted(new Set(gone)),',
+    why: 'Who was removed before the last removal can come back.',
+  },
+  {
+    name: 'two voters changed without a joint configuration',
+    file: raft('configuration'),
+    find: 'if (symmetricDifference(configuration.voters, draft.voters) > 1) {',
+    replace: 'if (symmetricDifference(configuration.voters, draft.voters) > 2) {',
+    why: 'A replacement in one step: old and new majority need not overlap.',
+  },
+  {
+    name: 'removed leader goes on',
+    file: raft('membership'),
+    find: 'if (!decides) {',
+    replace: 'if (false) {',
+    why: 'A leader that is no member any more decides on.',
+  },
+  {
+    name: 'joint configuration never left',
+    file: raft('membership'),
+    find: 'if (!lead || !isJoint(s.configuration) || !s.configuration.autoLeave)',
+    replace: 'if (true)',
+    why: 'A replacement hangs between the old members and the new.',
+  },
+  {
+    name: 'conf change applied twice',
+    file: 'node/cluster/member.js',
+    find: 'applied: this.#applied,\n            configuration: meta?.configuration ?? emptyConfiguration,',
+    replace: 'applied: storage.raft.firstIndex() - 1,\n            configuration: meta?.configuration ?? emptyConfiguration,',
+    why: 'After a restart changes are applied on top of the configuration that they led to.',
+  },
+  {
+    name: 'removed member not told',
+    file: raft('membership'),
+    find: "s.send({ type: 'removed', to: from, index: s.log.applied });",
+    replace: '',
+    why: 'A member that was removed while it was away never learns it.',
+  },
+
+  // ------------------------------------------------------------------------------------------------------------------- reads
+  {
+    name: 'stale ReadIndex context',
+    file: raft('replication'),
+    find: 'progress.readRound = Math.max(progress.readRound, context.round);',
+    replace: 'progress.readRound = lead.reads.current;',
+    why: 'The answer to an earlier round confirms a later one.',
+  },
+  {
+    name: 'read without asking anybody',
+    file: raft('reads'),
+    find: 'id === s.id ? current : lead.progress.get(id)?.readRound',
+    replace: 'current',
+    why: 'A leader that was deposed without knowing it answers reads.',
+  },
+  {
+    name: 'read before the first commit of the term',
+    file: raft('reads'),
+    find: 'return s.committedInTerm && s.lead?.reads.due === true;',
+    replace: 'return s.lead?.reads.due === true;',
+    why: 'A new leader does not know yet how much is committed.',
+  },
+  {
+    name: 'read answered before it is applied',
+    file: 'node/cluster/member.js',
+    find: 'this.#readyReads.filter((each) => each.index <= this.#applied);',
+    replace: 'this.#readyReads.filter(() => true);',
+    why: 'The model is read before it holds what the read must see.',
+  },
+
+  // --------------------------------------------------------------------------------------------------------------- transfer
+  {
+    name: 'transfer to a lagging member',
+    file: raft('transfer'),
+    find: 'if (lead.progress.get(id)?.match === s.log.lastIndex)',
+    replace: 'if (lead.progress.has(id))',
+    why: 'The target is told to campaign before it can win.',
+  },
+  {
+    name: 'proposals taken during a transfer',
+    file: raft('proposals'),
+    find: 'if (lead.transfer) {',
+    replace: 'if (false) {',
+    why: 'The target never catches up with a leader that goes on writing.',
+  },
+  {
+    name: 'transfer never given up',
+    file: raft('transfer'),
+    find: 'if (lead.transfer.ticks >= s.limits.electionTimeoutTicks)',
+    replace: 'if (false)',
+    why: 'A transfer to a member that is away blocks all writes.',
+  },
+
+  // --------------------------------------------------------------------------------------------------------------- snapshots
+  {
+    name: 'snapshot accepted with an older term',
+    file: raft('terms'),
+    find: 'if (message.term < s.term) {',
+    replace: "if (message.term < s.term && message.type !== 'snapshot') {",
+    why: 'A deposed leader is followed again.',
+  },
+  {
+    name: 'older snapshot installed',
+    file: raft('following'),
+    find: "if (meta.index <= log.commit || s.role === 'leader')",
+    replace: "if (s.role === 'leader')",
+    why: 'A late snapshot takes back what is committed and applied.',
+  },
+  {
+    name: 'follower never leaves the snapshot state',
+    file: raft('replication'),
+    find: 'if (progress.match >= s.log.firstIndex - 1)',
+    replace: 'if (false)',
+    why: 'A member that has its snapshot is never sent the entries after it.',
+  },
+  {
+    name: 'configuration of the snapshot ignored',
+    file: raft('following'),
+    find: 'adoptConfiguration(s, meta.configuration, meta.index);',
+    replace: '',
+    why: 'A member goes on by the configuration that it had before the snapshot.',
+  },
+  {
+    name: 'resumed transfer begins at zero',
+    file: 'node/cluster/snapshot-transfer.js',
+    find: 'let asked = staging.receivedBytes;',
+    replace: 'let asked = 0;',
+    why: 'What was received before an interruption is put there twice.',
+  },
+  {
+    name: 'compaction beyond what is kept',
+    file: 'node/cluster/member.js',
+    find: 'storage.compactLog(this.#applied - compaction.keepEntries)',
+    replace: 'storage.compactLog(this.#applied + 1_000)',
+    why: 'Entries that are not in the model yet are dropped from the log.',
+  },
+
+  // ------------------------------------------------------------------------------------------------- the model and its clients
+  {
+    name: 'duplicate application of a retried request',
+    file: 'node/model/apply.js',
+    find: 'if (known !== undefined)',
+    replace: 'if (false)',
+    why: 'A retry is carried out again.',
+  },
+  {
+    name: 'version not compared',
+    file: 'node/model/entities.js',
+    find: 'if (version !== null && version !== entity.version) {',
+    replace: 'if (false) {',
+    why: 'A compare-and-set overwrites a change that its client has not seen.',
+  },
+  {
+    name: "another's outcome answered",
+    file: 'node/cluster/member.js',
+    find: 'if (waiting.term !== entry.term)',
+    replace: 'if (false)',
+    why: 'What was committed in place of a lost command is answered as its outcome.',
+  },
+  {
+    name: 'acknowledged when appended',
+    file: 'node/cluster/member.js',
+    find: 'return this.#await(result.index, result.term, callback);',
+    replace: "return callback({ ok: true, entry: { index: result.index, term: result.term, outcome: { type: 'refused', index: result.index, code: 'not-found', message: '' } } });",
+    why: 'A client is answered before its command is committed.',
+  },
+  {
+    name: 'position not written with the model',
+    file: 'node/model/apply.js',
+    find: 'store.putMeta(batch.meta());',
+    replace: 'if (pending.length < 3) store.putMeta(batch.meta());',
+    why: 'After a crash entries are applied again, or skipped.',
+  },
+];
