@@ -107,7 +107,10 @@ await measured(cluster, `${given.events} events, 32 writers`, async () => {
 });
 
 await cluster.nats.kill();
-await eventually(() => clients.every((client) => client.phase === 'disconnected'), { what: 'all to notice', timeoutMs: patienceMs });
+await eventually(() => clients.every((client) => client.phase === 'disconnected'), {
+  what: 'all to notice',
+  timeoutMs: patienceMs,
+});
 await cluster.nats.restart();
 const { position } = await create('after-the-outage');
 await measured(cluster, 'mass reconnect, from the first write after it until all have it', async () => {
@@ -115,7 +118,10 @@ await measured(cluster, 'mass reconnect, from the first write after it until all
   return '';
 });
 
-const sum = (counter: keyof RouterClient['counters']) => clients.reduce((total, each) => total + each.counters[counter], 0);
-console.log(`gaps ${sum('gaps')}, fetched ${sum('changesFetched')}, duplicates ${sum('duplicates')}, whole models ${sum('resyncs')}`);
+const sum = (counter: keyof RouterClient['counters']) =>
+  clients.reduce((total, each) => total + each.counters[counter], 0);
+console.log(
+  `gaps ${sum('gaps')}, fetched ${sum('changesFetched')}, duplicates ${sum('duplicates')}, whole models ${sum('resyncs')}`,
+);
 await Promise.all(clients.map((client) => client.close()));
 await cluster.end();

@@ -452,19 +452,21 @@ test('a router that goes away while there is no leader is told of by the next on
 test('a nats-server that restarts makes no router offline', async (t) => {
   const nats = await startNatsServer();
   t.teardown(() => nats.kill());
-  const cluster = await clusterFor(t, { natsUrl: nats.url, heartbeatMs: 100, heartbeatsMissedMax: 5 });
+  const limitMs = 1500;
+  const cluster = await clusterFor(t, { natsUrl: nats.url, heartbeatMs: 1000, heartbeatsMissedMax: limitMs / 1000 });
   const { client } = await liveRouter(t, cluster);
-  await eventually(() => cluster.routerEvents('r1').length === 1, { what: 'online' });
+  await eventually(() => cluster.routerEvents('r1').length > 0, { what: 'online' });
+  const before = cluster.events.length;
   await nats.kill();
   const killedAt = performance.now();
-  await eventually(() => performance.now() - killedAt > 1000, { what: 'longer than a router may be silent' });
+  await eventually(() => performance.now() - killedAt > limitMs + 100, { what: 'longer than a router may be silent' });
   t.is(client.phase, 'disconnected');
   await nats.restart();
   await client.whenLive();
   const beats = () => cluster.controller('n1').service?.counters().heartbeats ?? 0;
-  const before = beats();
-  await eventually(() => beats() > before + 3, { what: 'heartbeats' });
-  t.deepEqual(cluster.routerEvents('r1'), ['router-online']);
+  const beatsBefore = beats();
+  await eventually(() => beats() > beatsBefore + 2, { what: 'heartbeats' });
+  t.deepEqual(cluster.events.slice(before), []);
 });
 
 // ---- Robustness
