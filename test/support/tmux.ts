@@ -63,7 +63,8 @@ export async function startTerminal(command: readonly string[], options: Termina
   };
   // tmux 3.3 does not always know a dead command's status: a shell around the command writes it down.
   const statusFile = path.join(directory, 'status');
-  const withStatus = `${command.map(quoted).join(' ')}; echo $? >${quoted(statusFile)}`;
+  // Ctrl-C reaches the shell too, which must live to write it.
+  const withStatus = `trap : INT; ${command.map(quoted).join(' ')}; echo $? >${quoted(statusFile)}`;
   const environment = Object.entries(options.env ?? {}).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
   const size = ['-x', String(columns), '-y', String(rows)];
   await tmux('new-session', '-d', ...size, '-c', options.cwd ?? directory, ...environment, withStatus);
