@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { asRequestError, type Msg, type NatsConnection, NatsEvents } from './connection.js';
 import { isRetryable, QuorateError, validate } from './errors.js';
+import { newRequestId } from './identifiers.js';
 import { protocolVersion } from './protocol.js';
 import { type ApiParams, type ApiResult, type ApiVerb, apiResponseSchema, apiVerbs } from './schemas/api.js';
 import { eventSchema, type QuorateEvent } from './schemas/events.js';
@@ -82,7 +83,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     given: RequestOptions = {},
   ): Promise<ApiResult<V>> {
     const deadline = performance.now() + (given.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
-    const body = JSON.stringify({ v: protocolVersion, requestId: given.requestId ?? randomUUID(), params });
+    const body = JSON.stringify({ v: protocolVersion, requestId: given.requestId ?? newRequestId(), params });
     const subject = subjects.api(given.node ?? targetOf(verb), from, verb);
     for (let attempt = 0; ; attempt += 1) {
       try {
