@@ -155,7 +155,6 @@ export function createActions(sources: WorkflowSources): Actions {
 
   return {
     gather,
-    probe,
     now: () => clock.now(),
     sleep: (durationMs, signal) =>
       new Promise<void>((resolve) => {

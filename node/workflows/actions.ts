@@ -8,7 +8,7 @@
 import type { Member, NodeStatus, ProgressView } from '../../messaging/index.js';
 import type { OperationRecord } from '../model/index.js';
 import type { ConfChange, Configuration } from '../raft/index.js';
-import type { FactGatherer, Probe } from './facts.js';
+import type { FactGatherer } from './facts.js';
 
 export interface Actions extends FactGatherer {
   /** Milliseconds since 1970. */
@@ -29,8 +29,6 @@ export interface Actions extends FactGatherer {
   /** The last status that was heard, and how long ago. */
   status(node: string): { readonly status: NodeStatus; readonly ageMs: number } | undefined;
 
-  /** Asks a controller about itself; see {@link Probe}. Never rejects for its silence. */
-  probe(node: string): Promise<Probe>;
   /**
    * Tells a blank controller which cluster it is to become a member of, so that it takes that cluster's Raft messages, and
    * learns how it calls itself. Rejects when it refuses or does not answer.

@@ -331,7 +331,6 @@ export class World {
       snapshotProgress: () => null,
       status: (id) => this.statusOf(id),
       gather: (parameters) => Promise.resolve(this.facts(parameters)),
-      probe: (id) => Promise.resolve(this.probeOf(id)),
       prepareCandidate: (id) => this.counted(self, `prepare ${id}`, () => this.prepare(id)),
       releaseCandidate: (id) =>
         this.counted(self, `release ${id}`, async () => {
