@@ -12,7 +12,7 @@ import { StatusListener } from './listener.js';
 import type { NatsServer } from './nats.js';
 import { type Child, stopPids } from './processes.js';
 import type { DemoDirectory } from './record.js';
-import { type DemoPlan, demoCluster, fill, startControllers, startRouters, startServer } from './start.js';
+import { type DemoPlan, demoCluster, fill, startControllers, startServer } from './start.js';
 
 export interface DemoOptions {
   readonly directory: DemoDirectory;
@@ -25,6 +25,9 @@ export interface DemoOptions {
   /** The command by which a kept demo is stopped. */
   readonly stopCommand: string;
 }
+
+/** Routers begin so much after the screens: a processor that starts five programs draws nothing. */
+const screensFirstMs = 300;
 
 export async function runDemo(context: CommandContext, options: DemoOptions): Promise<void> {
   const { out, env, signal } = context;
@@ -51,7 +54,7 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
   try {
     const up = await Promise.race([started, aborted(leaving.signal)]);
     if (up === undefined) return;
-    const filling = fill(plan, up.client, up.listener, up.controllers);
+    const filling = fill(plan, up, options.mode === 'console' ? screensFirstMs : 0);
     if (options.mode === 'console') {
       // What goes wrong from here on shows on the screens.
       quiet = true;
@@ -80,7 +83,8 @@ export interface RunningDemo {
   readonly client: ApiClient;
   readonly listener: StatusListener;
   readonly controllers: ReadonlyMap<string, Child>;
-  readonly routers: ReadonlyMap<string, Child>;
+  /** Filled as they start. */
+  readonly routers: Map<string, Child>;
 }
 
 /** Up to the first leader; the rest goes on while somebody looks already. */
@@ -103,7 +107,7 @@ async function bringUp(plan: DemoPlan, withScreens: boolean): Promise<RunningDem
     plan.say(
       `${plan.controllers[0]} leads${plan.controllers.length > 1 ? `, ${plan.controllers.length - 1} more to join` : ''}`,
     );
-    return { nats, connection, client, listener, controllers, routers: await startRouters(plan) };
+    return { nats, connection, client, listener, controllers, routers: new Map() };
   } catch (error) {
     await connection.close();
     throw error;

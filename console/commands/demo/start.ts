@@ -56,13 +56,6 @@ export async function startControllers(plan: DemoPlan, listener: StatusListener)
   return children;
 }
 
-/** To be called when there is a leader: started sooner, routers would only take the processor from the controllers. */
-export async function startRouters(plan: DemoPlan): Promise<ReadonlyMap<string, Child>> {
-  const children = new Map<string, Child>();
-  for (const id of plan.routers) if (!plan.signal.aborted) children.set(id, await startQuorate(plan, 'router', id, []));
-  return children;
-}
-
 async function startQuorate(
   plan: DemoPlan,
   kind: 'node' | 'router',
@@ -93,28 +86,39 @@ function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-/** What makes processes a demo: all controllers are members, there is a model that changes, all routers hold it. */
-export async function fill(
-  plan: DemoPlan,
-  client: ApiClient,
-  listener: StatusListener,
-  controllers: ReadonlyMap<string, Child>,
-): Promise<void> {
-  const { routers, signal, say } = plan;
-  await Promise.all([joinAll(plan, client, listener, controllers), createModel(client, demoDrafts(routers), signal)]);
+/** What `fill` works on. */
+export interface DemoParts {
+  readonly client: ApiClient;
+  readonly listener: StatusListener;
+  readonly controllers: ReadonlyMap<string, Child>;
+  readonly routers: Map<string, Child>;
+}
+
+/**
+ * What makes processes a demo: all controllers are members, there is a model that changes, all routers hold it. Routers are
+ * not started before there is a leader: they would only take the processor from the controllers.
+ */
+export async function fill(plan: DemoPlan, parts: DemoParts, routersAfterMs: number): Promise<void> {
+  const { signal, say } = plan;
+  const { client, routers } = parts;
+  await Promise.all([
+    joinAll(plan, parts),
+    createModel(client, demoDrafts(plan.routers), signal),
+    startRouters(plan, routers, routersAfterMs),
+  ]);
   if (signal.aborted) return;
   trickle(client, signal);
-  await routersOnline(client, routers.length, signal);
-  if (routers.length > 0 && !signal.aborted) say(`${routers.length} routers hold the model`);
+  await routersOnline(client, routers.size, signal);
+  if (routers.size > 0 && !signal.aborted) say(`${routers.size} routers hold the model`);
+}
+
+async function startRouters(plan: DemoPlan, routers: Map<string, Child>, afterMs: number): Promise<void> {
+  await sleep(afterMs, undefined, { signal: plan.signal }).catch(() => undefined);
+  for (const id of plan.routers) if (!plan.signal.aborted) routers.set(id, await startQuorate(plan, 'router', id, []));
 }
 
 /** Joins those that are blank, one after the other: membership changes one at a time. */
-async function joinAll(
-  { signal, say }: DemoPlan,
-  client: ApiClient,
-  listener: StatusListener,
-  controllers: ReadonlyMap<string, Child>,
-): Promise<void> {
+async function joinAll({ signal, say }: DemoPlan, { client, listener, controllers }: DemoParts): Promise<void> {
   for (const [id, child] of controllers) {
     await listener.until(child, id, (status) => status.state !== 'starting', 'announce itself');
     if (signal.aborted) return;
