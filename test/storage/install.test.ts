@@ -33,6 +33,7 @@ async function prepare(): Promise<Prepared> {
   await begin(follower);
   write(follower, 5);
   await transfer(leader, await leader.createSnapshot(), follower);
+  follower.model.commit();
   // What a process that is killed leaves: with the write-ahead logs, which an orderly end would fold in.
   const directory = temporaryDirectory('follower');
   cpSync(living, directory, { recursive: true, filter: (path) => !path.endsWith('-shm') });
