@@ -213,7 +213,12 @@ export function keysOf(input: string, key: InkKey): readonly KeyPress[] {
   const named = nameOf(key);
   if (named !== null) return [{ name: named, text: '' }];
   if (key.ctrl) return input === '' ? [] : [{ name: `ctrl-${input}`, text: '' }];
-  if (key.meta) return [];
+  // Esc and a key that follow each other closely look like that key with Alt, which the table does not use.
+  const escaped: readonly KeyPress[] = key.meta ? [{ name: 'esc', text: '' }] : [];
+  return [...escaped, ...typedKeys(input)];
+}
+
+function typedKeys(input: string): readonly KeyPress[] {
   return graphemes(input).flatMap((text): readonly KeyPress[] => {
     const control = controls[text];
     if (control !== undefined) return [{ name: control, text: '' }];

@@ -5,6 +5,7 @@ import type { Spans } from '../components/line.js';
 import { sparkline } from '../components/spark.js';
 import { memberRole, memberState } from '../state/columns.js';
 import {
+  formatAge,
   formatBytes,
   formatCount,
   formatDuration,
@@ -112,7 +113,7 @@ function raftFields(row: MemberRow, raft: RaftView): readonly Field[] {
   if (raft.transferringTo !== null) fields.push({ name: 'Handing over to', value: raft.transferringTo, tone: 'warn' });
   if (row.progress !== null) {
     const { state, match, lag, lastContactMs, active } = row.progress;
-    const contact = lastContactMs === null ? 'never in contact' : `last contact ${formatDuration(lastContactMs)} ago`;
+    const contact = lastContactMs === null ? 'never in contact' : `last contact ${formatAge(lastContactMs)} ago`;
     fields.push({
       name: 'As the leader has it',
       value: `${state}, match ${formatCount(match)}, ${formatCount(lag)} behind, ${contact}`,

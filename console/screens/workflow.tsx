@@ -197,7 +197,7 @@ export function impactLines(before: Impact, after: Impact): readonly Spans[] {
     readonly more: 'better' | 'either';
   }[] = [
     { name: 'Voters', from: before.voters, to: after.voters, more: 'either' },
-    { name: 'of them healthy', from: before.healthyVoters, to: after.healthyVoters, more: 'better' },
+    { name: 'of them healthy', from: before.healthyVoters, to: after.healthyVoters, more: 'either' },
     { name: 'Needed for a quorum', from: before.quorum, to: after.quorum, more: 'either' },
     { name: 'Failures survived', from: before.failuresSurvived, to: after.failuresSurvived, more: 'better' },
   ];

@@ -14,7 +14,7 @@ import {
 } from './limits.js';
 import type { Answer, Step } from './messages.js';
 import { applyChanges, oneEach } from './model-data.js';
-import { rateBetween, record } from './series.js';
+import { rateBetween, record, type Series } from './series.js';
 import type { EventData, EventRow, NodeRecord, RouterData, State } from './state.js';
 
 export function takeStatus(state: State, status: NodeStatus): State {
@@ -58,8 +58,20 @@ function commitRate(
   const rate = rateBetween(from, mark);
   if (rate === null) return { commitMark: from, commitsPerSecond };
   if (rate === 'restarted') return { commitMark: mark, commitsPerSecond };
-  return { commitMark: mark, commitsPerSecond: record(commitsPerSecond, Math.floor(now / 1_000), rate) };
+  return { commitMark: mark, commitsPerSecond: covered(commitsPerSecond, now, mark.atMs - from.atMs, rate) };
 }
+
+/**
+ * Statuses come a second apart and not quite: a rate that was measured over less than two seconds holds for both seconds
+ * that it began and ended in. What was measured over longer stands at its end alone.
+ */
+function covered(series: Series, now: number, spanMs: number, rate: number): Series {
+  const second = Math.floor(now / 1_000);
+  const begun = (series.at(-1)?.second ?? second) === second - 2 && spanMs < rateSpanMsMax;
+  return record(begun ? record(series, second - 1, rate) : series, second, rate);
+}
+
+const rateSpanMsMax = 2_000;
 
 export function takeEvents(state: State, heard: readonly QuorateEvent[]): State {
   const known = new Set(state.events.rows.map((row) => row.key));

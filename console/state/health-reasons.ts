@@ -146,7 +146,9 @@ function insiderReasons(facts: ClusterFacts, row: MemberRow, leader: Leader | nu
 function contactReason(row: MemberRow, leader: Leader | null): Reason | null {
   const { progress } = row;
   const grave: Level = row.membership === 'voter' ? 'bad' : 'warn';
-  if (row.silent && !(row.leads && leader !== null)) {
+  // Neither does the leader reach it, nor is its last word new: that word does not say that it speaks.
+  const unheard = row.silent || (progress?.active === false && (row.ageMs ?? 0) > staleAfterMs);
+  if (unheard && !(row.leads && leader !== null)) {
     const how =
       row.ageMs === null ? 'was never heard by this console' : `has been silent for ${formatDuration(row.ageMs)}`;
     return progress?.active === true

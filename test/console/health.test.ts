@@ -134,6 +134,23 @@ test('a member that is silent, or that the leader does not reach, costs a failur
   t.deepEqual(codes(hearing(n1, statusOf('n2'))), ['member-silent']);
 });
 
+test('one that the leader lost and that was not heard for two seconds is not said to speak', (t) => {
+  const lost = statusOf('n1', {
+    sequence: 2,
+    raft: { progress: [progressOf('n2'), progressOf('n3', { active: false, lastContactMs: 2_400 })] },
+  });
+  const state = stateAfter(
+    hearing(...all),
+    tick(startAt + 2_500),
+    { type: 'status', status: lost },
+    { type: 'status', status: statusOf('n2', { sequence: 2 }) },
+  );
+  t.deepEqual(
+    judgeHealth(state).reasons.map((reason) => reason.sentence),
+    ['n3 (voter) has been silent for 2 s.'],
+  );
+});
+
 test('a member that the leader reaches and this console does not, is not called down', (t) => {
   const health = judgeHealth(hearing(statusOf('n1'), statusOf('n2')));
   t.deepEqual(

@@ -39,7 +39,10 @@ test('what was typed faster than it was read is taken apart', (t) => {
 
 test('a key that is not known types nothing', (t) => {
   t.deepEqual(names('\u0000\u0007'), []);
-  t.deepEqual(names('x', { meta: true }), []);
+});
+
+test('esc and a key right after it are two keys, though they look like one with Alt', (t) => {
+  t.deepEqual(names(':', { meta: true }), ['esc', ':']);
 });
 
 test('within one context no key means two things', (t) => {

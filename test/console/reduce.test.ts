@@ -53,7 +53,7 @@ test('a late status does not turn the screen back; one of a new incarnation coun
   t.is(restarted.nodes.get('n1')?.status.raft?.commit, 20_001);
 });
 
-test('rates come from two statuses of one incarnation, and a second without one stays empty', (t) => {
+test('rates come from two statuses of one incarnation, and seconds without one stay empty', (t) => {
   const status = (second: number, commit: number, incarnation = 3): readonly Message[] => [
     tick(startAt + second * 1_000),
     {
@@ -71,7 +71,28 @@ test('rates come from two statuses of one incarnation, and a second without one 
   );
   const series = state.nodes.get('n1')?.commitsPerSecond ?? [];
   const base = startAt / 1_000;
-  t.deepEqual(slots(series, base + 6, 7), [null, 50, null, null, 50, null, 10]);
+  t.deepEqual(slots(series, base + 6, 7), [null, 50, null, null, 50, 10, 10]);
+});
+
+test('a status that comes a little late leaves no gap between two seconds', (t) => {
+  const status = (later: number, sequence: number): readonly Message[] => [
+    tick(startAt + later),
+    {
+      type: 'status',
+      status: statusOf('n1', { at: startAt + later, sequence, raft: { commit: 100 + sequence * 10 } }),
+    },
+  ];
+  const state = stateAfter(
+    freshState(),
+    ...status(0, 1),
+    ...status(1_000, 2),
+    ...status(1_990, 3),
+    ...status(3_010, 4),
+  );
+  const values = slots(state.nodes.get('n1')?.commitsPerSecond ?? [], startAt / 1_000 + 3, 3).map(
+    (value) => value !== null,
+  );
+  t.deepEqual(values, [true, true, true]);
 });
 
 test('statuses that follow each other at once make no rate of their own', (t) => {

@@ -1,0 +1,126 @@
+/** Whole journeys by keys, in a real terminal, against real controllers. */
+import path from 'node:path';
+import test from 'ava';
+import { checkoutRoot, findTool } from '../support/checkout.js';
+import { startCluster, type TestCluster } from '../support/cluster.js';
+import { startTerminal, type Terminal } from '../support/tmux.js';
+
+const waitMs = 30_000;
+
+/** The console on a cluster, as an operator starts it. */
+async function consoleOn(cluster: TestCluster, ...further: readonly string[]): Promise<Terminal> {
+  const main = path.join(checkoutRoot, 'dist/console/main.js');
+  const where = ['--nats', cluster.natsUrl, '--cluster', cluster.name];
+  return startTerminal([process.execPath, main, 'console', ...where, ...further], { env: { TZ: 'UTC' } });
+}
+
+/** Chooses a command by its words. */
+async function command(terminal: Terminal, words: string): Promise<void> {
+  await terminal.type(':');
+  await terminal.type(words);
+  await terminal.waitForText(`:${words}`, waitMs);
+  await terminal.sendKeys('Enter');
+}
+
+/** Types the name that the dialog asks for. */
+async function confirm(terminal: Terminal, name: string): Promise<void> {
+  await terminal.waitForText(`Type ${name} to confirm`, waitMs);
+  await terminal.type(name);
+  await terminal.sendKeys('Enter');
+}
+
+const verified = /Done and verified: \d verifications? saw the effect/u;
+
+if (findTool('tmux') === undefined) {
+  test('journeys through the console need tmux', (t) => t.fail('tmux is not installed: apt-get install tmux'));
+} else {
+  test.serial('join a blank controller, hand leadership to it, and remove another, all by keys', async (t) => {
+    const cluster = await startCluster({ controllers: 3, routers: 2 });
+    await cluster.startBlank('n4');
+    const terminal = await consoleOn(cluster);
+    await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
+    await terminal.waitForText('n4 is blank and waits to be joined', waitMs);
+    await terminal.waitForText('2 of 2 online', waitMs);
+
+    // By the menu of the controller: the last row of the list, and the second of its actions.
+    await terminal.sendKeys('2', 'G', 'Enter');
+    await terminal.waitForText('Join n4 to the cluster', waitMs);
+    await terminal.sendKeys('j', 'Enter');
+    const plan = await terminal.waitForText('Type n4 to confirm', waitMs);
+    t.regex(plan, /Voters +3 → 4/u);
+    await terminal.type('n3');
+    await terminal.sendKeys('Enter');
+    await terminal.waitForText('Type n4 to confirm.', waitMs);
+    t.is((await cluster.api.request('operation.list', {})).operations.length, 2, 'only what made the cluster ran yet');
+    await terminal.sendKeys('C-u');
+    await confirm(terminal, 'n4');
+    await terminal.waitForText(verified, waitMs);
+    await terminal.waitForText('Healthy: 4 of 4 voters', waitMs);
+    const joined = await cluster.api.request('members.list', {});
+    t.deepEqual(
+      joined.members.map(({ id, role }) => `${id} ${role}`),
+      ['n1 voter', 'n2 voter', 'n3 voter', 'n4 voter'],
+    );
+
+    await terminal.sendKeys('Escape');
+    await command(terminal, 'transfer n4');
+    await confirm(terminal, 'n4');
+    await terminal.waitForText(verified, waitMs);
+    await terminal.waitForText('Healthy: 4 of 4 voters, leader n4', waitMs);
+    t.is(await cluster.leader(), 'n4');
+
+    await terminal.sendKeys('Escape');
+    await command(terminal, 'remove n2');
+    await confirm(terminal, 'n2');
+    await terminal.waitForText(verified, waitMs);
+    await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
+    t.deepEqual((await cluster.api.request('members.list', {})).removed, ['n2']);
+    await cluster.waitUntil((statuses) => statuses.get('n2')?.state === 'removed', 'n2 knows that it was removed');
+
+    await terminal.sendKeys('Escape');
+    await terminal.type('q');
+    t.is(await terminal.waitForExit(), 0);
+    await cluster.end();
+  });
+
+  test.serial(
+    'a killed leader, a failed check, a locked console, a lost nats-server: the screen says what is so',
+    async (t) => {
+      const cluster = await startCluster({ controllers: 3 });
+      const terminal = await consoleOn(cluster, '--read-only');
+      await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
+      await terminal.waitForText('locked', waitMs);
+      await command(terminal, 'transfer n2');
+      await terminal.waitForText('the console is locked', waitMs);
+      await command(terminal, 'unlock');
+      await terminal.waitForText('Unlocked', waitMs);
+
+      const leader = await cluster.leader();
+      await cluster.kill(leader);
+      const degraded = await terminal.waitForText(/DEGRADED: 2 of 3 voters, leader n\d, survives no failure/u, waitMs);
+      t.notRegex(degraded, new RegExp(`leader ${leader}`, 'u'));
+      await terminal.waitForText(`${leader} (voter) has been silent`, waitMs);
+
+      // Removing one of the two that are left would leave nothing that works: refused before anything is typed.
+      const [other = ''] = await cluster.followers();
+      await command(terminal, `remove ${other}`);
+      const refused = await terminal.waitForText('A check failed', waitMs);
+      t.notRegex(refused, /to confirm, then enter/u);
+      await terminal.sendKeys('Escape');
+
+      await cluster.restart(leader);
+      await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
+      await cluster.nats.kill();
+      await terminal.waitForText('Console cut off from NATS for', waitMs);
+      await cluster.nats.restart();
+      await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
+      await terminal.resize(50, 10);
+      await terminal.waitForText('Quorate needs a terminal of', waitMs);
+      await terminal.resize(80, 24);
+      await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
+      await terminal.type('q');
+      t.is(await terminal.waitForExit(), 0);
+      await cluster.end();
+    },
+  );
+}
