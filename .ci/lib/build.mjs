@@ -22,7 +22,7 @@ function fingerprint() {
   const sources = sourceFolders
     .flatMap((folder) => filesBelow(path.join(root, folder)))
     .filter((file) => /\.tsx?$/.test(file));
-  for (const file of [...configuration, ...sources].sort()) {
+  for (const file of [...configuration, ...sources].sort((one, other) => (one < other ? -1 : 1))) {
     const { size, mtimeMs } = statSync(file);
     hash.update(`${path.relative(root, file)} ${size} ${mtimeMs}\n`);
   }

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const etcdBinary = given['no-etcd'] ? undefined : findTool('etcd');
   if (etcdBinary === undefined && !given['no-etcd'])
     say('etcd is not here (its Debian package could not be fetched): measuring Quorate alone.');
-  say('starting three controllers' + (etcdBinary === undefined ? '' : ' and three etcd members'));
+  say(`starting three controllers${etcdBinary === undefined ? '' : ' and three etcd members'}`);
   const cluster = await startCluster({ controllers: 3 });
   const etcd = etcdBinary === undefined ? undefined : await startEtcd(etcdBinary);
   const rows: Row[] = [];
