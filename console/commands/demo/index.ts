@@ -85,8 +85,8 @@ export const demoCommand = defineCommand({
       directory,
       natsProgram,
       mode: given.keep ? 'keep' : given.headless ? 'headless' : 'console',
-      stopCommand: [
-        'quorate demo --stop',
+      stopArguments: [
+        'demo --stop',
         ...(given.dataDirectory === undefined ? [] : [`--data-dir ${given.dataDirectory}`]),
       ].join(' '),
     });

@@ -35,7 +35,7 @@ export class DemoDirectory {
     sweep();
     const fixed = given === undefined ? (keep ? keptDirectory(env) : undefined) : resolve(given);
     const path = fixed ?? mkdtempSync(join(tmpdir(), temporaryPrefix));
-    mkdirSync(join(path, 'logs'), { recursive: true });
+    for (const name of ['logs', 'pids']) mkdirSync(join(path, name), { recursive: true });
     const before = readRecord(path);
     if (before !== undefined && runningIn(path, before).length > 0) {
       throw new QuorateError('data-dir-locked', `a demo runs in ${path} already`, {
@@ -85,6 +85,10 @@ export class DemoDirectory {
     return join(this.path, 'logs', `${name}.log`);
   }
 
+  pidFile(id: string): string {
+    return join(this.path, 'pids', id);
+  }
+
   /** A folder of its own for one of the processes. */
   folder(name: string): string {
     const path = join(this.path, name);
@@ -92,8 +96,10 @@ export class DemoDirectory {
     return path;
   }
 
-  addPid(pid: number): void {
+  /** Also written to `pids/ID`, so that one of them can be killed by name, and nobody else's process by mistake. */
+  addPid(id: string, pid: number): void {
     this.#setPids([...this.#data.pids, pid]);
+    writeFileSync(this.pidFile(id), `${pid}\n`);
   }
 
   /** Writes the config file by which the processes, and whoever wants to look, reach the cluster. */
@@ -120,7 +126,10 @@ export class DemoDirectory {
   /** Removes what the demo made for itself; a directory that was named by the user stays, to be started again. */
   cleanUp(): void {
     if (this.#data.temporary) rmSync(this.path, { recursive: true, force: true, maxRetries: 5 });
-    else this.#setPids([]);
+    else {
+      this.#setPids([]);
+      rmSync(join(this.path, 'pids'), { recursive: true, force: true });
+    }
   }
 
   #setPids(pids: readonly number[]): void {

@@ -22,8 +22,8 @@ export interface DemoOptions {
   readonly mode: 'console' | 'headless' | 'keep';
   readonly readOnly: boolean;
   readonly theme: (typeof themes)[number] | undefined;
-  /** The command by which a kept demo is stopped. */
-  readonly stopCommand: string;
+  /** What comes after `quorate` to stop a demo that was kept. */
+  readonly stopArguments: string;
 }
 
 /** Routers begin so much after the screens: a processor that starts five programs draws nothing. */
@@ -64,7 +64,7 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
     }
     await Promise.race([filling, aborted(leaving.signal)]);
     if (leaving.signal.aborted) return;
-    reportReady(out, options, up);
+    reportReady(context, options, up);
     if (options.mode === 'headless') await showHeadless({ ...up, out, cluster: demoCluster, signal: leaving.signal });
     else options.directory.setKept();
   } finally {
@@ -127,7 +127,11 @@ export async function stopDemo(out: Output, directory: DemoDirectory): Promise<n
   return running.length;
 }
 
-function reportReady(out: Output, { mode, directory, stopCommand }: DemoOptions, demo: RunningDemo): void {
+function reportReady(
+  { out, env }: CommandContext,
+  { mode, directory, stopArguments }: DemoOptions,
+  demo: RunningDemo,
+): void {
   if (out.json) {
     const children = [demo.nats.child, ...demo.controllers.values(), ...demo.routers.values()];
     const pids = Object.fromEntries(children.map((child) => [child.id, child.pid]));
@@ -146,10 +150,14 @@ function reportReady(out: Output, { mode, directory, stopCommand }: DemoOptions,
     return;
   }
   const connect = `--nats ${demo.nats.url} --cluster ${demoCluster}`;
+  // Where npm runs it from a checkout, no program of that name is on the PATH.
+  const quorate = env['npm_lifecycle_event'] === undefined ? 'quorate' : 'npm run -s quorate --';
+  const [firstId = ''] = demo.controllers.keys();
   const commands = [
-    ['console', `quorate console ${connect}`],
-    ['status', `quorate status ${connect}`],
-    ['stop', stopCommand],
+    ['console', `${quorate} console ${connect}`],
+    ['status', `${quorate} status ${connect}`],
+    ['kill', `kill -9 $(cat ${directory.pidFile(firstId)})`],
+    ['stop', `${quorate} ${stopArguments}`],
   ];
   const lines = commands.map(([title = '', command = '']) => `  ${title.padEnd(8)} ${out.style('bold', command)}`);
   out.print([`The demo runs, in ${directory.path}.`, ...lines].join('\n'));

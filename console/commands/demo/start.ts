@@ -35,7 +35,7 @@ export async function startServer({ directory, natsProgram, keep, env }: DemoPla
     keep,
     env: childEnvironment(env),
     port: directory.natsUrl === null ? undefined : Number(new URL(directory.natsUrl).port),
-    onStart: (child) => directory.addPid(child.pid),
+    onStart: (child) => directory.addPid(child.id, child.pid),
   });
   directory.setNats(nats.url, demoCluster);
   return nats;
@@ -75,7 +75,7 @@ async function startQuorate(
     logFile: directory.logFile(id),
     keep,
   });
-  directory.addPid(child.pid);
+  directory.addPid(id, child.pid);
   return child;
 }
 
