@@ -1,7 +1,7 @@
 /**
  * Raft messages on the wire: MessagePack arrays, one self-contained message each.
  *
- * `[protocolVersion, clusterId, incarnation, kind, term, ...fields]`, where `kind` and the fields stand in `layouts` below.
+ * `[protocolVersion, clusterId, incarnation, kind, term, ...fields]`, where `kind` and the fields stand in `raftLayouts` below.
  * The sender and the receiver are not inside: they are tokens of the subject, which NATS permissions bind. Whatever does not
  * have this form decodes to a reason, never to an exception.
  */
@@ -48,7 +48,7 @@ type FieldType = keyof FieldTypes;
 type Layout = readonly (readonly [name: string, type: FieldType])[];
 
 /** The fields of each kind, in their order on the wire. New kinds go to the end: the number of a kind is its place here. */
-const layouts = {
+export const raftLayouts = {
   preVote: [
     ['lastIndex', 'count'],
     ['lastTerm', 'count'],
@@ -111,7 +111,7 @@ const layouts = {
   removed: [['index', 'count']],
 } as const satisfies Record<string, Layout>;
 
-export type RaftMessageKind = keyof typeof layouts;
+export type RaftMessageKind = keyof typeof raftLayouts;
 
 type FieldsOf<L extends Layout> = { readonly [F in L[number] as F[0]]: FieldTypes[F[1]] };
 
@@ -122,7 +122,7 @@ export type RaftWireMessage = {
     readonly from: string;
     readonly to: string;
     readonly term: number;
-  } & FieldsOf<(typeof layouts)[K]>;
+  } & FieldsOf<(typeof raftLayouts)[K]>;
 }[RaftMessageKind];
 
 export interface RaftEnvelope {
@@ -134,7 +134,7 @@ export interface RaftEnvelope {
 /** Why a message was dropped; counted by these names. */
 export type RaftDecodeFailure = 'undecodable' | 'unsupported-version';
 
-const kinds = Object.keys(layouts) as readonly RaftMessageKind[];
+const kinds = Object.keys(raftLayouts) as readonly RaftMessageKind[];
 const kindNumbers: ReadonlyMap<string, number> = new Map(kinds.map((kind, number) => [kind, number]));
 const headerLength = 5;
 
@@ -161,7 +161,7 @@ export function encodeRaftMessage(envelope: RaftEnvelope): Uint8Array {
     kindNumbers.get(message.type),
     message.term,
   ];
-  for (const [name, type] of layouts[message.type] as Layout) {
+  for (const [name, type] of raftLayouts[message.type] as Layout) {
     values.push(pack(type, (message as unknown as Record<string, unknown>)[name]));
   }
   return encoder.encode(values);
@@ -184,7 +184,7 @@ export function decodeRaftMessage(bytes: Uint8Array, from: string, to: string): 
   if (type === undefined) return 'unsupported-version';
   const message: Record<string, unknown> = { type, from, to, term };
   let place = headerLength;
-  for (const [name, fieldType] of layouts[type] as Layout) {
+  for (const [name, fieldType] of raftLayouts[type] as Layout) {
     const field = unpack(fieldType, values[place]);
     if (field === malformed) return 'undecodable';
     message[name] = field;

@@ -85,7 +85,8 @@ export async function startTerminal(command: readonly string[], options: Termina
     sendKeys: async (...keys) => void (await tmux('send-keys', ...keys)),
     type: async (text) => void (await tmux('send-keys', '-l', '--', text)),
     capture: () => capture(),
-    captureWithEscapes: () => capture('-e'),
+    // With the spaces at the ends of lines, which may have a background.
+    captureWithEscapes: async () => (await tmux('capture-pane', '-p', '-e', '-N')).trimEnd(),
     async waitForText(expected, timeoutMs) {
       let screen = '';
       await eventually(
