@@ -1,0 +1,23 @@
+/**
+ * `npm run docs`: writes the documents, and the parts of documents, that are made from the code. With `--examples` the
+ * examples of the protocol are captured anew, with `--pictures` the pictures are taken anew: both from a real cluster.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { checkoutRoot } from '../support/checkout.js';
+import { writeDocuments } from './documents.js';
+
+if (process.argv.includes('--examples')) {
+  const { captureExamples, withExamples } = await import('./examples.js');
+  const file = path.join(checkoutRoot, 'docs', 'protocol.md');
+  const examples = await captureExamples();
+  writeFileSync(file, withExamples(readFileSync(file, 'utf8'), examples));
+  console.log('wrote the examples of docs/protocol.md');
+}
+for (const name of writeDocuments()) console.log(`wrote ${name}`);
+if (process.argv.includes('--pictures')) {
+  const { takePictures } = await import('./pictures.js');
+  await takePictures();
+  console.log('wrote docs/pictures');
+}
+process.exit(0);

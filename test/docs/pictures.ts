@@ -1,0 +1,127 @@
+/**
+ * Takes the pictures of docs/pictures: real controllers and routers, the console on them in a real terminal.
+ * `npm run docs -- --pictures`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createModel, demoDrafts } from '../../console/commands/demo/model-data.js';
+import type { ApiClient } from '../../messaging/index.js';
+import { checkoutRoot } from '../support/checkout.js';
+import { startCluster } from '../support/cluster.js';
+import { startTerminal, type Terminal } from '../support/tmux.js';
+import { eventually } from '../support/wait.js';
+import { renderSvg } from './svg.js';
+
+const columns = 120;
+const rows = 36;
+const folder = path.join(checkoutRoot, 'docs', 'pictures');
+/** So long the load runs before the first picture: the console shows rates of the last minute. */
+const loadMs = 50_000;
+const routers = ['edge-berlin-1', 'edge-lagos-1', 'edge-osaka-1', 'edge-quito-1', 'edge-tromso-1'];
+
+export async function takePictures(): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const cluster = await startCluster({ name: 'demo' });
+  await Promise.all(routers.map((id) => cluster.startRouter(id)));
+  const stop = new AbortController();
+  await createModel(cluster.api, demoDrafts(routers), stop.signal);
+  const pace = { pauseMs: 250 };
+  const working = work(cluster.api, pace, stop.signal);
+  const terminal = await openConsole(cluster.natsUrl);
+  try {
+    await terminal.waitForText('5 of 5 online');
+    await sleep(loadMs);
+    pace.pauseMs = 1_200;
+    await cluster.transfer('n2');
+    await cluster.restart('edge-osaka-1');
+    await eventually(() => allInSync(cluster.api), { what: 'all routers to be in sync' });
+    await terminal.waitForText('5 in sync');
+    await sleep(loadMs / 10);
+    await take(terminal, 'overview', 'The overview: health in one line, controllers, rates, routers and events');
+
+    await cluster.startBlank('n4');
+    await command(terminal, 'join n4');
+    await terminal.waitForText('Type n4');
+    const planned = 'Joining a controller: each check with its answer, what will change, and a typed confirmation';
+    await take(terminal, 'join', planned);
+    await terminal.type('n4');
+    await terminal.waitForText('then enter: n4');
+    await terminal.sendKeys('Enter');
+    await terminal.waitForText('says that it is a member');
+    await sleep(loadMs / 20);
+    await take(
+      terminal,
+      'joined',
+      'The controller has joined: each step, and what was verified before success was said',
+    );
+    await terminal.sendKeys('Escape');
+
+    await cluster.kill(await cluster.leader());
+    await terminal.waitForText('DEGRADED');
+    await sleep(loadMs / 20);
+    const killed = 'The leader was killed: another one leads, and the first line says what is left and what to do';
+    await take(terminal, 'leader-killed', killed);
+  } finally {
+    stop.abort();
+    await working;
+    await terminal.kill();
+    await cluster.end();
+  }
+}
+
+/** Enter in the same breath as the words would be taken for a part of them. */
+async function command(terminal: Terminal, words: string): Promise<void> {
+  await terminal.type(`:${words}`);
+  await terminal.waitForText('shows its checks first');
+  await terminal.sendKeys('Enter');
+}
+
+async function openConsole(natsUrl: string): Promise<Terminal> {
+  const main = path.join(checkoutRoot, 'dist', 'console', 'main.js');
+  return startTerminal(
+    [process.execPath, main, 'console', '--nats', natsUrl, '--cluster', 'demo', '--as', 'alice', '--theme', 'dark'],
+    { columns, rows, env: { COLORTERM: 'truecolor', FORCE_COLOR: '3' } },
+  );
+}
+
+async function take(terminal: Terminal, name: string, description: string): Promise<void> {
+  const captured = await terminal.captureWithEscapes();
+  const title = 'quorate console';
+  writeFileSync(path.join(folder, `${name}.svg`), renderSvg(captured, { columns, rows, title, description }));
+}
+
+/** Something to be seen: writes at a pace that rises and falls, and now and then one that leaves an event worth reading. */
+async function work(api: ApiClient, pace: { readonly pauseMs: number }, signal: AbortSignal): Promise<void> {
+  for (let turn = 0; !signal.aborted; turn += 1) {
+    await change(api, turn).catch(() => undefined);
+    const pauseMs = pace.pauseMs * (1 + 0.8 * Math.sin(performance.now() / 3_500));
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function allInSync(api: ApiClient): Promise<boolean> {
+  const answer = await api.request('routers.list', {});
+  return answer.routers.length === routers.length && answer.routers.every(({ online, inSync }) => online && inSync);
+}
+
+async function change(api: ApiClient, turn: number): Promise<void> {
+  const tags = { turn: String(turn) };
+  const visitor = `visitor-${100 + Math.floor(turn / 5)}`;
+  switch (turn % 5) {
+    case 0:
+      await api.request('model.create', { kind: 'identity', id: visitor, name: visitor, tags });
+      return;
+    case 1:
+      await api.request('model.update', { kind: 'service', id: turn % 2 === 0 ? 'billing' : 'video', patch: { tags } });
+      return;
+    case 2:
+      await api.request('model.update', { kind: 'policy', id: 'staff-dial', patch: { tags } });
+      return;
+    case 3:
+      await api.request('model.update', { kind: 'router', id: routers[turn % routers.length] ?? '', patch: { tags } });
+      return;
+    default:
+      await api.request('model.delete', { kind: 'identity', id: visitor });
+  }
+}
