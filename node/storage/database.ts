@@ -2,8 +2,11 @@
  * Opening SQLite: pragmas, the version of the schema, missing tables, migrations, and what SQLite's errors mean here. A
  * database is never given out before all of its tables are there and its schema is the one of this build.
  */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { QuorateError } from '../../messaging/errors.js';
+import { sizeOf } from './files.js';
 
 export type Connection = Database.Database;
 
@@ -39,12 +42,17 @@ export interface OpenOptions {
   readonly journalMode?: 'WAL' | 'DELETE';
   /** Pages kept in memory; SQLite's own default (16 MiB) where it is not given. */
   readonly cacheKibibytes?: number;
+  /** See {@link layOutLog}. */
+  readonly layOutLog?: boolean;
 }
 
 /** Waiting for a lock: only a snapshot's reader ever holds one, and never for long. */
 const busyTimeoutMs = 5_000;
 /** The write-ahead log is folded into the database when it has grown by this many pages of 4 KiB. */
-const checkpointPages = 4_000;
+const checkpointPages = 2_000;
+const pageBytes = 4_096;
+/** Where less is free, a log that is laid out in advance could be what fills the disk. */
+const freeBytesForLayoutMin = 256 << 20;
 /** A write-ahead log that a long reader let grow is cut to this when it is reset. */
 const walBytesMax = 64 << 20;
 
@@ -60,12 +68,30 @@ export function openDatabase(path: string, schema: Schema, options: OpenOptions)
       database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
       database.pragma(`journal_size_limit = ${walBytesMax}`);
       database.transaction(() => bringUpToDate(database, path, schema)).immediate();
+      if (options.layOutLog === true) layOutLog(database, path);
       return database;
     });
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/**
+ * Lets the write-ahead log have its full size from the beginning. A sync of a file that grows also has to write the file
+ * system's own records of it, which takes about as long again (ext4: 0.21 ms against 0.11 ms); a log that was once as long as
+ * it may be is written over from its start.
+ */
+function layOutLog(database: Connection, path: string): void {
+  const wanted = checkpointPages * pageBytes;
+  const { bavail, bsize } = statfsSync(dirname(path));
+  if (sizeOf(`${path}-wal`) >= wanted || bavail * bsize < freeBytesForLayoutMin) return;
+  database.exec(`
+    CREATE TABLE layout (filler BLOB);
+    INSERT INTO layout VALUES (zeroblob(${wanted}));
+    DROP TABLE layout;
+  `);
+  database.pragma('wal_checkpoint(RESTART)');
 }
 
 /** SQLite silently keeps another mode where a file system (most network ones) cannot do what was asked. */

@@ -67,7 +67,7 @@ export function openStorage(options: StorageOptions): Storage {
   const lock = options.lock ?? lockDirectory(options.directory);
   let raft: SqliteRaftStore | undefined;
   try {
-    raft = new SqliteRaftStore(join(options.directory, raftFileName), options);
+    raft = new SqliteRaftStore(join(options.directory, raftFileName), { ...options, layOutLog: true });
     return new FileStorage(options, lock, raft, openModel(options.directory, raft));
   } catch (error) {
     raft?.close();

@@ -17,6 +17,8 @@ import type { CompactionPoint, Identity, PersistBatch, RaftStore, RemovedMark } 
 export interface RaftStoreOptions {
   /** Bytes of the newest entries that are kept in memory. */
   readonly cacheBytesMax?: number;
+  /** Give the write-ahead log its full size at once: see `layOutLog` in database.ts. */
+  readonly layOutLog?: boolean;
 }
 
 export const cacheBytesMaxDefault = 4 << 20;
@@ -48,7 +50,7 @@ export class SqliteRaftStore implements RaftStore {
 
   constructor(path: string, options: RaftStoreOptions = {}) {
     this.#path = path;
-    this.#database = openDatabase(path, raftSchema, { synchronous: 'FULL' });
+    this.#database = openDatabase(path, raftSchema, { synchronous: 'FULL', layOutLog: options.layOutLog });
     this.#cache = new EntryCache(options.cacheBytesMax ?? cacheBytesMaxDefault);
     this.#state = new StateRows(this.#database);
     this.#statements = prepare(this.#database);
