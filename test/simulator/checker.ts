@@ -4,7 +4,7 @@
  */
 import type { AppliedEntry } from '../../node/cluster/member.js';
 import type { ModelMeta, Outcome } from '../../node/model/index.js';
-import type { Configuration, Entry, HardState, Index, Message, NodeId, Role, Term } from '../../node/raft/types.js';
+import type { Configuration, Entry, HardState, Index, Message, NodeId, RaftStatus, Role, Term } from '../../node/raft/types.js';
 import { type Coverage, count } from './coverage.js';
 import type { SimulatedDisk } from './disk.js';
 
@@ -21,7 +21,7 @@ export interface Watched {
   readonly term: Term;
   readonly leader: NodeId | undefined;
   readonly commit: Index;
-  transferTarget(): NodeId | undefined;
+  status(): RaftStatus;
 }
 
 /** What is remembered of one member. */
@@ -39,8 +39,11 @@ export interface Remembered {
   readonly preVotes: Map<Term, Set<NodeId>>;
   toldToCampaign: boolean;
   ticks: number;
+  leader: NodeId | undefined;
   leaderHeardAt: number;
   leaderSince: number;
+  /** Since which tick it has been handing leadership over. */
+  transferSince: number | undefined;
   readonly heardAt: Map<NodeId, number>;
 }
 
@@ -56,6 +59,7 @@ const termStep = 1 << 20;
 
 export class Checker {
   violation: Violation | undefined;
+  onElected: (() => void) | undefined;
   readonly #coverage: Coverage;
   readonly #electionTimeoutTicks: number;
   readonly #now: () => number;
@@ -102,6 +106,8 @@ export class Checker {
       preVotes: new Map(),
       toldToCampaign: false,
       ticks: 0,
+      leader: watched.leader,
+      transferSince: undefined,
       leaderHeardAt: Number.NEGATIVE_INFINITY,
       leaderSince: 0,
       heardAt: new Map(),
@@ -116,6 +122,7 @@ export class Checker {
     const { role, term, commit } = member;
     if (commit !== record.commit) this.#committedTo(record, member);
     if (term !== record.term || role !== record.role) this.#roleChanged(record, member);
+    if (member.leader !== record.leader) this.#followsAnother(record, member);
     if (record.configurations.length > 1) record.configurations = record.configurations.slice(-1);
   }
 
@@ -134,6 +141,12 @@ export class Checker {
     record.role = role;
     record.term = term;
     if (role !== 'preCandidate') record.toldToCampaign = false;
+  }
+
+  #followsAnother(record: Remembered, { id, term, leader }: Watched): void {
+    record.leader = leader;
+    if (leader !== undefined && this.leaders.get(term) !== leader)
+      this.violate('only leaders are followed', `${id} follows ${leader} in term ${term}, which is led by ${this.leaders.get(term) ?? 'nobody'}`);
   }
 
   /** Pre-vote: nobody raises the term without a quorum that would have it so. */
@@ -160,6 +173,7 @@ export class Checker {
       this.violate('leader completeness', `${id} leads term ${term} without entry ${index} of term ${committed.term}, which is committed`);
     record.leaderSince = record.ticks;
     record.heardAt.clear();
+    this.onElected?.();
   }
 
   #committedTo(record: Remembered, member: Watched): void {
@@ -176,6 +190,9 @@ export class Checker {
       }
       this.committedIndex = commit;
       this.#checkHeldByQuorum(record, commit);
+      // Section 3.6.2; figure 3.7 shows what may happen otherwise.
+      if (this.#committed[commit]?.term !== term)
+        this.violate('commit by counting', `${id} leads term ${term} and committed entry ${commit} of term ${this.#committed[commit]?.term} by counting`);
     } else if (commit > this.committedIndex) {
       this.violate('commit from nowhere', `${id} has commit index ${commit}, and no leader has committed beyond ${this.committedIndex}`);
     }
@@ -277,7 +294,7 @@ export class Checker {
         }
         return;
       case 'timeoutNow':
-        if (member.transferTarget() === message.to) this.#checkTransfer(record, message.to);
+        if (member.status().transferTarget === message.to) this.#checkTransfer(record, message.to);
         else count(this.#coverage, 'transfer: removed leader names a successor');
         return;
       case 'removed':
@@ -362,11 +379,26 @@ export class Checker {
     return member.leader !== undefined && record.ticks - record.leaderHeardAt < this.#electionTimeoutTicks;
   }
 
+  /** What it believes of itself is so. */
+  #checkBeliefs(record: Remembered, member: Watched): void {
+    const { id, disk } = record;
+    const { stable, firstIndex, configuration, transferTarget } = member.status();
+    if (stable > disk.lastIndex) this.violate('believed durable', `${id} believes entries up to ${stable} to be durable, and its disk ends at ${disk.lastIndex}`);
+    const known = disk.model.meta()?.configuration;
+    const isInstalling = firstIndex > disk.point.index + 1;
+    if (!isInstalling && known !== undefined && !isSameConfiguration(known, configuration)) this.violate('core and model', `${id}: its core and its model hold different configurations`);
+    if (transferTarget === undefined) record.transferSince = undefined;
+    else record.transferSince ??= record.ticks;
+    if (record.transferSince !== undefined && record.ticks - record.transferSince > 2 * this.#electionTimeoutTicks + 8)
+      this.violate('transfer without end', `${id} has been handing leadership to ${transferTarget} for more than two election timeouts`);
+  }
+
   /** A leader without a quorum steps down (dissertation, section 6.2). */
   ticked(member: Watched): void {
     const record = this.records.get(member.id);
     if (record === undefined) return;
     record.ticks += 1;
+    if (record.ticks % 4 === 0) this.#checkBeliefs(record, member);
     if (record.ticks % 8 !== 0 || member.role !== 'leader' || record.role !== 'leader') return;
     const since = record.ticks - 3 * this.#electionTimeoutTicks - 4;
     if (record.leaderSince >= since) return;

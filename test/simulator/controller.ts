@@ -25,7 +25,7 @@ interface PeerRequest {
   readonly settle: (answer: Uint8Array | QuorateError) => void;
 }
 
-const pace = { chunkBytes: 64, requestTimeoutMs: 60, describeTimeoutMs: 150, retryWaitMs: 10 };
+const pace = { requestTimeoutMs: 60, describeTimeoutMs: 150, retryWaitMs: 10 };
 
 interface Life {
   readonly number: number;
@@ -159,7 +159,7 @@ export class SimulatedController {
           storage,
           transport,
           clock,
-          pace,
+          pace: { ...pace, chunkBytes: world.plan.chunkBytes },
           onAbandoned: () => world.cover('snapshot: transfer given up'),
         }),
         clock,
@@ -195,7 +195,7 @@ export class SimulatedController {
       get commit() {
         return core.commit;
       },
-      transferTarget: () => core.status().transferTarget,
+      status: () => core.status(),
     };
     this.life = {
       number,

@@ -68,7 +68,7 @@ export class SnapshotRegistry {
     const image = copyModel(model);
     const countByKind = model.countsByKind();
     const entities = Object.values(countByKind).reduce((sum, each) => sum + each, 0);
-    const bytes = new Uint8Array(48 + 24 * entities);
+    const bytes = new Uint8Array(120 + 24 * entities);
     for (let at = 0, value = this.#made; at < bytes.length; at += 1) {
       value = (Math.imul(value, 1_103_515_245) + 12_345) >>> 0;
       bytes[at] = value >>> 16;

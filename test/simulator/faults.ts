@@ -4,6 +4,12 @@ import { membershipContext, type SimulatedController } from './controller.js';
 import type { Action, MembershipAction, Who } from './plan.js';
 import type { World } from './world.js';
 
+/** A stranded leader is read from for so long: it has stepped down by then. */
+const strandedReadsMs = 250;
+/** After an election, the membership is tried to be changed so often, within so long. */
+const eagerAttempts = 4;
+const eagerMs = 15;
+
 export class Faults {
   readonly #world: World;
   /** What ends a fault that goes on. */
@@ -21,10 +27,24 @@ export class Faults {
     }
   }
 
+  /** Somebody was elected: the time at which rules about changes are broken most easily. */
+  elected(): void {
+    const world = this.#world;
+    if (!world.isFaulty || world.plan.eagerChanges === 0 || !world.random.chance(world.plan.eagerChanges)) return;
+    for (let attempt = 0; attempt < eagerAttempts; attempt += 1) {
+      const nth = world.random.between(0, 7);
+      const change = world.random.pick(['add learner', 'promote', 'demote', 'remove', 'swap', 'leave joint'] as const);
+      world.queue.schedule(eagerMs * world.random.next(), () => {
+        if (world.isFaulty) this.#changeMembership(change, nth);
+      });
+    }
+  }
+
   /** The world is kind from now on; who is down starts again. */
   end(): void {
     const world = this.#world;
     world.isFaulty = false;
+    world.finishOperations();
     for (const undo of [...this.#undo]) undo();
     world.network.heal();
     for (const each of world.controllers) {
@@ -74,6 +94,9 @@ export class Faults {
       case 'transfer':
         this.#transfer(action.to);
         return;
+      case 'strand':
+        this.#strand(action);
+        return;
       default:
         if (subject !== undefined) this.#doTo(subject, action);
     }
@@ -106,6 +129,9 @@ export class Faults {
         return;
       case 'drop':
         this.#lasting(action.forMs, world.network.filter({ place: subject.place, direction: action.direction, message: action.message }));
+        return;
+      case 'delay':
+        this.#lasting(action.forMs, world.network.filter({ place: subject.place, direction: action.direction, message: action.message, delayMs: action.byMs }));
         return;
       case 'clock rate':
         subject.clockRate = action.rate;
@@ -165,6 +191,46 @@ export class Faults {
       this.#world.queue.schedule(2 * flapMs, flap);
     };
     flap();
+  }
+
+  #strand(action: Extract<Action, { type: 'strand' }>): void {
+    const world = this.#world;
+    const leader = world.leader();
+    if (leader === undefined) return;
+    const { heldBackMs, forMs, company, writes } = action;
+    if (heldBackMs > 0) this.#lasting(heldBackMs, world.network.filter({ place: leader.place, direction: 'to', message: 'heartbeatReply', delayMs: heldBackMs }));
+    world.queue.schedule(heldBackMs > 0 ? Math.min(30, heldBackMs) : 0, () => {
+      if (!world.isFaulty) return;
+      const others = rotate(
+        world.controllers.filter((each) => each !== leader),
+        writes,
+      );
+      const side = [leader, ...others.slice(0, company)];
+      const mend = between(side, others.slice(company)).map(([from, to]) => world.network.cut(from.place, to.place));
+      this.#lasting(forMs, () => {
+        for (const each of mend) each();
+        if (world.isFaulty) this.#afterStrand(action, leader, others);
+      });
+      const client = world.clients.at(-1);
+      client?.burst(writes, leader);
+      for (let at = 10; at < Math.min(forMs, strandedReadsMs); at += 12) world.queue.schedule(at, () => client?.request('k1', { type: 'get' }, () => undefined, leader));
+    });
+  }
+
+  #afterStrand(action: Extract<Action, { type: 'strand' }>, leader: SimulatedController, others: readonly SimulatedController[]): void {
+    switch (action.then) {
+      case 'nothing':
+        return;
+      case 'crash the others':
+        for (const each of others.slice(0, Math.floor(others.length / 2))) this.#crash(each, 'power', 60);
+        return;
+      case 'crash the leader':
+        this.#crash(this.#world.leader() ?? leader, 'power', 60);
+        return;
+      case 'strand again':
+        this.#strand({ ...action, then: 'crash the leader' });
+        return;
+    }
   }
 
   #linksToCut(subject: SimulatedController, shape: string, nth: number): (readonly [SimulatedController, SimulatedController])[] {

@@ -32,9 +32,10 @@ interface Result {
 }
 
 function applyMutation(mutation: Mutation, place: number): string {
-  const folder = join(copies, `${place}`);
+  const folder = join(copies, `${place}`, 'dist');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
+  cpSync(join(root, '..', 'package.json'), join(copies, `${place}`, 'package.json'));
   for (const part of copied) cpSync(join(root, part), join(folder, part), { recursive: true });
   const path = join(folder, mutation.file);
   const source = readFileSync(path, 'utf8');

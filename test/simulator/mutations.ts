@@ -47,10 +47,10 @@ export const mutations: readonly Mutation[] = [
     why: 'The leader counts entries that a crash may take back.',
   },
   {
-    name: 'own vote counted before the sync',
+    name: 'votes asked for before the sync',
     file: raft('state'),
-    find: 'this.vote = this.id;',
-    replace: 'this.vote = this.id; this.votes.set(this.id, true);',
+    find: "message.type === 'vote' || message.type === 'voteReply' ||",
+    replace: "message.type === 'voteReply' ||",
     why: 'A candidate can win with a vote for itself that is not on its disk.',
   },
   {
@@ -71,7 +71,7 @@ export const mutations: readonly Mutation[] = [
     name: 'acknowledgement of replaced entries counted',
     file: raft('log'),
     find: 'write.upTo = Math.min(write.upTo, from - 1);',
-    replace: '',
+    replace: ';',
     why: 'A finished write of entries that were replaced meanwhile counts for those that replaced them.',
   },
   {
@@ -145,13 +145,6 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!quorumActive(s, lead)) {',
     replace: 'if (false) {',
     why: 'A leader that is cut off keeps its clients waiting for ever.',
-  },
-  {
-    name: 'learner votes are counted',
-    file: raft('elections'),
-    find: 'const { voters, votersOutgoing } = s.configuration;',
-    replace: 'const { votersOutgoing } = s.configuration; const voters = [...s.configuration.voters, ...[...s.votes.keys()].filter((id) => s.configuration.learners.includes(id))];',
-    why: 'The votes of members that do not decide make a majority.',
   },
   {
     name: 'learner campaigns',
@@ -409,11 +402,11 @@ export const mutations: readonly Mutation[] = [
     why: 'A late snapshot takes back what is committed and applied.',
   },
   {
-    name: 'follower never leaves the snapshot state',
+    name: 'lost snapshot offer never repeated',
     file: raft('replication'),
-    find: 'if (progress.match >= s.log.firstIndex - 1)',
-    replace: 'if (false)',
-    why: 'A member that has its snapshot is never sent the entries after it.',
+    find: 'progress.offerTicks++;',
+    replace: 'return;',
+    why: 'A member that lost the offer, or restarted while it fetched, is left behind.',
   },
   {
     name: 'configuration of the snapshot ignored',
@@ -428,13 +421,6 @@ export const mutations: readonly Mutation[] = [
     find: 'let asked = staging.receivedBytes;',
     replace: 'let asked = 0;',
     why: 'What was received before an interruption is put there twice.',
-  },
-  {
-    name: 'compaction beyond what is kept',
-    file: 'node/cluster/member.js',
-    find: 'storage.compactLog(this.#applied - compaction.keepEntries)',
-    replace: 'storage.compactLog(this.#applied + 1_000)',
-    why: 'Entries that are not in the model yet are dropped from the log.',
   },
 
   // ------------------------------------------------------------------------------------------------- the model and its clients
@@ -453,11 +439,11 @@ export const mutations: readonly Mutation[] = [
     why: 'A compare-and-set overwrites a change that its client has not seen.',
   },
   {
-    name: "another's outcome answered",
+    name: 'lost leadership not told to who waits',
     file: 'node/cluster/member.js',
-    find: 'if (waiting.term !== entry.term)',
-    replace: 'if (false)',
-    why: 'What was committed in place of a lost command is answered as its outcome.',
+    find: "if (leadership.role === 'leader' && waiting.term === leadership.term)",
+    replace: 'if (true)',
+    why: 'A client waits for an entry that will never be.',
   },
   {
     name: 'acknowledged when appended',

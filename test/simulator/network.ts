@@ -8,7 +8,9 @@ import type { Plan } from './plan.js';
 export interface Filter {
   readonly place: number;
   readonly direction: 'from' | 'to';
-  readonly message: Message['type'];
+  readonly message: Message['type'] | 'request' | 'answer';
+  /** Absent: they are lost. */
+  readonly delayMs?: number;
 }
 
 /** Who can be connected; more controllers than a schedule ever has. */
@@ -39,7 +41,12 @@ export class Network {
     if (this.#cuts[link] !== 0) return count(this.#coverage, 'fault: message cut off');
     const loss = (this.#healed ? 0 : this.#plan.loss) + (this.#loss[link] ?? 0);
     if (loss > 0 && this.#random.chance(loss)) return count(this.#coverage, 'fault: message lost');
-    if (this.#filters.length > 0 && this.#isFiltered(from, to, type)) return count(this.#coverage, 'fault: message filtered');
+    const filter = this.#filters.length > 0 ? this.#filterOf(from, to, type) : undefined;
+    if (filter !== undefined) {
+      count(this.#coverage, filter.delayMs === undefined ? 'fault: message filtered' : 'fault: message held back');
+      if (filter.delayMs !== undefined) this.#queue.schedule(filter.delayMs, deliver);
+      return;
+    }
     this.#queue.schedule(this.#delay(link), deliver);
     if (this.#healed || this.#plan.duplication === 0 || !this.#random.chance(this.#plan.duplication)) return;
     count(this.#coverage, 'fault: message duplicated');
@@ -59,11 +66,8 @@ export class Network {
     return at - this.#queue.now;
   }
 
-  #isFiltered(from: number, to: number, type: string): boolean {
-    for (const filter of this.#filters) {
-      if (filter.message === type && filter.place === (filter.direction === 'from' ? from : to)) return true;
-    }
-    return false;
+  #filterOf(from: number, to: number, type: string): Filter | undefined {
+    return this.#filters.find((filter) => filter.message === type && filter.place === (filter.direction === 'from' ? from : to));
   }
 
   /** Cuts one direction; returns how to mend it. */

@@ -43,6 +43,26 @@ export type Action = { readonly at: number } & (
     }
   | { readonly type: 'lossy'; readonly who: Who; readonly loss: number; readonly forMs: number }
   | { readonly type: 'drop'; readonly who: Who; readonly direction: 'from' | 'to'; readonly message: Message['type']; readonly forMs: number }
+  | {
+      readonly type: 'delay';
+      readonly who: Who;
+      readonly direction: 'from' | 'to';
+      readonly message: Message['type'] | 'request' | 'answer';
+      readonly byMs: number;
+      readonly forMs: number;
+    }
+  /**
+   * The leader, alone or with one follower, is cut off while it is written to and read from: it gathers what will not be
+   * committed, and does not know that it is deposed. Before that, answers to it may be held back, to reach it late.
+   */
+  | {
+      readonly type: 'strand';
+      readonly company: number;
+      readonly heldBackMs: number;
+      readonly forMs: number;
+      readonly writes: number;
+      readonly then: 'nothing' | 'crash the others' | 'crash the leader' | 'strand again';
+    }
   | { readonly type: 'clock rate'; readonly who: Who; readonly rate: number; readonly forMs: number }
   | { readonly type: 'clock jump'; readonly who: Who; readonly byMs: number }
   | { readonly type: 'disk full'; readonly who: Who; readonly forMs: number }
@@ -76,6 +96,10 @@ export interface Plan {
   };
   /** Share of steps of a turn after which the disk takes time, and others come in between. */
   readonly slowDisk: number;
+  /** Share of elections after which the membership is changed at once, again and again. */
+  readonly eagerChanges: number;
+  /** Bytes of a snapshot that are asked for at once. */
+  readonly chunkBytes: number;
   /** Share of turns that wait for more input. */
   readonly lateTurns: number;
   readonly clients: number;
@@ -129,6 +153,22 @@ const drawers = {
     message: random.pick(['append', 'appendReply', 'heartbeat', 'heartbeatReply', 'voteReply', 'readIndexReply', 'proposeReply', 'snapshot'] as const),
     forMs: short(random),
   }),
+  delay: (random) => ({
+    type: 'delay',
+    who: who(random),
+    direction: random.pick(['from', 'to'] as const),
+    message: random.pick(['append', 'append', 'appendReply', 'heartbeat', 'heartbeatReply', 'vote', 'voteReply', 'timeoutNow', 'snapshot', 'answer', 'proposeReply', 'readIndexReply'] as const),
+    byMs: random.between(20, 500),
+    forMs: random.between(20, 300),
+  }),
+  strand: (random) => ({
+    type: 'strand',
+    company: random.between(0, 1),
+    heldBackMs: random.chance(0.5) ? random.between(20, 300) : 0,
+    forMs: random.between(60, 500),
+    writes: random.between(0, 6),
+    then: random.pick(['nothing', 'crash the others', 'crash the leader', 'strand again'] as const),
+  }),
   'clock rate': (random) => ({ type: 'clock rate', who: who(random), rate: random.pick([0.25, 0.5, 0.8, 1.25, 2, 4]), forMs: random.between(100, 800) }),
   'clock jump': (random) => ({ type: 'clock jump', who: who(random), byMs: random.pick([-86_400_000, -5_000, 5_000, 86_400_000]) }),
   'disk full': (random) => ({ type: 'disk full', who: who(random), forMs: random.between(50, 400) }),
@@ -173,6 +213,8 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     partition: 3,
     lossy: 1,
     drop: 2,
+    delay: 2,
+    strand: 1.5,
     'clock rate': 1,
     'clock jump': 0.5,
     'disk full': 0.7,
@@ -185,9 +227,9 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     campaign: 1,
     burst: 1.5,
   },
-  elections: { crash: 5, 'crash all': 1, 'write fault': 3, partition: 5, drop: 4, transfer: 2, campaign: 3, burst: 3, 'slow disk': 1, pause: 2 },
-  membership: { membership: 9, crash: 2, partition: 3, transfer: 2, campaign: 1, drop: 2, burst: 1 },
-  snapshots: { partition: 4, crash: 3, membership: 2, burst: 5, 'rot chunk': 2, 'write fault': 1, 'disk full': 1, lossy: 1, transfer: 1 },
+  elections: { crash: 3, 'crash all': 0.5, 'write fault': 2, partition: 3, drop: 2, delay: 4, strand: 4, transfer: 3, campaign: 2, burst: 2, 'slow disk': 1, pause: 1 },
+  membership: { membership: 8, crash: 2, partition: 2, strand: 1, transfer: 2, campaign: 1, drop: 2, delay: 1, burst: 1, 'slow disk': 1 },
+  snapshots: { partition: 4, crash: 4, membership: 2, burst: 5, delay: 3, 'rot chunk': 2, 'write fault': 1, 'disk full': 1, lossy: 1, transfer: 1 },
   disks: { crash: 5, 'crash all': 1.5, 'write fault': 5, 'disk full': 2, 'slow disk': 2, 'rot entry': 0.7, 'rot chunk': 1, 'lose log': 0.5, burst: 2, partition: 1 },
   calm: { transfer: 2, membership: 2, burst: 2 },
 };
@@ -220,6 +262,8 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     },
     slowDisk: random.pick([0, 0, 0.05, 0.3]),
     lateTurns: random.pick([0, 0.1, 0.5]),
+    eagerChanges: profile === 'membership' ? random.pick([0, 0.5]) : 0,
+    chunkBytes: random.pick([16, 64, 1_000]),
     clients: random.between(1, 4),
     keys: random.between(1, 3),
     thinkMs: random.pick([5, 20, 60]),

@@ -28,6 +28,7 @@ const searchStepsMax = 200_000;
 export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<Outcome> {
   const world = new World(plan, options);
   const faults = new Faults(world);
+  world.checker.onElected = () => faults.elected();
   faults.schedule();
   await world.run(plan.faultsMs);
   let operations: readonly EntityOperation[] = [];

@@ -15,6 +15,9 @@ export const timeline = { id: 'simulated-timeline', epoch: 1 };
 /** No schedule needs so many; one that does goes round in circles. */
 const eventsMax = 300_000;
 
+/** Operations of clients that are begun after the last fault. */
+const lastOperations = 6;
+
 interface OpenPromise {
   readonly controller: SimulatedController;
   readonly life: number;
@@ -132,6 +135,11 @@ export class World {
     if (this.#operationsLeft <= 0) return false;
     this.#operationsLeft -= 1;
     return true;
+  }
+
+  /** Clients come to their end soon. */
+  finishOperations(): void {
+    this.#operationsLeft = Math.min(this.#operationsLeft, lastOperations);
   }
 
   nextValue(): number {
