@@ -1,0 +1,115 @@
+/** docs/console.md, made from the table of keys and from the screens themselves, so that neither goes stale. */
+import { bindings, contexts, contextTitles, keyLabel } from '../../console/keys.js';
+import { columnsMin, rowsMin } from '../../console/state/limits.js';
+import { numbered, screenTitles } from '../../console/state/navigation.js';
+import { themeNames } from '../../console/theme.js';
+import { frameOf } from './frame.js';
+import { kept } from './golden.js';
+import { scenes } from './scenes.js';
+
+const pictureSize = { columns: 100, rows: 28 };
+
+export function consoleDocument(): string {
+  return [
+    '# The console',
+    '',
+    '<!-- Made by test/console/write-documentation.ts from the table of keys and the screens; do not edit by hand. -->',
+    '',
+    '`quorate console --nats URL --cluster NAME` shows one cluster, live, and runs it. It learns everything over NATS: it needs',
+    'no access to the machines of the controllers, and several consoles may look at one cluster at once.',
+    '',
+    ...pictures([['overview-healthy', 'The overview of a cluster that is well.']]),
+    '## What it says, and how far you can trust it',
+    '',
+    ...facts,
+    '',
+    '## Screens',
+    '',
+    ...numbered.map((screen, index) => `${index + 1}. **${screenTitles[screen]}**: ${purposes[screen]}`),
+    '',
+    ...pictures(pictured),
+    '## Changing the cluster',
+    '',
+    ...workflowText,
+    '',
+    ...pictures([
+      ['member-menu', 'The actions of a controller: enter on it.'],
+      ['join-plan', 'The checks of a join; nothing was changed yet.'],
+      ['remove-refused', 'A removal that would stop the cluster cannot be started.'],
+      ['join-done', 'What was done, and what saw that it was.'],
+    ]),
+    '## Keys',
+    '',
+    'No key changes the cluster. `?` shows the keys that work where you are.',
+    '',
+    ...contexts.flatMap(keyTable),
+    '## Looks',
+    '',
+    `Themes: ${themeNames.map((name) => `\`${name}\``).join(', ')} (\`--theme\`, or \`:theme NAME\`). \`NO_COLOR\` takes all colour away. Nothing is said by`,
+    'colour alone: each state has a glyph of its own form (`●` well, `○` neutral, `▲` warning, `✖` failed) and a word.',
+    `The smallest terminal is ${columnsMin}x${rowsMin}; more room shows more columns, panels beside each other and larger charts.`,
+    '`INK_SCREEN_READER=true` gives linear text for screen readers.',
+    '',
+  ].join('\n');
+}
+
+const facts = [
+  '- The second line of every screen judges the cluster: who leads, how many voters work, how many more may fail. `Healthy` is',
+  '  said only where the leader is in contact with every voter and no alarm is raised.',
+  '- What is older than two seconds says how old it is. What a silent controller said stays, marked `was`.',
+  '- When the console itself loses NATS it says that, and does not call the controllers down.',
+  '- Rates are made from two statuses of one controller. A second in which nothing was measured is a gap, not a line.',
+  '- Every reason for concern stands with what to do about it: on the overview, and all of them under Attention.',
+];
+
+const purposes: Readonly<Record<(typeof numbered)[number], string>> = {
+  overview: 'what needs attention, the controllers, rates, routers, the newest events. `tab` goes from panel to panel.',
+  members:
+    'every controller that is a member or was heard: blank ones that wait to be joined, removed ones that still run.',
+  routers: 'every router with its state, where its copy of the model stands and how far that is behind.',
+  model: 'the replicated data by kind, `tab` for the next kind, enter for one entity as YAML.',
+  events: 'what happens, as it happens; `p` holds the list still, enter shows one event in full.',
+  operations: 'workflows that run and that ran, with each step, each verification and each check.',
+  attention: 'all reasons for concern, worst first, with what to do.',
+};
+
+const pictured: readonly (readonly [keyof typeof scenes, string])[] = [
+  ['overview-degraded', 'A voter is silent and a blank controller waits.'],
+  ['overview-cut-off', 'The console is cut off: what it shows is the past, and says so.'],
+  ['member-leader', 'One controller.'],
+  ['routers', 'Routers.'],
+  ['model', 'The model by kind.'],
+  ['events', 'Events.'],
+  ['palette', 'The palette.'],
+];
+
+const workflowText = [
+  'Joining, removing and handing over leadership are started by their words (`:join n4`, `:remove n3`, `:transfer n2`) or from the',
+  'menu of a controller (enter on it). Each then goes the same way:',
+  '',
+  '1. The leader runs the checks. Each stands there as `ok`, `warn` or `fail` with what to do, failures first, with the quorum and',
+  '   the failures survived before and after. Nothing was changed yet.',
+  '2. Where no check failed, the name that is asked for has to be typed; pasting it does not confirm. Where one failed, there is',
+  '   nothing to confirm: mend it and press `r`.',
+  '3. The steps are shown as they happen. Closing the dialog, or losing the terminal, does not stop the operation.',
+  '4. Success is said when the verifications have seen the effect. A failure stands there with its reason and its remedy.',
+  '',
+  'A start that was not answered may or may not have been carried out: `r` asks again with the same request id, which starts it at',
+  'most once. `--read-only` starts the console locked, `:lock` and `:unlock` switch while it runs; what an operator may do at all is',
+  'for the permissions of the NATS credentials to say.',
+];
+
+function pictures(list: readonly (readonly [keyof typeof scenes, string])[]): readonly string[] {
+  return list.flatMap(([name, caption]) => {
+    const make = scenes[name];
+    if (make === undefined) throw new RangeError(`no scene ${name}`);
+    return [caption, '', '```text', kept(frameOf(make(pictureSize))).trimEnd(), '```', ''];
+  });
+}
+
+function keyTable(context: (typeof contexts)[number]): readonly string[] {
+  const rows = bindings
+    .filter((binding) => binding.context === context)
+    .map(({ keys, help }) => `| ${keys.map((key) => `\`${keyLabel(key)}\``).join(' ')} | ${help} |`);
+  return [`### ${contextTitles[context]}`, '', '| key | what it does |', '| --- | --- |', ...rows, ''];
+}
