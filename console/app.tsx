@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ApiClient, NatsConnection } from '../messaging/index.js';
+import { withLightInk } from './light-ink.js';
 import { startShell } from './shell.js';
 import { initialState } from './state/state.js';
 import type { ThemeName } from './theme.js';
@@ -47,7 +48,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   let quit = (): void => {};
   try {
     // The cluster is asked before the screens are loaded: both take a tenth of a second.
-    const { drawScreens } = await import('./draw.js');
+    const { drawScreens } = await withLightInk(() => import('./draw.js'));
     const drawing = drawScreens(shell);
     quit = drawing.quit;
     await drawing.ended;

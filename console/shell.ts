@@ -1,6 +1,6 @@
 /**
  * The one place where the console touches the world: it gathers what the cluster says into batches, steps the reducer,
- * does what the reducer wants done, and tells whoever draws. At most one batch a frame; keys do not wait for it.
+ * does what the reducer wants done, and tells whoever draws. At most ten batches a second; keys do not wait for them.
  */
 import {
   type ApiClient,
@@ -39,18 +39,23 @@ export function startShell(options: ShellOptions): Shell {
   let pending: Message[] = [];
   let events: QuorateEvent[] = [];
   let frame: NodeJS.Timeout | null = null;
-  let steppedAt = 0;
+  let drawnAt = Number.NEGATIVE_INFINITY;
   let stopped = false;
   const listeners = new Set<() => void>();
 
-  function step(messages: readonly Message[]): void {
+  /** What the operator does is drawn at once; what is heard waits for the next frame. */
+  function step(messages: readonly Message[], draw: 'now' | 'with the frame'): void {
     if (stopped) return;
-    steppedAt = performance.now();
     const [next, effects] = reduceAll(state, [{ type: 'tick', now: Date.now() }, ...messages]);
-    const changed = next !== state;
     state = next;
     for (const effect of effects) perform(effect);
-    if (changed) for (const listener of listeners) listener();
+    if (draw === 'now') tellListeners();
+    else schedule();
+  }
+
+  function tellListeners(): void {
+    drawnAt = performance.now();
+    for (const listener of listeners) listener();
   }
 
   function flush(): void {
@@ -58,15 +63,15 @@ export function startShell(options: ShellOptions): Shell {
     const batch = events.length === 0 ? pending : [...pending, { type: 'events' as const, events }];
     pending = [];
     events = [];
-    step(batch);
+    step(batch, 'now');
   }
 
   function schedule(): void {
     if (frame !== null || stopped) return;
-    frame = setTimeout(flush, Math.max(0, frameMs - (performance.now() - steppedAt)));
+    frame = setTimeout(flush, Math.max(0, frameMs - (performance.now() - drawnAt)));
   }
 
-  function tell(message: Message): void {
+  function hear(message: Message): void {
     pending.push(message);
     schedule();
   }
@@ -97,41 +102,42 @@ export function startShell(options: ShellOptions): Shell {
     );
     // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but
     // cannot for a union of verbs.
-    tell({ type: 'answer', verb: request.verb, request, outcome } as Answer);
+    // An answer is stepped at once, because the next page of a long list waits for it.
+    step([{ type: 'answer', verb: request.verb, request, outcome } as Answer], 'with the frame');
   }
 
   async function collect(): Promise<void> {
     for (const waitMs of collectWaitsMs) {
       const statuses = await client.collectStatus(waitMs).catch(() => []);
-      for (const status of statuses) tell({ type: 'status', status });
+      for (const status of statuses) hear({ type: 'status', status });
     }
   }
 
   async function followConnection(): Promise<void> {
     for await (const { type } of connection.status()) {
       if (stopped) return;
-      if (type === NatsEvents.Disconnect) tell({ type: 'connection', up: false });
-      if (type === NatsEvents.Reconnect) tell({ type: 'connection', up: true });
+      if (type === NatsEvents.Disconnect) hear({ type: 'connection', up: false });
+      if (type === NatsEvents.Reconnect) hear({ type: 'connection', up: true });
     }
   }
 
   const stops = [
-    client.watchStatus((status) => tell({ type: 'status', status })),
+    client.watchStatus((status) => hear({ type: 'status', status })),
     client.watchEvents((event) => {
       // More than is kept would be forgotten in the same step.
       if (events.length >= eventsMax) events.shift();
       events.push(event);
       schedule();
     }),
-    client.watchOperations((operation) => tell({ type: 'operation', operation })),
+    client.watchOperations((operation) => hear({ type: 'operation', operation })),
   ];
-  const ticking = setInterval(() => (frame === null ? step([]) : undefined), tickMs);
+  const ticking = setInterval(() => (frame === null ? step([], 'now') : undefined), tickMs);
   void collect();
   void followConnection();
 
   return {
     state: () => state,
-    act: (message) => step([message]),
+    act: (message) => step([message], 'now'),
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -141,15 +141,34 @@ export function routersInfo(state: State): Spans {
     const routers = leaderOf(state)?.record.status.routers;
     return routers === undefined ? [] : [{ text: `${routers.online} of ${routers.known} online`, tone: 'dim' }];
   }
-  const online = views.filter((view) => view.online).length;
-  const inSync = views.filter((view) => view.inSync).length;
-  const refused = views.filter((view) => view.refused !== null).length;
+  const { online, inSync, refused } = countRouters(views);
   const well = online === views.length && inSync === views.length;
   const counts: Span[] = [
     { text: `${online} of ${views.length} online, ${inSync} in sync`, tone: well ? 'dim' : 'warn' },
   ];
   if (refused > 0) counts.push({ text: `  ${glyphs.bad} ${refused} refused`, tone: 'bad' });
   return [...counts, ...ageSpans(state, readAt, error?.message ?? null)];
+}
+
+interface RouterCounts {
+  readonly online: number;
+  readonly inSync: number;
+  readonly refused: number;
+}
+
+/** Counted once for each list that was read, not for each frame. */
+const routerCounts = new WeakMap<State['routers']['views'], RouterCounts>();
+
+function countRouters(views: State['routers']['views']): RouterCounts {
+  const known = routerCounts.get(views);
+  if (known !== undefined) return known;
+  const counts = {
+    online: views.filter((view) => view.online).length,
+    inSync: views.filter((view) => view.inSync).length,
+    refused: views.filter((view) => view.refused !== null).length,
+  };
+  routerCounts.set(views, counts);
+  return counts;
 }
 
 /** Says how old something is as soon as that is more than two seconds, and why it was not read again. */

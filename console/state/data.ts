@@ -180,7 +180,7 @@ export function takeRouters(state: State, answer: Extract<Answer, { verb: 'route
     ];
   }
   const { routers, more } = answer.outcome.value;
-  const views: readonly RouterView[] = oneEach([...reading, ...routers]).slice(0, routersMax);
+  const views: readonly RouterView[] = [...reading, ...routers].slice(0, routersMax);
   const after = routers.at(-1)?.id;
   if (more && after !== undefined && views.length < routersMax) {
     const request = { ...answer.request, params: { ...answer.request.params, after } };
@@ -192,7 +192,13 @@ export function takeRouters(state: State, answer: Extract<Answer, { verb: 'route
   return [
     {
       ...state,
-      routers: { views, readAt: state.now, reading: null, error: null, notBefore: state.now + routersPollMs },
+      routers: {
+        views: oneEach(views),
+        readAt: state.now,
+        reading: null,
+        error: null,
+        notBefore: state.now + routersPollMs,
+      },
     },
     [],
   ];

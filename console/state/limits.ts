@@ -35,7 +35,8 @@ export const pollTimeoutMs = 2_500;
 export const changeTimeoutMs = 10_000;
 
 export const flashMs = 6_000;
-export const frameMs = 34;
+/** What is heard is drawn at most this often; what the operator does is drawn at once, and so finds the screen idle. */
+export const frameMs = 100;
 export const tickMs = 250;
 
 export const columnsMin = 60;

@@ -84,7 +84,7 @@ export function takeModelPage(state: State, answer: Extract<Answer, { verb: 'mod
   if (!answer.outcome.ok)
     return [withModel(state, { reading: null, error: answer.outcome.error, notBefore: state.now + retryMs }), []];
   const { entities, position, more } = answer.outcome.value;
-  const pages = oneEach([...reading.pages, ...entities]).slice(0, entitiesMax);
+  const pages = [...reading.pages, ...entities].slice(0, entitiesMax);
   const after = entities.at(-1)?.id;
   if (more && after !== undefined && pages.length < entitiesMax) {
     const request = { ...answer.request, params: { ...answer.request.params, after } };
@@ -96,7 +96,7 @@ export function takeModelPage(state: State, answer: Extract<Answer, { verb: 'mod
   return [
     withModel(state, {
       reading: null,
-      entities: pages,
+      entities: oneEach(pages),
       position,
       readAt: state.now,
       more,

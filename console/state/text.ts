@@ -18,8 +18,18 @@ export function clean(text: string): string {
 
 /** Cells that `text` takes; wide characters take two. */
 export function cells(text: string): number {
-  return ascii.test(text) ? text.length : stringWidth(text);
+  if (ascii.test(text)) return text.length;
+  const known = widths.get(text);
+  if (known !== undefined) return known;
+  const width = stringWidth(text);
+  if (widths.size >= widthsMax) widths.clear();
+  widths.set(text, width);
+  return width;
 }
+
+/** The same few texts with glyphs and rules are drawn again and again, and measuring them is most of drawing. */
+const widths = new Map<string, number>();
+const widthsMax = 4_096;
 
 /** At most `width` cells; what was cut is shown by an ellipsis. */
 export function cut(text: string, width: number): string {
