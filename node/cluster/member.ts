@@ -286,8 +286,10 @@ export class Member {
       this.#wake();
       return;
     }
-    this.#send(ready.messages);
     if (ready.leadership !== undefined) this.#onLeadership(ready.leadership);
+    if (!ready.mustSync && ready.snapshot === undefined) return this.#finishUnsynced(ready);
+    // Sent before the disk is written, so that followers write while this member does.
+    this.#send(ready.messages);
     this.#then(() => {
       if (ready.snapshot === undefined) {
         this.#persist(ready);
@@ -299,6 +301,17 @@ export class Member {
         );
       }
     });
+  }
+
+  /** Nothing has to be synced: who waits is answered first, then the others are told how far it is. */
+  #finishUnsynced(ready: Ready): void {
+    this.#persist(ready);
+    this.core.persisted(ready);
+    this.#apply(ready);
+    this.#settle(ready);
+    this.#send(ready.messages);
+    this.#send(ready.messagesAfterPersist);
+    this.#takeReady();
   }
 
   /** What this Ready wanted stored is durable. */

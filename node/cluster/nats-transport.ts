@@ -33,6 +33,7 @@ export class NatsTransport implements Transport {
   /** Subjects are put together once for each peer and lane, not once for each message. */
   readonly #sendSubjects = new Map<string, string>();
   readonly #incarnations = new Map<string, number>();
+  #lastAppend: { readonly content: string; readonly bytes: Uint8Array } = { content: '', bytes: new Uint8Array() };
   /** Messages dropped, by reason. */
   readonly dropped: Record<string, number> = {};
   sent = 0;
@@ -50,7 +51,7 @@ export class NatsTransport implements Transport {
     const lane = laneOf(message);
     const connection = this.#lanes[lane];
     if (pendingBytes(connection) > pendingBytesMax) return this.#drop('backlog');
-    const payload = encodeRaftMessage({ clusterId, incarnation: this.#options.incarnation, message: toWire(message) });
+    const payload = this.#encode(clusterId, message);
     try {
       connection.publish(this.#sendSubject(message.to, lane), payload);
       this.sent += 1;
@@ -58,6 +59,17 @@ export class NatsTransport implements Transport {
       // Closed or draining, or over max_payload: for Raft the same as a lost message.
       this.#drop('not-sent');
     }
+  }
+
+  /** The same entries usually go to all followers, one after the other: they are encoded once. */
+  #encode(clusterId: string, message: Message): Uint8Array {
+    const envelope = { clusterId, incarnation: this.#options.incarnation, message: toWire(message) };
+    if (message.type !== 'append' || message.entries.length === 0) return encodeRaftMessage(envelope);
+    // In one term, a leader's log has one entry at an index: this says all that the bytes hold.
+    const { term, prevIndex, prevTerm, commit, entries } = message;
+    const content = `${clusterId} ${term} ${prevIndex} ${prevTerm} ${commit} ${entries.length} ${entries.at(-1)?.term}`;
+    if (this.#lastAppend.content !== content) this.#lastAppend = { content, bytes: encodeRaftMessage(envelope) };
+    return this.#lastAppend.bytes;
   }
 
   receive(handler: (message: Message) => void): void {
