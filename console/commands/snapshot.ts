@@ -97,6 +97,7 @@ export const snapshotInspectCommand = defineCommand({
       return;
     }
     const { manifest } = found;
+    const { position, term, configuration } = manifest.meta;
     const counts = Object.entries(manifest.countByKind).map(([kind, number]) => `${number} ${kind}`);
     const pairs = [
       ['file', `${path} (${formatBytes(found.sizeBytes)}): whole and undamaged`],
@@ -105,6 +106,9 @@ export const snapshotInspectCommand = defineCommand({
         'written',
         `${new Date(manifest.createdAt).toISOString()} by ${manifest.createdBy}, version ${manifest.softwareVersion}`,
       ],
+      ['position', `${formatPosition(position)}, term ${term}, timeline ${position.timeline.id}`],
+      ['voters', configuration.voters.join(', ')],
+      ...(configuration.learners.length === 0 ? [] : [['learners', configuration.learners.join(', ')]]),
       ['entities', counts.length === 0 ? 'none' : counts.join(', ')],
       ['contents', `sha256 ${manifest.contentSha256}`],
     ];
