@@ -100,7 +100,7 @@ export const errorTable = {
   ),
   removed: entry(
     'The controller was removed from the cluster.',
-    'Reset its data directory to make it blank, then join it under a new id.',
+    'Stop it, make it blank with `quorate reset --data-dir DIR`, and join it under a new id.',
   ),
   'id-used': entry(
     'The id belonged to a member that was removed and is never used again.',
@@ -144,12 +144,9 @@ export const errorTable = {
   ),
   damaged: entry(
     'The data directory is damaged.',
-    'Remove this member, reset its data directory and join it again as blank.',
+    'Remove the member with `quorate members remove ID`, make the directory blank with `quorate reset --data-dir DIR`, and join it under a new id.',
   ),
-  'newer-schema': entry(
-    'The data directory was written by a newer version.',
-    'Run that version, or restore a backup made by this one.',
-  ),
+  'newer-schema': entry('The data directory was written by a newer version.', 'Run that version; nothing was changed.'),
   'ambiguous-state': entry(
     'What the data directory holds does not allow one safe way to start.',
     'Follow the command given with the message.',

@@ -10,6 +10,7 @@ import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
 import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
 import { nodeCommand } from './node.js';
 import { operationShowCommand, operationsCommand, operationWatchCommand } from './operations.js';
+import { resetCommand } from './reset.js';
 import { routerCommand } from './router.js';
 import { routersCommand } from './routers.js';
 import { snapshotCreateCommand, snapshotGroup, snapshotInspectCommand } from './snapshot.js';
@@ -62,6 +63,7 @@ export const commands: readonly Command[] = [
   snapshotCreateCommand,
   snapshotInspectCommand,
   nodeCommand,
+  resetCommand,
   routerCommand,
   versionCommand,
   completionCommand,

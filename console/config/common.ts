@@ -173,6 +173,19 @@ export const clientSettings = {
   }),
 } as const satisfies SettingTable;
 
+/** For those who look into the directory of a controller that does not run. */
+export const dataDirectorySetting = setting({
+  flag: 'data-dir',
+  env: 'QUORATE_DATA_DIR',
+  key: 'node.dataDir',
+  placeholder: 'DIR',
+  group: 'Options',
+  required: true,
+  completes: 'directory',
+  describe: 'Data directory of a controller that does not run',
+  schema: path,
+});
+
 /** Read by a child of the demo: end when standard input ends, however the parent went. */
 export const parentSetting = setting({
   flag: 'exit-with-parent',

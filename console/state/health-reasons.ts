@@ -29,7 +29,7 @@ export function rivalReasons(facts: ClusterFacts, leader: Leader | null): readon
         code: 'two-leaders-in-one-term',
         level: 'bad',
         sentence: `${record.status.node} and ${id} both say that they lead term ${raft.term}: that must never be.`,
-        remedy: 'Stop writing, stop both, keep their data directories, and report it with quorate support-bundle.',
+        remedy: 'Stop writing, stop both, keep their data directories, and report it with their logs.',
         node: id,
       });
     } else if (rival.record.heardAt > record.roleSince.at + staleAfterMs / 2) {

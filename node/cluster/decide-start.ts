@@ -91,7 +91,7 @@ export interface StartRule {
 const resetAndJoin =
   'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id.';
 const reset =
-  'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), then join it or restore into it.';
+  'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), start it, and join it: `quorate members join ID`.';
 
 /** `{directory}`, `{node}`, `{cluster}`, `{details}` and `{file}` are filled in. The order matters. */
 export const startRules: readonly StartRule[] = [
@@ -227,7 +227,7 @@ export const startRules: readonly StartRule[] = [
       code: 'ambiguous-state',
       found: 'The data directory {directory} holds no model to recover.',
       remedy:
-        'Recover on a member that survived, or restore a snapshot: `quorate restore --from FILE --data-dir {directory}`.',
+        'Recover on a member that survived; start this one without asking for it, and join it: `quorate members join ID`.',
     },
   },
 
@@ -265,7 +265,7 @@ export const startRules: readonly StartRule[] = [
       code: 'ambiguous-state',
       found: 'The data directory {directory} holds the model of a standalone controller.',
       remedy:
-        'Take it into a cluster with `quorate migrate --data-dir {directory}`, or make it blank with `quorate reset --data-dir {directory}`.',
+        'Give it another directory with --data-dir, or make this one blank with `quorate reset --data-dir {directory}` (a backup is kept).',
     },
   },
 

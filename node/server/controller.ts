@@ -18,7 +18,7 @@ import { NatsTransport } from '../cluster/nats-transport.js';
 import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
 import type { ChangeRow } from '../model/index.js';
 import { initialConfiguration, type Leadership } from '../raft/index.js';
-import type { Storage } from '../storage/index.js';
+import { backupsFolderName, type Storage } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import type { ControllerConfig } from './config.js';
@@ -97,7 +97,7 @@ export class Controller {
     this.#startedAt = clock.now();
     this.#subjects = subjectsOf(config.cluster);
     this.#state = options.removed ? 'removed' : 'starting';
-    this.#backupDirectory = join(config.dataDirectory, 'backups');
+    this.#backupDirectory = join(config.dataDirectory, backupsFolderName);
     mkdirSync(this.#backupDirectory, { recursive: true });
     this.#transport = new NatsTransport({
       control: connections.control,
@@ -246,7 +246,7 @@ export class Controller {
   #prepare(clusterId: string, from: string): void {
     if (this.#state !== 'blank') {
       throw new QuorateError('check-failed', `${this.#options.config.nodeId} is not blank: it is ${this.#state}`, {
-        remedy: 'Reset its data directory first, or join another controller.',
+        remedy: `Make it blank first (stop it, then \`quorate reset --data-dir ${this.#options.config.dataDirectory}\`), or join another controller.`,
       });
     }
     if (this.#preparedFor === clusterId && this.#member !== undefined) return;
@@ -431,7 +431,7 @@ export class Controller {
   #onRemoved(by: string): void {
     this.#options.log.warn('removed from the cluster', {
       by,
-      remedy: 'reset the data directory to use this machine again, under a new id',
+      remedy: `to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${this.#options.config.dataDirectory}\``,
     });
     this.#setLeading(false);
     this.#state = 'removed';

@@ -24,6 +24,7 @@ import { isDirectoryLocked } from './lock.js';
 import { blankHardState } from './log-rules.js';
 import { modelFileName, raftFileName } from './names.js';
 import { damagedEntriesOf } from './raft-store.js';
+import { pendingReset } from './reset.js';
 import { modelSchema, raftSchema } from './schema.js';
 import { type StateKey, StateRows, type StateValue } from './state-rows.js';
 import type { CompactionPoint, Identity, RemovedMark } from './types.js';
@@ -86,7 +87,10 @@ const blankModel: ModelFacts = { schema: 'none', schemaVersion: 0, meta: null, d
 export function inspectDirectory(directory: string, options: InspectOptions = {}): DirectoryFacts {
   const exists = existsSync(directory);
   const locked = exists && options.lockedByUs !== true && isDirectoryLocked(directory);
-  if (!exists || locked) return { directory, exists, locked, raft: blankRaft, model: blankModel };
+  const blank = { directory, exists, locked, raft: blankRaft, model: blankModel };
+  if (!exists || locked) return blank;
+  // A reset that was committed: what still lies there counts no more, and goes with the next opening.
+  if (pendingReset(directory) !== undefined) return blank;
   const thorough = options.thorough ?? false;
   const raft = inspectRaft(directory, thorough);
   return { directory, exists, locked, raft, model: inspectModel(directory, raft, thorough) };

@@ -12,6 +12,8 @@
  *     staging/     a snapshot on its way in
  *     transfer/    snapshots for followers
  *     snapshots/   snapshots that were asked for without a path
+ *     backups/     snapshots that operators asked for, and what a reset has put aside
+ *     reset.json   a reset that was committed and is not finished
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,6 +26,7 @@ import { type DirectoryLock, lockDirectory } from './lock.js';
 import { SqliteModelStore } from './model-store.js';
 import { modelFileName, raftFileName } from './names.js';
 import { SqliteRaftStore } from './raft-store.js';
+import { finishReset } from './reset.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
 import { openStaging } from './staging.js';
 import type {
@@ -42,7 +45,8 @@ import { StorageWorker } from './worker.js';
 
 export * from './directory.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
-export { modelFileName, raftFileName } from './names.js';
+export { backupsFolderName, modelFileName, raftFileName } from './names.js';
+export * from './reset.js';
 export type * from './types.js';
 
 export interface StorageOptions {
@@ -62,11 +66,12 @@ export interface StorageOptions {
 /** Rows deleted in one slice of a compaction: about a millisecond. */
 const compactRowsMax = 1_000;
 
-/** Opens to serve: makes what is missing, finishes an install that a crash interrupted, raises the incarnation. */
+/** Opens to serve: makes what is missing, finishes a reset or an install that a crash interrupted, raises the incarnation. */
 export function openStorage(options: StorageOptions): Storage {
   const lock = options.lock ?? lockDirectory(options.directory);
   let raft: SqliteRaftStore | undefined;
   try {
+    finishReset(lock);
     raft = new SqliteRaftStore(join(options.directory, raftFileName), { ...options, layOutLog: true });
     return new FileStorage(options, lock, raft, openModel(options.directory, raft));
   } catch (error) {

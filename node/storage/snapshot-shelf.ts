@@ -5,6 +5,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import type { ModelMeta } from '../model/store.js';
 import type { Index } from '../raft/types.js';
 import { emptyFolder, removeDatabase } from './files.js';
+import { snapshotsFolderName, transferFolderName } from './names.js';
 import type { SnapshotFile } from './types.js';
 import type { StorageWorker } from './worker.js';
 
@@ -46,7 +47,7 @@ export class SnapshotShelf {
     const { clusterName, nodeId, softwareVersion, now, directory } = this.#options;
     const createdAt = now();
     const name = `${clusterName}-${nodeId}-e${position.timeline.epoch}-${position.indexType}${position.index}-${fileTime(createdAt)}.snapshot`;
-    const target = path === undefined ? join(directory, 'snapshots', name) : resolve(path);
+    const target = path === undefined ? join(directory, snapshotsFolderName, name) : resolve(path);
     return this.#worker.run({
       job: 'write-snapshot',
       modelPath: this.#modelPath,
@@ -81,7 +82,7 @@ export class SnapshotShelf {
   }
 
   get #transferFolder(): string {
-    return join(this.#options.directory, 'transfer');
+    return join(this.#options.directory, transferFolderName);
   }
 
   #dropOld(): void {

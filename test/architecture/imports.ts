@@ -33,7 +33,15 @@ export const directions: readonly Direction[] = [
     folder: 'console',
     ours: ['messaging'],
     packages: true,
-    lazily: { files: ['console/commands/node.ts', 'console/commands/snapshot.ts'], folders: ['node'] },
+    lazily: {
+      files: [
+        'console/commands/doctor.ts',
+        'console/commands/node.ts',
+        'console/commands/reset.ts',
+        'console/commands/snapshot.ts',
+      ],
+      folders: ['node'],
+    },
   },
   { folder: 'test', ours: 'everything', packages: true },
 ];

@@ -63,7 +63,8 @@ export const candidateNotMember: Check = {
 export const candidateIdUnused: Check = {
   name: 'candidate-id-unused',
   question: 'Was no member with this id ever removed?',
-  remedy: 'Reset the controller and give it a new id: ids of removed members are never used again.',
+  remedy:
+    'Stop it, make it blank with `quorate reset --data-dir DIR`, and start it under a new id: ids of removed members are never used again.',
   answer: ({ configuration }, { target }) =>
     configuration.removed.includes(target)
       ? fail(`a member with the id ${target} was removed earlier`)
@@ -73,7 +74,7 @@ export const candidateIdUnused: Check = {
 export const candidateBlank = ofCandidate({
   name: 'candidate-blank',
   question: 'Is the candidate blank: without a history of its own?',
-  remedy: 'Stop the controller, reset its data directory, and start it without --bootstrap.',
+  remedy: 'Stop the controller, make it blank with `quorate reset --data-dir DIR`, and start it without --bootstrap.',
   judge: (candidate, facts, { target }) => {
     switch (candidate.state) {
       case 'blank':
@@ -83,7 +84,10 @@ export const candidateBlank = ofCandidate({
           ? fail(`${target} believes that it is a member of this cluster`)
           : fail(`${target} is a member of another cluster (${candidate.clusterId}): it was bootstrapped on its own`);
       case 'removed':
-        return fail(`${target} was removed from a cluster`, 'Reset its data directory and start it under a new id.');
+        return fail(
+          `${target} was removed from a cluster`,
+          'Stop it, make it blank with `quorate reset --data-dir DIR`, and start it under a new id.',
+        );
       case 'standalone':
         return fail(`${target} serves routers alone, with a history of its own`);
       case 'starting':

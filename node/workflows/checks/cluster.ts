@@ -63,7 +63,7 @@ export const noTransferRunning: Check = {
 export const oneCluster: Check = {
   name: 'one-cluster',
   question: 'Do all controllers that are heard under this name belong to this cluster, or to none?',
-  remedy: 'Stop those controllers, reset their data directories, and join them as blank.',
+  remedy: 'Stop those controllers, make them blank with `quorate reset --data-dir DIR`, and join them.',
   answer: (facts) => {
     const strangers = facts.heard.filter(
       ({ status }) => status.clusterId !== null && status.clusterId !== facts.clusterId,
@@ -78,7 +78,8 @@ export const oneCluster: Check = {
 export const oneTimeline: Check = {
   name: 'one-timeline',
   question: 'Do all members that are heard stand on the same timeline?',
-  remedy: 'Remove the member whose timeline differs, reset its data directory, and join it as blank.',
+  remedy:
+    'Remove the member whose timeline differs, make it blank with `quorate reset --data-dir DIR`, and join it under a new id.',
   answer: (facts) => {
     const members = facts.heard.filter(
       ({ status }) => status.clusterId === facts.clusterId && status.state === 'member' && status.position !== null,
