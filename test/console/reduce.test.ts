@@ -5,7 +5,8 @@ import type { Effect, Message } from '../../console/state/messages.js';
 import { reduce, reduceAll } from '../../console/state/reduce.js';
 import { slots } from '../../console/state/series.js';
 import { placeOf, type State } from '../../console/state/state.js';
-import { dialogOf } from '../../console/state/workflow.js';
+import { inputOf } from '../../console/state/text-input.js';
+import { confirm, dialogOf } from '../../console/state/workflow.js';
 import {
   answerOf,
   at,
@@ -277,6 +278,9 @@ test('a late answer for another kind of entity does not fill the list', (t) => {
     { entities: [entityOf('router', 'x')], position: at(1), more: false },
   );
   t.deepEqual(stateAfter(state, stale).model.entities, state.model.entities);
+  const reading = stateAfter(state, ...keys('tab'));
+  t.truthy(reading.model.reading);
+  t.is(stateAfter(reading, stale).model.readAt, null, 'also while the right one is being read');
 });
 
 test('changes of the model are taken into the list as they are heard', (t) => {
@@ -370,6 +374,15 @@ test('where a check failed no name is asked for and none is taken', (t) => {
   const [state, effects] = press(planned('remove n2', removePlanThatFails), ...typing('n2'), ...keys('enter'));
   t.deepEqual(startsIn(effects), []);
   t.is(dialogOf(state)?.input.text ?? '', '');
+});
+
+test('a plan that may not run is not started, whatever was typed', (t) => {
+  const state = planned('remove n2', removePlanThatFails);
+  const dialog = dialogOf(state);
+  if (dialog === null) return t.fail();
+  const [, effects] = confirm(state, { ...dialog, input: inputOf('n2') });
+  t.deepEqual(effects, []);
+  return undefined;
 });
 
 test('a locked console plans nothing and starts nothing, until it is unlocked', (t) => {
