@@ -24,7 +24,7 @@ export interface ClusterOptions {
   readonly controllers?: number;
   /** Named r1, r2, …; default 0. */
   readonly routers?: number;
-  /** A server that is there already; otherwise one is started with the cluster and stopped with it. */
+  /** A server that is there already, or several with commas; otherwise one is started and stopped with the cluster. */
   readonly natsUrl?: string;
   /** Configuration of the server that is started. */
   readonly natsConfig?: string;
@@ -138,7 +138,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   const nats = options.natsUrl === undefined ? await startNatsServer({ config: options.natsConfig }) : undefined;
   const natsUrl = options.natsUrl ?? nats?.url ?? '';
   const name = options.name ?? 'test';
-  const connection = await connectNats({ servers: [natsUrl], name: 'test-cluster' });
+  const connection = await connectNats({ servers: natsUrl.split(','), name: 'test-cluster' });
   const cluster = new RunningCluster(name, natsUrl, nats, connection, options);
   try {
     await cluster.bootstrap(options.controllers ?? 3, options.routers ?? 0);

@@ -9,8 +9,11 @@ import { eventually } from './wait.js';
 export interface NatsServerOptions {
   /** Further lines of its configuration: accounts, permissions, TLS, limits. */
   readonly config?: string;
-  /** Makes it a server of a NATS cluster. `routes` are the {@link NatsServer.clusterUrl} of others. */
-  readonly cluster?: { readonly name: string; readonly routes: readonly string[] };
+  /**
+   * Makes it a server of a NATS cluster. `routes` are the {@link NatsServer.clusterUrl} of others. Servers tell each other
+   * how others are reached; `advertise` (HOST:PORT) is what is told of this one.
+   */
+  readonly cluster?: { readonly name: string; readonly routes: readonly string[]; readonly advertise?: string };
   /** Default 0: any free one. */
   readonly port?: number;
 }
@@ -52,6 +55,7 @@ function configurationOf(directory: string, options: NatsServerOptions, port: nu
           `  name: ${JSON.stringify(options.cluster.name)}`,
           `  listen: "127.0.0.1:${clusterPort}"`,
           `  routes: ${JSON.stringify(options.cluster.routes)}`,
+          options.cluster.advertise === undefined ? '' : `  advertise: ${JSON.stringify(options.cluster.advertise)}`,
           '}',
         ];
   return [
