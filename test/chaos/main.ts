@@ -1,0 +1,54 @@
+/**
+ * `npm run chaos -- --minutes N --seed S`: rounds of chaos on one cluster of real processes, until the time is over or
+ * something is wrong. The seed repeats which faults are planned and what clients ask; processes and the machine do the rest.
+ */
+import { parseArgs } from 'node:util';
+import { describeRound } from './report.js';
+import { startChaos } from './rounds.js';
+
+const usage = `npm run chaos -- [--minutes N] [--seed S] [--round SECONDS] [--quiet]
+
+  --minutes N      how long (default 5); the round that is going on then is finished
+  --seed S         default: made from the time
+  --round SECONDS  how long faults happen in each round (default 30)
+  --quiet          does not tell of each fault
+`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    seed: { type: 'string' },
+    round: { type: 'string', default: '30' },
+    quiet: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<boolean> {
+  const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
+  const [minutes, roundMs] = [Number(values.minutes), Number(values.round) * 1_000];
+  if (![seed, minutes, roundMs].every(Number.isFinite)) throw new RangeError('give numbers');
+  const beganAt = performance.now();
+  const say = (line: string): void => {
+    if (!values.quiet) console.log(`${((performance.now() - beganAt) / 1_000).toFixed(2).padStart(8)} s  ${line}`);
+  };
+  console.log(`seed ${seed}, ${minutes} minutes`);
+  const chaos = await startChaos(seed, say);
+  try {
+    for (let round = 1; round === 1 || performance.now() - beganAt < minutes * 60_000; round += 1) {
+      const report = await chaos.round(roundMs);
+      console.log(`round ${round}: ${describeRound(report)}`);
+      if (report.problems.length === 0) continue;
+      for (const problem of report.problems) console.log(`WRONG: ${problem}`);
+      console.log(`again: npm run chaos -- --seed ${seed} --minutes ${minutes} --round ${values.round}`);
+      return false;
+    }
+    console.log('nothing is wrong');
+    return true;
+  } finally {
+    await chaos.end();
+  }
+}
+
+if (values.help) console.log(usage);
+else process.exitCode = (await main()) ? 0 : 1;
