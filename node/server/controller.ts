@@ -25,6 +25,7 @@ import type { ControllerConfig } from './config.js';
 import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
+import { LeadershipNews } from './leadership-news.js';
 import type { Log } from './log.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
@@ -74,6 +75,7 @@ export class Controller {
   readonly #api: ApiServer;
   readonly #status: StatusPublisher;
   readonly #board: StatusBoard;
+  readonly #news: LeadershipNews;
   readonly #alarms: Alarms;
   readonly #backupDirectory: string;
   readonly #startedAt: number;
@@ -115,6 +117,7 @@ export class Controller {
       nodeId: config.nodeId,
       incarnation,
     });
+    this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
     this.#alarms = new Alarms(clock, () => this.#status.changed());
     this.#board = new StatusBoard({
       connection: connections.service,
@@ -348,6 +351,7 @@ export class Controller {
   }
 
   #stopMember(): void {
+    this.#news.stop();
     this.#duties?.close();
     this.#operations?.stop();
     this.#routers?.stop();
@@ -388,21 +392,8 @@ export class Controller {
   #onLeadership({ role, term, leader }: Leadership): void {
     this.#options.log.info('leadership', { role, term, leader: leader ?? null });
     const leading = role === 'leader';
-    if (this.#leading && !leading) {
-      this.#events.cluster('leadership.lost', {
-        term,
-        leaderId: leader ?? null,
-        message: `${this.#options.config.nodeId} no longer leads`,
-      });
-    }
     this.#setLeading(leading);
-    if (leading) {
-      this.#events.cluster('leadership.gained', {
-        term,
-        leaderId: this.#options.config.nodeId,
-        message: `${this.#options.config.nodeId} leads in term ${term}`,
-      });
-    }
+    this.#news.changed({ role, term, leader });
     this.#status.changed();
   }
 
