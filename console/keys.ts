@@ -220,13 +220,19 @@ export function keysOf(input: string, key: InkKey): readonly KeyPress[] {
 
 function typedKeys(input: string): readonly KeyPress[] {
   return graphemes(input).flatMap((text): readonly KeyPress[] => {
-    const control = controls[text];
-    if (control !== undefined) return [{ name: control, text: '' }];
-    return /^\p{Cc}/u.test(text) ? [] : [{ name: text === ' ' ? 'space' : text, text }];
+    if (!/^\p{Cc}/u.test(text)) return [{ name: text === ' ' ? 'space' : text, text }];
+    const name = controlName(text);
+    return name === null ? [] : [{ name, text: '' }];
   });
 }
 
-/** Keys that came together with others in one piece are not taken apart by Ink. */
+/** A control character that came together with other keys: Ink does not take these apart. */
+function controlName(text: string): string | null {
+  const code = text.charCodeAt(0);
+  const letter = code >= 1 && code <= 26 ? `ctrl-${String.fromCharCode(code + 96)}` : null;
+  return controls[text] ?? letter;
+}
+
 const controls: Readonly<Record<string, string>> = {
   '\r': 'enter',
   '\n': 'enter',

@@ -34,11 +34,13 @@ test('keys get the names that the table uses', (t) => {
 test('what was typed faster than it was read is taken apart', (t) => {
   t.deepEqual(names('n4\r'), ['n', '4', 'enter']);
   t.deepEqual(names('4\tj'), ['4', 'tab', 'j']);
+  t.deepEqual(names('\u0015n4'), ['ctrl-u', 'n', '4']);
+  t.deepEqual(names('j\u007f\u001b'), ['j', 'backspace', 'esc']);
   t.deepEqual(names('日é'), ['日', 'é']);
 });
 
 test('a key that is not known types nothing', (t) => {
-  t.deepEqual(names('\u0000\u0007'), []);
+  t.deepEqual(names('\u0000\u001f'), []);
 });
 
 test('esc and a key right after it are two keys, though they look like one with Alt', (t) => {
