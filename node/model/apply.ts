@@ -163,6 +163,7 @@ class Batch {
       previousIndex: this.lastChangeIndex,
       entity,
       by: command.by,
+      at: command.at,
     };
     this.store.appendJournal(change);
     this.lastChangeIndex = index;

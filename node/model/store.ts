@@ -42,8 +42,9 @@ export interface ChangeRow {
   readonly previousIndex: number;
   /** After the change; for a deletion, what it was. */
   readonly entity: Entity;
-  /** Who asked. */
+  /** Who asked, and when, in milliseconds since 1970 by the clock of the leader that took it. */
   readonly by: string;
+  readonly at: number;
 }
 
 /** A request that was refused when its turn came. It changed nothing, but its outcome is as final as a change. */

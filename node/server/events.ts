@@ -62,22 +62,22 @@ export class EventPublisher {
 
   /** Publishes those changes that were not published before; `rows` rise. */
   changes(rows: readonly ChangeRow[], position: Position): void {
-    for (const { index, previousIndex, type, entity, by } of rows) {
+    for (const { index, previousIndex, type, entity, by, at } of rows) {
       if (index <= this.publishedIndex) continue;
       this.publishedIndex = index;
-      this.#publish(this.#entityChange({ position: { ...position, index }, previousIndex, type, entity }, by));
+      this.#publish(this.#entityChange({ position: { ...position, index }, previousIndex, type, entity }, by, at));
     }
   }
 
-  #entityChange(change: ModelChange, by: string): EntityChangeEvent {
+  #entityChange(change: ModelChange, by: string, at: number): EntityChangeEvent {
     const { entity, position, type } = change;
     const eventId = `${position.timeline.epoch}-${position.index}`;
     return {
       v: protocolVersion,
       namespace: 'entityChange',
       event_src_id: this.#options.nodeId,
-      // When it was committed, not when it is published: the same event from two leaders is the same.
-      timestamp: new Date(entity.updatedAt).toISOString(),
+      // When it was asked for, not when it is published: the same event from two leaders is the same.
+      timestamp: new Date(at).toISOString(),
       event_id: eventId,
       eventId,
       eventType: type,

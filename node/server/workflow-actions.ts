@@ -52,15 +52,11 @@ export function createActions(sources: WorkflowSources): Actions {
 
   function publishRecord({ operation, revision }: OperationRecord): void {
     sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
-    const { workflow } = operation.parameters;
+    const what = inWords(operation.parameters);
     if (revision === 0)
-      sources.events.cluster('operation.started', {
-        message: `${operation.requestedBy} started ${workflow} (${operation.id})`,
-      });
+      sources.events.cluster('operation.started', { message: `${operation.requestedBy} started: ${what}` });
     if (!isUnderWay(operation))
-      sources.events.cluster('operation.finished', {
-        message: `${workflow} (${operation.id}) ended: ${operation.state}`,
-      });
+      sources.events.cluster('operation.finished', { message: `${operation.state}: ${what}` });
     sources.onChange();
   }
 
@@ -235,4 +231,9 @@ export function createActions(sources: WorkflowSources): Actions {
     reportError: (error, what) =>
       sources.log.limited(`workflow-${what}`, 'warn', what, { error: toQuorateError(error).message }),
   };
+}
+
+function inWords(parameters: WorkflowParameters): string {
+  if (parameters.workflow !== 'transfer') return `${parameters.workflow} ${parameters.node}`;
+  return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
 }

@@ -13,7 +13,10 @@ const contents = [
     'entity_references',
     'SELECT target_kind, target_id, kind, id FROM entity_references ORDER BY target_kind, target_id, kind, id',
   ],
-  ['journal', 'SELECT idx, request_id, type, previous_index, entity, asked_by, refusal FROM journal ORDER BY idx'],
+  [
+    'journal',
+    'SELECT idx, request_id, type, previous_index, entity, asked_by, asked_at, refusal FROM journal ORDER BY idx',
+  ],
   ['records', 'SELECT bucket, key, value FROM records ORDER BY bucket, key'],
 ] as const;
 

@@ -36,6 +36,7 @@ interface JournalColumns {
   readonly previous_index: number | null;
   readonly entity: string | null;
   readonly asked_by: string | null;
+  readonly asked_at: number | null;
   readonly refusal: string | null;
 }
 
@@ -154,7 +155,7 @@ export class SqliteModelStore implements DurableModelStore {
     this.#requests.append(row.requestId, row.index);
     if (row.type === 'refused') {
       const refusal = JSON.stringify({ code: row.code, message: row.message });
-      this.#statements.appendJournal.run(row.index, row.requestId, row.type, null, null, null, refusal);
+      this.#statements.appendJournal.run(row.index, row.requestId, row.type, null, null, null, null, refusal);
     } else {
       this.#statements.appendJournal.run(
         row.index,
@@ -163,6 +164,7 @@ export class SqliteModelStore implements DurableModelStore {
         row.previousIndex,
         this.#bodyOf(row.entity),
         row.by,
+        row.at,
         null,
       );
     }
@@ -362,11 +364,12 @@ function toJournalRow(row: JournalColumns): JournalRow {
     previousIndex: row.previous_index ?? 0,
     entity: parseEntity(row.entity ?? ''),
     by: row.asked_by ?? '',
+    at: row.asked_at ?? 0,
   };
 }
 
 function prepare(database: Connection) {
-  const journal = 'idx, request_id, type, previous_index, entity, asked_by, refusal';
+  const journal = 'idx, request_id, type, previous_index, entity, asked_by, asked_at, refusal';
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
@@ -408,8 +411,8 @@ function prepare(database: Connection) {
     ),
 
     appendJournal: database.prepare<
-      [number, string, string, number | null, string | null, string | null, string | null]
-    >(`INSERT INTO journal (${journal}) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+      [number, string, string, number | null, string | null, string | null, number | null, string | null]
+    >(`INSERT INTO journal (${journal}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
     changesAfter: database.prepare<[number, number], JournalColumns>(
       `SELECT ${journal} FROM journal WHERE idx > ? AND entity IS NOT NULL ORDER BY idx LIMIT ?`,
     ),

@@ -85,6 +85,7 @@ export const modelSchema: Schema = {
         previous_index INTEGER,
         entity TEXT,
         asked_by TEXT,
+        asked_at INTEGER,
         refusal TEXT
       )`,
     },
