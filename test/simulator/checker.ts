@@ -151,6 +151,12 @@ export class Checker {
 
   /** Pre-vote: nobody raises the term without a quorum that would have it so. */
   #campaigns(record: Remembered, term: Term): void {
+    const { disk } = record;
+    const applied = disk.model.meta()?.position.index ?? 0;
+    for (let index = applied + 1; index <= record.commit; index += 1) {
+      // It would count by a configuration that others have left.
+      if (disk.entryAt(index)?.type === 'configuration') this.violate('campaign by an outdated configuration', `${record.id} campaigns, and has not applied the change at ${index}, which it knows to be committed`);
+    }
     if (record.toldToCampaign) return count(this.#coverage, 'election: by transfer');
     const granted = record.preVotes.get(term) ?? new Set<NodeId>();
     if (!this.#isQuorum(record, (voter) => voter === record.id || granted.has(voter)))

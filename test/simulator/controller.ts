@@ -25,7 +25,7 @@ interface PeerRequest {
   readonly settle: (answer: Uint8Array | QuorateError) => void;
 }
 
-const pace = { requestTimeoutMs: 60, describeTimeoutMs: 150, retryWaitMs: 10 };
+const pace = { describeTimeoutMs: 150, retryWaitMs: 10 };
 
 interface Life {
   readonly number: number;
@@ -159,14 +159,14 @@ export class SimulatedController {
           storage,
           transport,
           clock,
-          pace: { ...pace, chunkBytes: world.plan.chunkBytes },
+          pace: { ...pace, chunkBytes: world.plan.chunkBytes, requestTimeoutMs: world.plan.requestTimeoutMs },
           onAbandoned: () => world.cover('snapshot: transfer given up'),
         }),
         clock,
         scheduler: { turn: (call) => this.#turn(number, call), afterSend: (call) => this.#afterSend(number, call) },
         random: () => this.#random.next(),
         timing: world.plan.timing,
-        compaction: world.plan.compaction,
+        compaction: world.plan.compactions[this.place % world.plan.compactions.length],
         limits: { appendBytesMax: world.plan.appendBytesMax, inflightMessagesMax: world.plan.inflightMessagesMax },
         listener: {
           applied: (entries) => this.#applied(number, entries),
@@ -321,7 +321,7 @@ export class SimulatedController {
   #afterSend(number: number, call: () => void): void {
     if (this.slowDisk > 0 && this.#random.chance(this.slowDisk)) {
       this.#world.cover('disk: slow');
-      this.#world.queue.schedule(12 * this.#random.next(), () => this.inLife(number, call));
+      this.#world.queue.schedule((this.#random.chance(0.15) ? 90 : 12) * this.#random.next(), () => this.inLife(number, call));
     } else if (this.life?.number === number) call();
   }
 

@@ -191,25 +191,11 @@ export const mutations: readonly Mutation[] = [
     why: 'What is committed is cut off with what is not.',
   },
   {
-    name: 'acknowledgement of more than was sent',
-    file: raft('following'),
-    find: 'accept(s, to, lastNew);',
-    replace: 'accept(s, to, log.lastIndex);',
-    why: "The follower's own tail, perhaps of another leader, counts as the leader's.",
-  },
-  {
     name: 'acknowledgement of catch-up counted as commit',
     file: raft('replication'),
     find: 'const commit = Math.min(s.log.commit, progress.match);',
     replace: 'const commit = Math.min(s.log.commit, Math.max(progress.match, progress.next - 1));',
     why: 'A heartbeat commits on a follower what is only on its way to it.',
-  },
-  {
-    name: 'commit index taken beyond what was compared',
-    file: raft('following'),
-    find: 'log.commitTo(Math.min(message.commit, lastNew));\n        accept(s, to, lastNew);',
-    replace: 'log.commitTo(Math.min(message.commit, log.lastIndex));\n        accept(s, to, lastNew);',
-    why: 'A tail that differs from the leader’s is applied as if it were committed.',
   },
   {
     name: 'everything counts as acknowledged',

@@ -81,7 +81,8 @@ export interface Plan {
   readonly voters: number;
   readonly learners: number;
   readonly timing: MemberTiming;
-  readonly compaction: CompactionPolicy;
+  /** In turns: a member that keeps little may lead others that keep much, and the other way round. */
+  readonly compactions: readonly CompactionPolicy[];
   /** Bytes; small, so that the windows fill. */
   readonly appendBytesMax: number;
   readonly inflightMessagesMax: number;
@@ -100,6 +101,7 @@ export interface Plan {
   readonly eagerChanges: number;
   /** Bytes of a snapshot that are asked for at once. */
   readonly chunkBytes: number;
+  readonly requestTimeoutMs: number;
   /** Share of turns that wait for more input. */
   readonly lateTurns: number;
   readonly clients: number;
@@ -234,6 +236,13 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
   calm: { transfer: 2, membership: 2, burst: 2 },
 };
 
+const compactionPolicies: readonly CompactionPolicy[] = [
+  { everyEntries: 1_000, keepEntries: 1_000 },
+  { everyEntries: 8, keepEntries: 4 },
+  { everyEntries: 3, keepEntries: 0 },
+  { everyEntries: 12, keepEntries: 2 },
+];
+
 export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan {
   const random = seededRandom(seed);
   const faultsMs = random.between(300, 1_400);
@@ -244,12 +253,7 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     voters,
     learners: random.pick([0, 0, 0, 1]),
     timing: { tickMs, heartbeatTicks: random.between(1, 2), electionTimeoutTicks: random.between(4, 8) },
-    compaction: random.pick([
-      { everyEntries: 1_000, keepEntries: 1_000 },
-      { everyEntries: 8, keepEntries: 4 },
-      { everyEntries: 3, keepEntries: 0 },
-      { everyEntries: 12, keepEntries: 2 },
-    ]),
+    compactions: random.chance(0.5) ? [random.pick(compactionPolicies)] : [random.pick(compactionPolicies), random.pick(compactionPolicies), random.pick(compactionPolicies)],
     appendBytesMax: random.pick([1, 200, 400, 100_000]),
     inflightMessagesMax: random.pick([1, 2, 4, 64]),
     network: {
@@ -264,6 +268,7 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     lateTurns: random.pick([0, 0.1, 0.5]),
     eagerChanges: profile === 'membership' ? random.pick([0, 0.5]) : 0,
     chunkBytes: random.pick([16, 64, 1_000]),
+    requestTimeoutMs: random.pick([60, 400]),
     clients: random.between(1, 4),
     keys: random.between(1, 3),
     thinkMs: random.pick([5, 20, 60]),

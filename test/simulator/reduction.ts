@@ -29,7 +29,7 @@ export function reduce(plan: Plan, reduction: Reduction): Plan {
     network: quietNetwork ? { ...plan.network, inOrder: true, loss: 0, duplication: 0, straggling: 0 } : plan.network,
     slowDisk: quickDisks ? 0 : plan.slowDisk,
     lateTurns: quickDisks ? 0 : plan.lateTurns,
-    compaction: noCompaction ? { everyEntries: 100_000, keepEntries: 100_000 } : plan.compaction,
+    compactions: noCompaction ? [{ everyEntries: 100_000, keepEntries: 100_000 }] : plan.compactions,
   };
 }
 
