@@ -2,10 +2,19 @@
  * `npm run docs`: writes the documents, and the parts of documents, that are made from the code. With `--examples` the
  * examples of the protocol are captured anew, with `--pictures` the pictures are taken anew: both from a real cluster.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkoutRoot } from '../support/checkout.js';
 import { writeDocuments } from './documents.js';
+
+/** Each writes a document of its own, beside whose tests it stands. */
+const writers = [
+  'cli/write-reference',
+  'cluster/start-up-document',
+  'console/write-documentation',
+  'workflows/write-documentation',
+];
 
 if (process.argv.includes('--examples')) {
   const { captureExamples, withExamples } = await import('./examples.js');
@@ -15,6 +24,7 @@ if (process.argv.includes('--examples')) {
   console.log('wrote the examples of docs/protocol.md');
 }
 for (const name of writeDocuments()) console.log(`wrote ${name}`);
+for (const writer of writers) execFileSync(process.execPath, [path.join(checkoutRoot, 'dist', 'test', `${writer}.js`)]);
 if (process.argv.includes('--pictures')) {
   const { takePictures } = await import('./pictures.js');
   await takePictures();

@@ -32,7 +32,7 @@ export async function takePictures(): Promise<void> {
   try {
     await terminal.waitForText('5 of 5 online');
     await sleep(loadMs);
-    pace.pauseMs = 1_200;
+    pace.pauseMs = 3_000;
     await cluster.transfer('n2');
     await cluster.restart('edge-osaka-1');
     await eventually(() => allInSync(cluster.api), { what: 'all routers to be in sync' });
@@ -73,7 +73,7 @@ export async function takePictures(): Promise<void> {
 /** Enter in the same breath as the words would be taken for a part of them. */
 async function command(terminal: Terminal, words: string): Promise<void> {
   await terminal.type(`:${words}`);
-  await terminal.waitForText('shows its checks first');
+  await terminal.waitForText('...');
   await terminal.sendKeys('Enter');
 }
 
