@@ -152,6 +152,7 @@ export class Member {
       limits: {
         heartbeatTicks: timing.heartbeatTicks,
         electionTimeoutTicks: timing.electionTimeoutTicks,
+        commitNoticeTicks: 1,
         ...options.limits,
       },
     });

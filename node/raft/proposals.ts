@@ -51,7 +51,10 @@ function append(s: MemberState, data: readonly Uint8Array[]): Appended | Refusal
 
 export function handlePropose(s: MemberState, message: Propose): void {
   const { from: to, proposalId, data } = message;
-  s.send({ type: 'proposeReply', to, proposalId, result: append(s, data) });
+  const result = append(s, data);
+  // Whoever forwarded it answers when it has applied it itself.
+  if (result.ok && s.lead) s.lead.eagerThrough = s.log.lastIndex;
+  s.send({ type: 'proposeReply', to, proposalId, result });
 }
 
 export function handleProposeReply(s: MemberState, message: ProposeReply): void {

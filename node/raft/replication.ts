@@ -33,6 +33,7 @@ export function appendToOwnLog(s: MemberState, drafts: readonly Draft[]): Index 
   s.log.append(entries);
   for (const entry of entries) lead.uncommittedBytes += entryBytes(entry);
   lead.replicationDue = true;
+  if (drafts.some(({ type }) => type !== 'normal')) lead.eagerThrough = s.log.lastIndex;
   return first;
 }
 
@@ -46,11 +47,12 @@ export function ownLogPersisted(s: MemberState): void {
 export function replicate(s: MemberState, lead: LeaderState): void {
   lead.replicationDue = false;
   for (const [id, progress] of lead.progress) {
-    if (id !== s.id) replicateTo(s, id, progress);
+    if (id !== s.id) replicateTo(s, lead, id, progress);
   }
+  lead.noticesDue = false;
 }
 
-function replicateTo(s: MemberState, id: NodeId, progress: Progress): void {
+function replicateTo(s: MemberState, lead: LeaderState, id: NodeId, progress: Progress): void {
   if (progress.state === 'probe' && !progress.paused) {
     sendAppend(s, id, progress);
     return;
@@ -60,7 +62,8 @@ function replicateTo(s: MemberState, id: NodeId, progress: Progress): void {
   }
   // Nothing new, but what it has may be committed by now, and it can apply that.
   const known = Math.min(s.log.commit, progress.next - 1);
-  if (!progress.paused && progress.commitSent < known) sendAppend(s, id, progress);
+  const isDue = lead.noticesDue || s.limits.commitNoticeTicks === 0 || progress.commitSent < lead.eagerThrough;
+  if (isDue && !progress.paused && progress.commitSent < known) sendAppend(s, id, progress);
 }
 
 /** One append, possibly empty. False when the member needs a snapshot instead. */
@@ -160,7 +163,13 @@ export function tickReplication(s: MemberState, lead: LeaderState): void {
   for (const [id, progress] of lead.progress) {
     if (id === s.id) continue;
     progress.silentTicks++;
-    if (progress.state === 'snapshot') retryOffer(s, id, progress);
+    if (progress.state === 'snapshot') retryOffer(s, lead, id, progress);
+  }
+  lead.noticeElapsed++;
+  if (s.limits.commitNoticeTicks > 0 && lead.noticeElapsed >= s.limits.commitNoticeTicks) {
+    lead.noticeElapsed = 0;
+    lead.noticesDue = true;
+    lead.replicationDue = true;
   }
   lead.heartbeatElapsed++;
   if (lead.heartbeatElapsed < s.limits.heartbeatTicks) return;
@@ -168,12 +177,12 @@ export function tickReplication(s: MemberState, lead: LeaderState): void {
 }
 
 /** Whoever was offered a snapshot may have restarted, or lost the offer: it is repeated, and costs nothing when it is known. */
-function retryOffer(s: MemberState, id: NodeId, progress: Progress): void {
+function retryOffer(s: MemberState, lead: LeaderState, id: NodeId, progress: Progress): void {
   progress.offerTicks++;
   if (progress.offerTicks < s.limits.electionTimeoutTicks) return;
   progress.becomeProbe();
   // Compacted away means offered again; otherwise (it has moved on meanwhile) it is simply sent to again.
-  replicateTo(s, id, progress);
+  replicateTo(s, lead, id, progress);
 }
 
 export function broadcastHeartbeat(s: MemberState, lead: LeaderState): void {

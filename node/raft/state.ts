@@ -44,6 +44,11 @@ export interface LeaderState {
   uncommittedBytes: number;
   /** Something may be there to be sent to somebody. */
   replicationDue: boolean;
+  /** Followers are to be told of the commit index, also where nothing else is to be sent. */
+  noticesDue: boolean;
+  noticeElapsed: number;
+  /** Up to here somebody waits for the followers themselves to apply. */
+  eagerThrough: Index;
   heartbeatElapsed: number;
   quorumElapsed: number;
   preferred: { id: NodeId; healthyPeriods: number } | undefined;
@@ -69,6 +74,7 @@ export interface Outbox {
 export const defaultLimits: RaftLimits = {
   heartbeatTicks: 5,
   electionTimeoutTicks: 15,
+  commitNoticeTicks: 0,
   appendBytesMax: 256 * 1024,
   inflightMessagesMax: 256,
   inflightBytesMax: 4 * 1024 * 1024,
@@ -219,6 +225,9 @@ export class MemberState {
       transfer: undefined,
       uncommittedBytes: log.bytesBetween(log.commit, log.lastIndex),
       replicationDue: true,
+      noticesDue: false,
+      noticeElapsed: 0,
+      eagerThrough: 0,
       heartbeatElapsed: 0,
       quorumElapsed: 0,
       preferred: undefined,
@@ -278,7 +287,11 @@ function promises(message: Message): boolean {
 
 function checkLimits(limits: RaftLimits): void {
   for (const [name, value] of Object.entries(limits)) {
-    invariant(Number.isSafeInteger(value) && value > 0, `${name} must be a whole number above 0`);
+    const valueMin = name === 'commitNoticeTicks' ? 0 : 1;
+    invariant(
+      Number.isSafeInteger(value) && value >= valueMin,
+      `${name} must be a whole number of at least ${valueMin}`,
+    );
   }
   invariant(
     limits.heartbeatTicks < limits.electionTimeoutTicks,

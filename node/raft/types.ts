@@ -392,6 +392,12 @@ export interface RaftLimits {
   readonly heartbeatTicks: number;
   /** Without a leader, an election starts after this many ticks up to (not including) twice as many. */
   readonly electionTimeoutTicks: number;
+  /**
+   * How long followers may go without being told that what they hold is committed. 0: each time the commit index moves. More
+   * ticks save a message and its answer for each commit where nothing else has to be sent; the next append carries it in any
+   * case. Forwarded proposals and changes of membership never wait.
+   */
+  readonly commitNoticeTicks: number;
   /** Data in one append message. At least one entry is always sent. */
   readonly appendBytesMax: number;
   /** Appends to one follower without an answer. */
