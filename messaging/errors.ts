@@ -144,7 +144,7 @@ export const errorTable = {
   ),
   damaged: entry(
     'The data directory is damaged.',
-    'Remove the member with `quorate members remove ID`, make the directory blank with `quorate reset --data-dir DIR`, and join it under a new id.',
+    'See what is wrong with `quorate doctor --data-dir DIR`; remove the member with `quorate members remove ID`, make the directory blank with `quorate reset --data-dir DIR`, and join it under a new id.',
   ),
   'newer-schema': entry('The data directory was written by a newer version.', 'Run that version; nothing was changed.'),
   'ambiguous-state': entry(

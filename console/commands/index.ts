@@ -4,6 +4,7 @@ import { argument, type Command, defineGroup } from './command.js';
 import { completionCommand } from './completion.js';
 import { consoleCommand } from './console.js';
 import { demoCommand } from './demo/index.js';
+import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { joinCommand, membersCommand, removeCommand, transferCommand } from './members.js';
 import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   snapshotCreateCommand,
   snapshotInspectCommand,
   nodeCommand,
+  doctorCommand,
   resetCommand,
   routerCommand,
   versionCommand,

@@ -139,7 +139,7 @@ function tell(
     out.printJson({
       directory,
       found,
-      warnings: warningsOf(found),
+      warnings: warningsOf(directory, found),
       confirmation: confirmationOf(directory, found),
       reset,
       backup,
@@ -164,7 +164,7 @@ function contentLines(out: Output, directory: string, found: Contents): readonly
   for (const sentence of found.damage) lines.push(['damage', sentence]);
   return [
     ...lines.map(([title, value]) => `${out.style('dim', title.padEnd(10))} ${value}`),
-    ...warningsOf(found).map((warning) => `${out.style('warn', '▲')} ${warning}`),
+    ...warningsOf(directory, found).map((warning) => `${out.style('warn', '▲')} ${warning}`),
   ];
 }
 
@@ -179,7 +179,7 @@ const sentences: Readonly<Record<Contents['membership'], string>> = {
   unknown: 'something that cannot be read',
 };
 
-function warningsOf(found: Contents): readonly string[] {
+function warningsOf(directory: string, found: Contents): readonly string[] {
   const node = found.node ?? 'this controller';
   switch (found.membership) {
     case 'voter':
@@ -194,7 +194,7 @@ function warningsOf(found: Contents): readonly string[] {
     case 'standalone':
       return ['It holds the only copy of its model, unless there is a snapshot.'];
     case 'unknown':
-      return ['It may hold a member: `quorate doctor` says what is wrong with it.'];
+      return [`It may hold a member: \`quorate doctor --data-dir ${directory}\` says what is wrong with it.`];
     case 'blank':
     case 'contacted':
     case 'removed':

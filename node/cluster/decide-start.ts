@@ -4,8 +4,7 @@
  * does anything: it names what is to be done, or why not, and the command that mends it.
  */
 import type { ErrorCode } from '../../messaging/errors.js';
-import { relateTimelines } from '../../messaging/position.js';
-import type { DirectoryFacts } from '../storage/directory.js';
+import { type DirectoryFacts, fitOf, fitValues } from '../storage/directory.js';
 
 /** What the configuration and the command line ask for. */
 export interface StartWish {
@@ -32,8 +31,7 @@ export const situationValues = {
    */
   raft: ['none', 'contacted', 'joining', 'member'],
   model: ['none', 'legacy', 'raft'],
-  /** How the model stands to the log; `fits` where one of them is missing. */
-  fit: ['fits', 'model-behind-log', 'model-ahead-of-log', 'other-timeline', 'other-cluster'],
+  fit: fitValues,
   removed: ['no', 'yes'],
   asked: ['nothing', 'bootstrap', 'restore', 'recover', 'several'],
 } as const;
@@ -410,19 +408,6 @@ function raftStateOf({ raft }: DirectoryFacts): Situation['raft'] {
   if (raft.compactionPoint.index > 0 || raft.lastIndex > 0) return 'member';
   if (raft.identity !== null) return 'joining';
   return raft.hardState.term > 0 ? 'contacted' : 'none';
-}
-
-function fitOf({ raft, model: { meta } }: DirectoryFacts): Situation['fit'] {
-  if (meta === null || meta.position.indexType !== 'raft' || raft.identity === null) return 'fits';
-  if (meta.clusterId !== raft.identity.clusterId) return 'other-cluster';
-  const { compactionPoint: point, lastIndex } = raft;
-  if (point.timeline !== null) {
-    const relation = relateTimelines(point.timeline, meta.position.timeline);
-    if (relation === 'older' || relation === 'conflict') return 'other-timeline';
-  }
-  // The staged snapshot of an install that is not finished stands where the log begins.
-  if (meta.position.index < point.index) return 'model-behind-log';
-  return meta.position.index > lastIndex ? 'model-ahead-of-log' : 'fits';
 }
 
 function askedOf(wish: StartWish): Situation['asked'] {

@@ -6,6 +6,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
+import { relateTimelines } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
 import type { HardState, Index } from '../raft/types.js';
 import {
@@ -240,6 +241,23 @@ function inspectOpen<
   }
   const age: SchemaAge = schemaVersion === schema.version ? 'current' : 'older';
   return read(database, { schema: age, schemaVersion, damage }, thorough);
+}
+
+/** How the model stands to the log; `fits` where one of them is missing. */
+export const fitValues = ['fits', 'model-behind-log', 'model-ahead-of-log', 'other-timeline', 'other-cluster'] as const;
+export type Fit = (typeof fitValues)[number];
+
+export function fitOf({ raft, model: { meta } }: DirectoryFacts): Fit {
+  if (meta === null || meta.position.indexType !== 'raft' || raft.identity === null) return 'fits';
+  if (meta.clusterId !== raft.identity.clusterId) return 'other-cluster';
+  const { compactionPoint: point, lastIndex } = raft;
+  if (point.timeline !== null) {
+    const relation = relateTimelines(point.timeline, meta.position.timeline);
+    if (relation === 'older' || relation === 'conflict') return 'other-timeline';
+  }
+  // The staged snapshot of an install that is not finished stands where the log begins.
+  if (meta.position.index < point.index) return 'model-behind-log';
+  return meta.position.index > lastIndex ? 'model-ahead-of-log' : 'fits';
 }
 
 function sentenceOf(error: unknown): string {
