@@ -56,25 +56,43 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   let undecodable = 0;
   /** End the attempts that wait for an answer. */
   const waitingForLeader = new Set<(error: QuorateError) => void>();
+  /** End the waits before the next attempt. */
+  const pausing = new Set<() => void>();
+  /** How often leadership has moved, or a lost connection came back. */
+  let moves = 0;
   let watched = false;
 
   /**
-   * When there is a new leader, or the connection was lost and is back, nobody will answer what was sent before: those
-   * requests are sent again at once, under their own ids, instead of when their time is up.
+   * When there is a new leader, or the connection was lost and is back, nobody will answer what was sent before, and there
+   * is no reason to wait any longer: all that is under way is sent again at once, under its own request id.
    */
   function watchForLoss(): void {
     if (watched) return;
     watched = true;
-    const abandonAll = (code: 'leadership-lost' | 'nats-unreachable'): void => {
+    const sendAgain = (code: 'leadership-lost' | 'nats-unreachable'): void => {
+      moves += 1;
       for (const abandon of waitingForLeader) abandon(new QuorateError(code));
+      for (const proceed of pausing) proceed();
     };
     connection.subscribe(subjects.event('cluster.leadership.gained'), {
-      callback: () => abandonAll('leadership-lost'),
+      callback: () => sendAgain('leadership-lost'),
     });
     void (async () => {
       for await (const { type } of connection.status())
-        if (type === NatsEvents.Reconnect) abandonAll('nats-unreachable');
+        if (type === NatsEvents.Reconnect) sendAgain('nats-unreachable');
     })();
+  }
+
+  function pause(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const proceed = (): void => {
+        clearTimeout(timer);
+        pausing.delete(proceed);
+        resolve();
+      };
+      const timer = setTimeout(proceed, waitMs);
+      pausing.add(proceed);
+    });
   }
 
   async function request<V extends ApiVerb>(
@@ -86,13 +104,15 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     const body = JSON.stringify({ v: protocolVersion, requestId: given.requestId ?? newRequestId(), params });
     const subject = subjects.api(given.node ?? targetOf(verb), from, verb);
     for (let attempt = 0; ; attempt += 1) {
+      const movesBefore = moves;
       try {
         return await attemptOnce(verb, subject, body, Math.min(attemptTimeoutMs, deadline - performance.now()));
       } catch (error) {
         const wait = Math.min(retryWaitMaxMs, retryWaitMinMs * 2 ** attempt) * (0.5 + Math.random() / 2);
         if (given.signal?.aborted === true || !isRetryable(error)) throw error;
         if (performance.now() + wait >= deadline) throw await explain(error, verb);
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        // The old leader's refusal may come after the new one's announcement: then there is nothing to wait for either.
+        if (moves === movesBefore) await pause(wait);
       }
     }
   }
