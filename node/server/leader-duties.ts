@@ -26,8 +26,8 @@ export interface LeaderDutiesOptions {
   readonly tickMs: number;
 }
 
-/** Changes published at a time, so that heartbeats are not held up by a long history. */
-const publishSliceMax = 500;
+/** Changes published at a time, so that a long history holds nothing up for more than about a millisecond. */
+const publishSliceMax = 100;
 const watchEveryMs = 250;
 /** A controller of another cluster that is silent for this long is gone. */
 const foreignForgottenMs = 10_000;
@@ -52,7 +52,8 @@ export class LeaderDuties {
   start(): void {
     this.#connected.clear();
     this.#stopWatching = this.#options.clock.every(watchEveryMs, () => this.#watch());
-    this.publishChanges();
+    // Writes wait for the new leader; what the old one has not published can wait for them.
+    this.#publishSoon();
   }
 
   /** Leadership is lost; for good, when the member stops. */
@@ -84,7 +85,11 @@ export class LeaderDuties {
     if (meta === undefined || meta.lastChangeIndex <= events.publishedIndex) return;
     const rows = storage.model.changesAfter(events.publishedIndex, publishSliceMax);
     events.changes(rows, meta.position);
-    if (rows.length < publishSliceMax) return;
+    if (rows.length === publishSliceMax) this.#publishSoon();
+  }
+
+  #publishSoon(): void {
+    if (this.#publishing) return;
     this.#publishing = true;
     setImmediate(() => {
       this.#publishing = false;
