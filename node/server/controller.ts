@@ -22,6 +22,7 @@ import { backupsFolderName, type Storage } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import type { ControllerConfig } from './config.js';
+import { CredentialTrial } from './credentials.js';
 import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
@@ -59,8 +60,6 @@ export interface ControllerOptions {
 
 /** How long a leader that is stopped waits for its successor. */
 const handoverMaxMs = 1_000;
-/** Refused subjects that are remembered. */
-const deniedMax = 32;
 /** After a restart a new leader publishes again at most so many of the last changes. */
 const republishedMax = 1_000;
 /** How long a controller that wants to begin a cluster listens for one that is there already. */
@@ -86,8 +85,7 @@ export class Controller {
   #routers: RouterService | undefined;
   #operations: OperationService | undefined;
   #duties: LeaderDuties | undefined;
-  /** Subjects that NATS refused since they were last tried. */
-  readonly #denied = new Set<string>();
+  readonly #credentials: CredentialTrial;
   #leading = false;
   /** Whether it has once applied all that was committed. */
   #caughtUp = false;
@@ -118,6 +116,7 @@ export class Controller {
       incarnation,
     });
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
+    this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
     this.#board = new StatusBoard({
       connection: connections.service,
@@ -198,7 +197,7 @@ export class Controller {
 
   /** NATS refused to carry something on this subject. */
   permissionDenied(subject: string): void {
-    if (this.#denied.size < deniedMax) this.#denied.add(subject);
+    this.#credentials.denied(subject);
   }
 
   /** A connection to NATS was interrupted and is there again. */
@@ -512,30 +511,8 @@ export class Controller {
       addresses: [...config.advertise],
       ...measureDisk(config.dataDirectory),
       maxPayloadBytes: connections.service.info?.max_payload ?? 0,
-      deniedSubjects: await this.#tryCredentials(from),
+      deniedSubjects: await this.#credentials.run(from),
     };
-  }
-
-  /** Uses what a member uses; NATS says no on the same connection before it answers the ping behind it. */
-  async #tryCredentials(peer: string): Promise<string[]> {
-    const { config, connections } = this.#options;
-    this.#denied.clear();
-    const own = config.nodeId;
-    const empty = new Uint8Array();
-    connections.control.publish(this.#subjects.raft(peer, own, 'control'), empty);
-    connections.bulk.publish(this.#subjects.raft(peer, own, 'bulk'), empty);
-    const heard = [
-      connections.control.subscribe(this.#subjects.raftTo(own, 'control'), { callback: () => undefined }),
-      connections.bulk.subscribe(this.#subjects.raftTo(own, 'bulk'), { callback: () => undefined }),
-      connections.service.subscribe(this.#subjects.apiTo('leader'), {
-        queue: 'probe-credentials',
-        max: 1,
-        callback: () => undefined,
-      }),
-    ];
-    await Promise.all([connections.control.flush(), connections.bulk.flush(), connections.service.flush()]);
-    for (const subscription of heard) subscription.unsubscribe();
-    return [...this.#denied];
   }
 
   #membership(): MembershipAnswer {

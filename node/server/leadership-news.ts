@@ -37,7 +37,7 @@ export class LeadershipNews {
     if (leads && this.#ledTerm !== term) {
       const message = `${nodeId} leads in term ${term}`;
       events.cluster('leadership.gained', { term, leaderId: nodeId, message });
-      events.cluster('state.has_leader', { term, leaderId: nodeId, message });
+      events.cluster('state.has_leader', { term, leaderId: nodeId, message: `the cluster has a leader: ${nodeId}` });
       if (this.#toldOfLoss)
         events.cluster('quorum.regained', {
           term,
