@@ -230,6 +230,7 @@ export class SimulatedController {
     this.#paused = false;
     this.#deferred.length = 0;
     if (how === 'power') this.disk.losePower(this.#random);
+    else this.disk.loseProcess();
   }
 
   #powerOff(): void {

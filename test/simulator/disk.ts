@@ -6,11 +6,12 @@
  *  - an install exchanges model and log at once, or not at all.
  */
 import { QuorateError } from '../../messaging/errors.js';
+import type { Timeline } from '../../messaging/position.js';
 import { findKind, MemoryModelStore, type ModelMeta, type ModelStore } from '../../node/model/index.js';
 import { invariant } from '../../node/raft/invariant.js';
 import type { Entry, HardState, Index, NodeId, Term } from '../../node/raft/types.js';
 import type { DirectoryFacts } from '../../node/storage/directory.js';
-import { blankHardState, checkEntries, checkHardState } from '../../node/storage/log-rules.js';
+import { blankHardState, checkEntries, checkHardState, refuseOther } from '../../node/storage/log-rules.js';
 import type {
   CompactionPoint,
   DurableModelStore,
@@ -60,15 +61,20 @@ interface StagedBytes {
 export class SnapshotRegistry {
   readonly #files = new Map<string, { readonly file: SnapshotFile; readonly image: MemoryModelStore; readonly bytes: Uint8Array }>();
   #made = 0;
+  readonly #bytesPerEntity: number;
 
-  add(model: ModelStore, createdBy: NodeId, identity: Identity | null): SnapshotFile {
+  constructor(bytesPerEntity = 24) {
+    this.#bytesPerEntity = bytesPerEntity;
+  }
+
+  add(model: ModelStore, createdBy: NodeId, identity: Identity | null, path?: string): SnapshotFile {
     const meta = model.meta();
     if (meta === undefined) throw new QuorateError('invalid-request', 'a blank controller has nothing to make a snapshot of');
     this.#made += 1;
     const image = copyModel(model);
     const countByKind = model.countsByKind();
     const entities = Object.values(countByKind).reduce((sum, each) => sum + each, 0);
-    const bytes = new Uint8Array(120 + 24 * entities);
+    const bytes = new Uint8Array(120 + this.#bytesPerEntity * entities);
     for (let at = 0, value = this.#made; at < bytes.length; at += 1) {
       value = (Math.imul(value, 1_103_515_245) + 12_345) >>> 0;
       bytes[at] = value >>> 16;
@@ -85,7 +91,7 @@ export class SnapshotRegistry {
       countByKind,
       contentSha256: sha256,
     };
-    const file = { path: `snapshot-${this.#made}`, sizeBytes: bytes.length, sha256, manifest };
+    const file = { path: path ?? `snapshot-${this.#made}`, sizeBytes: bytes.length, sha256, manifest };
     this.#files.set(sha256, { file, image, bytes });
     return file;
   }
@@ -108,6 +114,8 @@ export class SimulatedDisk {
   durableModel = new MemoryModelStore();
   /** Transactions since then, in order. */
   redo: Redo[][] = [];
+  /** So many of them are written, though not synced; the others are gathered in the process. */
+  written = 0;
   staged: StagedBytes | undefined;
   nextWrite: WriteFault | undefined;
   isFull = false;
@@ -129,12 +137,21 @@ export class SimulatedDisk {
     return index <= this.point.index ? undefined : this.entries[index - this.point.index - 1];
   }
 
+  /** The process is gone, and with it what it had gathered. */
+  loseProcess(): void {
+    if (this.written === this.redo.length) return;
+    this.redo.length = this.written;
+    this.model = copyModel(this.durableModel);
+    for (const transaction of this.redo) for (const write of transaction) write(this.model);
+  }
+
   /** What was not synced is gone, but for some of it that happened to be written. */
   losePower(random: Random): void {
-    const kept = random.between(0, this.redo.length);
+    const kept = random.between(0, this.written);
     for (const transaction of this.redo.slice(0, kept)) for (const write of transaction) write(this.durableModel);
     this.model = copyModel(this.durableModel);
     this.redo = [];
+    this.written = 0;
     if (this.staged !== undefined && this.staged.bytes.length > 0 && random.chance(0.5)) {
       // The tail of a file that was not synced may be missing, or not what was written.
       this.staged.bytes = this.staged.bytes.slice(0, random.between(0, this.staged.bytes.length));
@@ -266,6 +283,7 @@ class SimulatedRaftStore implements RaftStore {
   }
 
   setIdentity(identity: Identity): void {
+    refuseOther(this.#disk.identity, identity);
     this.#disk.identity = identity;
   }
 
@@ -279,6 +297,11 @@ class SimulatedRaftStore implements RaftStore {
 
   sizeBytes(): number {
     return 0;
+  }
+
+  /** The disk was written past this store. */
+  reread(): void {
+    this.#hardState = this.#disk.hardState;
   }
 
   /** The log begins at the snapshot. */
@@ -300,12 +323,12 @@ class SimulatedRaftStore implements RaftStore {
     });
   }
 
-  compactThrough(through: Index): void {
+  compactThrough(through: Index, timeline: Timeline): void {
     const { point, entries } = this.#disk;
     const term = this.#disk.termAt(through);
     if (through <= point.index || term === undefined) return;
     this.#disk.entries = entries.slice(through - point.index);
-    this.#disk.point = { index: through, term, timeline: this.#disk.model.meta()?.position.timeline ?? null };
+    this.#disk.point = { index: through, term, timeline };
   }
 
   #write(store: () => void): void {
@@ -327,9 +350,12 @@ class SimulatedRaftStore implements RaftStore {
   #refuseRotten(index: Index): void {
     if (!this.#disk.rotten.has(index)) return;
     this.#surroundings.fired('bit rot read');
-    throw new QuorateError('damaged', `entry ${index} is damaged`);
+    throw new QuorateError('damaged', `entry ${index} is damaged`, { details: { index } });
   }
 }
+
+/** Transactions that are gathered before they are written by themselves. */
+const gatheredMax = 6;
 
 /** The live model, which notes what each transaction wrote, so that a loss of power can take it back. */
 class SimulatedModelStore implements DurableModelStore {
@@ -369,25 +395,30 @@ class SimulatedModelStore implements DurableModelStore {
     try {
       const result = this.#disk.model.transaction(work);
       this.#disk.redo.push(writes);
+      if (this.#disk.redo.length - this.#disk.written >= gatheredMax) this.#disk.written = this.#disk.redo.length;
       return result;
     } finally {
       this.#writes = undefined;
     }
   }
 
-  /** What is not synced is lost in a crash, whether it was committed or not. */
-  commit(): void {}
+  commit(): void {
+    if (this.#disk.isFull) throw new QuorateError('storage-full');
+    this.#disk.written = this.#disk.redo.length;
+  }
 
   makeDurable(): Promise<ModelMeta | undefined> {
     const disk = this.#disk;
     const { redo } = disk;
     const meta = disk.model.meta();
     const synced = redo.length;
+    disk.written = synced;
     return new Promise((resolve) => {
       this.#surroundings.later(this.#surroundings.random.next() * 5, () => {
         // An install has put another model in the place of the one that was being synced.
         if (disk.redo !== redo) return resolve(undefined);
         for (const transaction of redo.splice(0, synced)) for (const write of transaction) write(disk.durableModel);
+        disk.written -= synced;
         resolve(meta);
       });
     });
@@ -414,6 +445,7 @@ export class SimulatedStorage implements Storage {
   readonly #registry: SnapshotRegistry;
   readonly #nodeId: NodeId;
   readonly #kept: SnapshotFile[] = [];
+  readonly #paths = new Set<string>();
   #making: Promise<SnapshotFile> | undefined;
 
   constructor(nodeId: NodeId, disk: SimulatedDisk, registry: SnapshotRegistry, surroundings: DiskSurroundings) {
@@ -425,11 +457,13 @@ export class SimulatedStorage implements Storage {
     this.model = new SimulatedModelStore(disk, surroundings);
   }
 
-  createSnapshot(): Promise<SnapshotFile> {
+  createSnapshot(path?: string): Promise<SnapshotFile> {
     return new Promise((resolve, reject) => {
       this.#surroundings.later(this.#surroundings.random.next() * 10, () => {
         try {
-          const file = this.#registry.add(this.#disk.model, this.#nodeId, this.#disk.identity);
+          if (path !== undefined && this.#paths.has(path)) throw new QuorateError('invalid-request', `${path} exists already`);
+          const file = this.#registry.add(this.#disk.model, this.#nodeId, this.#disk.identity, path);
+          this.#paths.add(file.path);
           this.#surroundings.later(this.#surroundings.random.next() * 10, () => resolve(file));
         } catch (error) {
           reject(error);
@@ -451,7 +485,7 @@ export class SimulatedStorage implements Storage {
     try {
       const file = await this.createSnapshot();
       this.#kept.push(file);
-      if (this.#kept.length > snapshotsKept) this.#kept.shift();
+      if (this.#kept.length > snapshotsKept) this.#paths.delete(this.#kept.shift()?.path ?? '');
       return file;
     } finally {
       this.#making = undefined;
@@ -460,7 +494,7 @@ export class SimulatedStorage implements Storage {
 
   readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
     const bytes = this.#registry.get(file.sha256)?.bytes;
-    if (bytes === undefined || !this.#kept.includes(file)) throw new QuorateError('snapshot-invalid', 'the snapshot can no longer be read');
+    if (bytes === undefined || !this.#paths.has(file.path)) throw new QuorateError('snapshot-invalid', 'the snapshot can no longer be read');
     const chunk = bytes.slice(offset, offset + bytesMax);
     if (this.#disk.rotten.has(-1)) {
       this.#disk.rotten.delete(-1);
@@ -501,20 +535,22 @@ export class SimulatedStorage implements Storage {
       disk.model = copyModel(found.image);
       disk.durableModel = copyModel(found.image);
       disk.redo = [];
+      disk.written = 0;
       disk.staged = undefined;
       disk.identity ??= identity ?? null;
       this.#surroundings.installed(meta);
     });
   }
 
-  initialise(state: InitialState): Promise<void> {
+  async initialise(state: InitialState): Promise<void> {
+    if (this.model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null) throw new QuorateError('ambiguous-state', 'the disk holds a history already');
     initialiseDisk(this.#disk, state);
-    return Promise.resolve();
+    this.raft.reread();
   }
 
   async compactLog(throughIndex: Index): Promise<Index> {
     const durable = await this.model.makeDurable();
-    if (durable !== undefined) this.raft.compactThrough(Math.min(throughIndex, durable.position.index));
+    if (durable !== undefined) this.raft.compactThrough(Math.min(throughIndex, durable.position.index), durable.position.timeline);
     return this.raft.firstIndex();
   }
 

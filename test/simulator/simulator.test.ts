@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { makePlan, type Profile, profileOf, profiles } from './plan.js';
+import { minimise, reduce } from './reduction.js';
+import { runSchedules } from './runner.js';
+import { simulate } from './simulation.js';
+
+/** The seeds of a day are not those of the next; the log names them. */
+const firstSeed = Math.floor(Date.now() / 1_000) * 1_000;
+const schedulesMax = 3_000;
+const timeMaxMs = 45_000;
+/** On the slowest machine; fewer would be no test. */
+const schedulesMin = 200;
+
+interface FailedSeed {
+  readonly seed: number;
+  readonly profile?: Profile;
+  readonly what: string;
+}
+
+const failedSeeds: readonly FailedSeed[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../../test/simulator/failed-seeds.json'), 'utf8'),
+);
+
+test.serial('schedules from fresh seeds end well, and reach what they are made to reach', async (t) => {
+  t.timeout(timeMaxMs + 90_000);
+  const summary = await runSchedules({ from: firstSeed, seeds: schedulesMax, jobs: 2, failuresMax: 1, timeMaxMs });
+  t.log(`seeds from ${firstSeed}: ${summary.schedules} schedules in ${Math.round(summary.elapsedMs)} ms`);
+  const [failure] = summary.failures;
+  t.is(failure, undefined, `npm run simulate -- --seed ${failure?.seed} --trace`);
+  t.true(summary.schedules >= schedulesMin, `${summary.schedules} schedules`);
+  const reached = [
+    'fault: message lost',
+    'fault: message duplicated',
+    'fault: message cut off',
+    'fault: message held back',
+    'fault: strand',
+    'disk: slow',
+    'disk: disk full',
+    'disk: write crash-lost',
+    'disk: write crash-stored',
+    'role: leader to follower',
+    'role: stopped by its disk',
+    'election: by transfer',
+    'membership: one voter changed',
+    'membership: learners changed',
+    'membership: joint left',
+    'membership: knows that it is removed',
+    'snapshot: installed',
+    'log: compacted',
+    'model: retry recognised',
+    'client: read through a follower',
+    'end: all agree',
+  ];
+  for (const what of reached) t.true((summary.coverage[what] ?? 0) > 0, `never reached: ${what}`);
+  t.is(summary.coverage['history: not-linearizable'] ?? 0, 0);
+});
+
+for (const { seed, profile, what } of failedSeeds) {
+  test.serial(`seed ${seed}, ${profile ?? profileOf(seed)}: ${what}`, async (t) => {
+    const { violation } = await simulate(makePlan(seed, profile));
+    t.is(violation, undefined);
+  });
+}
+
+test.serial('one seed is one world: the same, event for event', async (t) => {
+  for (const [place, profile] of profiles.entries()) {
+    const traces: string[] = [];
+    for (const _ of [1, 2]) {
+      const lines: string[] = [];
+      await simulate(makePlan(90 + place, profile), { onTrace: (line) => lines.push(line) });
+      traces.push(lines.join('\n'));
+    }
+    t.true((traces[0]?.length ?? 0) > 1_000);
+    t.is(traces[0], traces[1], profile);
+  }
+});
+
+test.serial('other seeds are other worlds', async (t) => {
+  const outcomes = await Promise.all([1, 2, 3, 4].map((seed) => simulate(makePlan(seed, 'mixed'))));
+  t.is(new Set(outcomes.map(({ events, virtualMs }) => `${events} ${virtualMs}`)).size, 4);
+});
+
+test.serial('a plan is made smaller by leaving parts of it out', async (t) => {
+  const plan = makePlan(11, 'mixed');
+  const smaller = reduce(plan, { actions: [0], operationsMax: 2, quietNetwork: true, noCompaction: true });
+  t.deepEqual(smaller.actions, plan.actions.slice(0, 1));
+  t.like(smaller, { operationsMax: 2, network: { loss: 0, duplication: 0 } });
+  t.deepEqual(await minimise({ ...plan, actions: [] }, 'no such check'), {}, 'what does not fail is not made smaller');
+});
