@@ -241,6 +241,7 @@ export class MemberState {
     if (term !== this.term) {
       this.term = term;
       this.vote = '';
+      this.#withdrawAcknowledgements();
     }
     this.selfVote = undefined;
     this.campaignOwedIn = undefined;
@@ -249,6 +250,18 @@ export class MemberState {
     const base = this.limits.electionTimeoutTicks;
     this.electionTimeout = base + Math.min(base - 1, Math.floor(this.random() * base));
     this.#resign();
+  }
+
+  /**
+   * What was acknowledged to the leader of the term before and has not been handed out to be written may be replaced by the
+   * next leader in the same turn: then it never gets to the disk, and an acknowledgement that goes out with that turn's
+   * write would let the old leader commit it.
+   */
+  #withdrawAcknowledgements(): void {
+    const { outbox } = this;
+    outbox.messagesAfterPersist = outbox.messagesAfterPersist.filter(
+      (message) => message.type !== 'appendReply' || message.rejected,
+    );
   }
 
   #follow(leader: NodeId | undefined): void {

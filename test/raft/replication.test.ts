@@ -179,6 +179,22 @@ test('an old refusal changes nothing', (t) => {
   t.deepEqual(lone.raft.status().progress, before);
 });
 
+test('entries that the next leader replaces before they are written are not acknowledged to the last one', (t) => {
+  // Found by the simulator: both appends arrive within one turn, and only what the second one left gets to the disk.
+  const lone = new Lone({ log: [1] });
+  const append = { type: 'append', to: 'a', prevIndex: 1, prevTerm: 1, commit: 1 } as const;
+  const empty = (index: number, term: number) => ({ type: 'empty', index, term }) as const;
+  lone.raft.step({ ...append, from: 'b', term: 2, entries: [empty(2, 2), empty(3, 2)] });
+  lone.raft.step({ ...append, from: 'c', term: 3, entries: [empty(2, 3)] });
+  lone.member.work();
+  t.deepEqual(lone.log, [1, 3]);
+  const replies = lone.sent.filter((message) => message.type === 'appendReply');
+  t.deepEqual(
+    replies.map(({ to, term, index }) => ({ to, term, index })),
+    [{ to: 'c', term: 3, index: 2 }],
+  );
+});
+
 test('an answer of an earlier term, or for entries that do not exist, counts for nothing', (t) => {
   const lone = new Lone({ log: [1, 1, 1] }).lead();
   lone.hear({ type: 'appendReply', term: 1, rejected: false, index: 4, hintIndex: 0, hintTerm: 0 });

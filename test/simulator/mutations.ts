@@ -61,6 +61,20 @@ export const mutations: readonly Mutation[] = [
     why: 'The leader counts itself among the majority for entries that it has not written.',
   },
   {
+    name: 'acknowledgement of what never gets to the disk',
+    file: raft('state'),
+    find: 'this.#withdrawAcknowledgements();',
+    replace: '',
+    why: 'Entries that are replaced within the turn in which they came are acknowledged to the leader that sent them.',
+  },
+  {
+    name: 'commit index of earlier terms not learned',
+    file: raft('terms'),
+    find: "case 'voteReply':\n            // What is committed",
+    replace: "case 'voteReply':\n            return;\n            // What is committed",
+    why: 'A removed leader alone knows that its removal is committed, and is not listened to.',
+  },
+  {
     name: 'promises sent before they are stored',
     file: 'node/cluster/member.js',
     find: 'this.#send(ready.messages);',
