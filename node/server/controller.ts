@@ -128,7 +128,7 @@ export class Controller {
       clock,
       storage,
       backupDirectory: this.#backupDirectory,
-      member: () => this.#member,
+      member: () => (this.#state === 'removed' ? undefined : this.#member),
       routers: () => this.#routers,
       operations: () => this.#operations,
       status: () => this.#buildStatus(this.#status.sequence),
@@ -163,6 +163,7 @@ export class Controller {
     switch (how) {
       case 'removed':
         this.#state = 'removed';
+        this.#createMember().start();
         break;
       case 'blank':
         this.#state = 'blank';
@@ -350,15 +351,19 @@ export class Controller {
   }
 
   #stopMember(): void {
+    this.#stopServices();
+    this.#member?.stop();
+    this.#member = undefined;
+  }
+
+  #stopServices(): void {
     this.#news.stop();
     this.#duties?.close();
     this.#operations?.stop();
     this.#routers?.stop();
-    this.#member?.stop();
     this.#duties = undefined;
     this.#operations = undefined;
     this.#routers = undefined;
-    this.#member = undefined;
   }
 
   #listener(): MemberListener {
@@ -390,6 +395,7 @@ export class Controller {
 
   #onLeadership({ role, term, leader }: Leadership): void {
     this.#options.log.info('leadership', { role, term, leader: leader ?? null });
+    if (this.#state === 'removed') return;
     const leading = role === 'leader';
     this.#setLeading(leading);
     this.#news.changed({ role, term, leader });
@@ -418,7 +424,12 @@ export class Controller {
     this.#status.changed();
   }
 
+  /**
+   * It serves nobody from now on; but its member runs on, also after a restart: it may be the only one that knows that its
+   * removal is committed, and then the others cannot elect anybody before they have heard that from it.
+   */
   #onRemoved(by: string): void {
+    if (this.#state === 'removed') return;
     this.#options.log.warn('removed from the cluster', {
       by,
       remedy: `to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${this.#options.config.dataDirectory}\``,
@@ -427,7 +438,7 @@ export class Controller {
     this.#state = 'removed';
     // Not from inside the member's own turn.
     setImmediate(() => {
-      this.#stopMember();
+      this.#stopServices();
       this.#status.now();
     });
   }
