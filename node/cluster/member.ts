@@ -413,6 +413,7 @@ export class Member {
       this.#waiting.delete(index);
       waiting.callback({ ok: false, error: new QuorateError('leadership-lost') });
     }
+    if (leadership.leader === undefined) this.#failReadyReads();
     this.#options.listener.leadership(leadership);
   }
 
@@ -502,6 +503,13 @@ export class Member {
     const result = this.core.readIndex(requestId);
     if (result.ok) this.#sentReads.set(requestId, callbacks);
     else for (const callback of callbacks) callback(asError(result));
+  }
+
+  /** Nobody sends what they wait for; a member that was left out without knowing it would keep them for ever. */
+  #failReadyReads(): void {
+    const reads = this.#readyReads;
+    this.#readyReads = [];
+    for (const { callbacks } of reads) for (const callback of callbacks) callback(new QuorateError('no-leader'));
   }
 
   #answerReads(): void {

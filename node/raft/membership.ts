@@ -5,6 +5,7 @@
 import { applyConfChange, isJoint } from './configuration.js';
 import { invariant } from './invariant.js';
 import { trackMembers } from './progress.js';
+import { confirmReads } from './reads.js';
 import { advanceCommit, appendToOwnLog, replicate } from './replication.js';
 import type { LeaderState, MemberState } from './state.js';
 import { mostUpToDate } from './transfer.js';
@@ -77,8 +78,9 @@ export function adoptConfiguration(s: MemberState, configuration: MemberState['c
     stepDownForGood(s, lead);
     return;
   }
-  // With fewer voters, what was not committed a moment ago may be.
+  // With fewer voters, what was not committed or confirmed a moment ago may be; a voter that is left alone hears no more answers.
   advanceCommit(s);
+  confirmReads(s, lead);
   lead.replicationDue = true;
 }
 
