@@ -2,6 +2,7 @@
 import test from 'ava';
 import { connectNats, createApiClient, QuorateError } from '../../messaging/index.js';
 import { subjectsOf } from '../../messaging/subjects.js';
+import { median } from '../bench/measure.js';
 import { startNatsServer } from '../support/nats.js';
 import { eventually } from '../support/wait.js';
 
@@ -46,7 +47,8 @@ test('whoever waits to send again does so when a new leader announces itself, wi
     t.is(requests - requestsBefore, 1, 'once more, and not twice');
     t.is(ids.size, 1);
   }
-  t.true(Math.min(...waited) < shortestLateWaitMs / 2, `waited ${waited.map(Math.round).join(', ')} ms`);
+  // Most of them: one that was not waiting yet, or a machine that paused, says nothing.
+  t.true(median(waited) < shortestLateWaitMs / 2, `waited ${waited.map(Math.round).join(', ')} ms`);
   await Promise.all([connection.close(), leader.close()]);
   await server.stop();
 });
