@@ -45,6 +45,7 @@ export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #subscriptions: Subscription[] = [];
   #leader: Subscription | undefined;
+  #any: Subscription | undefined;
   #running = 0;
   readonly counters = { requests: 0, refused: 0 };
 
@@ -54,11 +55,18 @@ export class ApiServer {
 
   start(): void {
     const { subjects, nodeId } = this.#options;
-    this.#subscriptions.push(
-      this.#subscribe(subjects.apiTo(nodeId)),
-      this.#subscribe(subjects.apiTo('all')),
-      this.#subscribe(subjects.apiTo('any'), anyControllerQueue),
-    );
+    this.#subscriptions.push(this.#subscribe(subjects.apiTo(nodeId)), this.#subscribe(subjects.apiTo('all')));
+  }
+
+  /** Whether to answer what any member may answer; a controller that is none would refuse what the next one knows. */
+  setServing(serving: boolean): void {
+    if (serving === (this.#any !== undefined)) return;
+    if (serving) {
+      this.#any = this.#subscribe(this.#options.subjects.apiTo('any'), anyControllerQueue);
+    } else {
+      this.#any?.drain().catch(() => undefined);
+      this.#any = undefined;
+    }
   }
 
   /** Whether to answer what is meant for the leader. */
@@ -75,6 +83,7 @@ export class ApiServer {
 
   stop(): void {
     this.setLeading(false);
+    this.setServing(false);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#subscriptions.length = 0;
   }
@@ -94,7 +103,7 @@ export class ApiServer {
     this.#handle(message)
       .then(
         (result) => this.#respond(message, { v: protocolVersion, ok: true, node: this.#options.nodeId, result }),
-        (error: unknown) => this.#refuse(message, toQuorateError(error)),
+        (error: unknown) => this.#refuse(message, forWhomItWasMeant(message, toQuorateError(error))),
       )
       .finally(() => {
         this.#running -= 1;
@@ -138,6 +147,14 @@ export class ApiServer {
     }
   }
 }
+
+/** Who asked for the leader may ask again: that this controller is no member any more says nothing of the one that leads. */
+function forWhomItWasMeant(message: Msg, error: QuorateError): QuorateError {
+  const isForLeader = subjectToken(message.subject, 1) === 'leader';
+  return isForLeader && notAMember.has(error.code) ? new QuorateError('not-leader', error.message) : error;
+}
+
+const notAMember: ReadonlySet<string> = new Set(['not-a-member', 'removed']);
 
 function isVerb(verb: string): verb is ApiVerb {
   return Object.hasOwn(apiVerbs, verb);

@@ -129,6 +129,7 @@ export class Controller {
       storage,
       backupDirectory: this.#backupDirectory,
       member: () => (this.#state === 'removed' ? undefined : this.#member),
+      absence: () => (this.#state === 'stopping' || this.#state === 'removed' ? this.#state : 'not-a-member'),
       routers: () => this.#routers,
       operations: () => this.#operations,
       status: () => this.#buildStatus(this.#status.sequence),
@@ -348,6 +349,7 @@ export class Controller {
       nodeId: config.nodeId,
       tickMs: (config.timing ?? defaultTiming).tickMs,
     });
+    this.#api.setServing(true);
   }
 
   #stopMember(): void {
@@ -357,6 +359,7 @@ export class Controller {
   }
 
   #stopServices(): void {
+    this.#api.setServing(false);
     this.#news.stop();
     this.#duties?.close();
     this.#operations?.stop();

@@ -26,6 +26,8 @@ export interface HandlerSources {
   readonly backupDirectory: string;
   /** Undefined while this controller is no member. */
   member(): Member | undefined;
+  /** Why it is none. */
+  absence(): 'stopping' | 'removed' | 'not-a-member';
   routers(): RouterService | undefined;
   operations(): OperationService | undefined;
   status(): NodeStatus;
@@ -37,13 +39,13 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
   function member(): Member {
     const running = sources.member();
-    if (running === undefined) throw new QuorateError('not-a-member');
+    if (running === undefined) throw new QuorateError(sources.absence());
     return running;
   }
 
   function operations(): OperationService {
     const running = sources.operations();
-    if (running === undefined) throw new QuorateError('not-a-member');
+    if (running === undefined) throw new QuorateError(sources.absence());
     return running;
   }
 
@@ -96,7 +98,7 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
     'routers.list': (params) => {
       const service = sources.routers();
-      if (service === undefined) throw new QuorateError('not-a-member');
+      if (service === undefined) throw new QuorateError(sources.absence());
       const { after = '', limit } = params;
       const all = service.routers().filter((router) => router.id > after);
       return { routers: all.slice(0, limit), more: all.length > limit };
