@@ -25,16 +25,16 @@ const { values: given } = parseArgs({
 const trials = Number(given.trials);
 const writerCount = Number(given.writers);
 const writesBefore = 300;
-const writesAfter = 200;
+const writesAfter = 100;
 const valueBytes = 256;
 
 /** What both can do. */
 interface System {
   readonly name: string;
   write(writer: number, id: string): Promise<void>;
-  /** Kills the leader; returns what starts it again and waits until all is well. */
+  /** Kills the leader. Both return, once that has happened, what brings everything to rest again. */
   killLeader(): Promise<() => Promise<void>>;
-  handOver(): Promise<void>;
+  handOver(): Promise<() => Promise<void>>;
   stop(): Promise<void>;
 }
 
@@ -70,7 +70,14 @@ async function quorate(): Promise<System> {
     },
     async handOver() {
       const [to] = await cluster.followers();
-      await cluster.transfer(to);
+      let stopWatching = (): void => undefined;
+      const gained = new Promise<void>((resolve) => {
+        stopWatching = cluster.api.watchEvents(() => resolve(), 'cluster.leadership.gained');
+      });
+      const operation = cluster.transfer(to);
+      await Promise.race([gained, operation]);
+      stopWatching();
+      return async () => void (await operation);
     },
     stop: () => cluster.end(),
   };
@@ -92,7 +99,10 @@ async function peer(binary: string): Promise<System> {
       await etcd.kill(leader);
       return () => etcd.restart(leader);
     },
-    handOver: () => etcd.moveLeader(),
+    async handOver() {
+      await etcd.moveLeader();
+      return async () => void (await etcd.leader());
+    },
     async stop() {
       for (const client of clients) client.close();
       await etcd.stop();
@@ -114,7 +124,7 @@ async function trial(system: System, happening: Happening): Promise<Gap> {
   await writers.progress(writesAfter);
   const to = performance.now();
   await writers.stop();
-  await mend?.();
+  await mend();
   return { gapMs: writers.longestGapMs(from, to), quietMs: writers.longestGapMs(quietFrom, from) };
 }
 
