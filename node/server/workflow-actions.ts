@@ -46,6 +46,13 @@ export interface WorkflowSources {
 const askTimeoutMs = 1_000;
 const probeTimeoutMs = 3_000;
 const roundTrips = 3;
+/**
+ * What a controller subscribes to takes a moment to be known on all servers of a NATS cluster, and its status may come by
+ * another way: one that was heard just now, and that nobody answers for, is asked again.
+ */
+const heardJustNowMs = 2_000;
+const probeAttemptsMax = 4;
+const probeAgainMs = 250;
 
 export function createActions(sources: WorkflowSources): Actions {
   const { member, storage, board, transport, clock, nodeId } = sources;
@@ -75,14 +82,22 @@ export function createActions(sources: WorkflowSources): Actions {
     return validate(membershipSchema, decode(answer), 'internal', `the answer of ${node}`);
   }
 
+  async function askCandidate(node: string): Promise<Uint8Array> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await transport.request(node, 'candidate.probe', encode(null), probeTimeoutMs);
+      } catch (error) {
+        const ageMs = clock.monotonicMs() - (board.get(node)?.heardAtMs ?? Number.NEGATIVE_INFINITY);
+        const isAbsent = error instanceof QuorateError && error.code === 'no-responders';
+        if (!isAbsent || ageMs > heardJustNowMs || attempt === probeAttemptsMax) throw error;
+        await new Promise<void>((resolve) => clock.after(probeAgainMs, resolve));
+      }
+    }
+  }
+
   async function probe(node: string): Promise<Probe> {
     try {
-      const answer = validate(
-        probeSchema,
-        decode(await transport.request(node, 'candidate.probe', encode(null), probeTimeoutMs)),
-        'internal',
-        `the answer of ${node}`,
-      );
+      const answer = validate(probeSchema, decode(await askCandidate(node)), 'internal', `the answer of ${node}`);
       const trips: { readonly durationMs: number; readonly offsetMs: number }[] = [];
       for (let trip = 0; trip < roundTrips; trip += 1) {
         const [began, beganAt] = [clock.monotonicMs(), clock.now()];
