@@ -436,7 +436,12 @@ export class Member {
   }
 
   #await(index: Index, term: Term, callback: ProposalCallback): void {
+    const before = this.#waiting.get(index);
+    const lost: ProposalOutcome = { ok: false, error: new QuorateError('leadership-lost') };
+    // Two leaders gave the same place away, and the answer of the first came late: only the later one's entry can be there.
+    if (before !== undefined && before.term > term) return callback(lost);
     this.#waiting.set(index, { term, since: this.#options.clock.monotonicMs(), callback });
+    before?.callback(lost);
   }
 
   #settleApplied(entry: AppliedEntry): void {
@@ -457,10 +462,11 @@ export class Member {
   #awaitForwarded(proposalId: string, index: Index, term: Term): void {
     const forwarded = this.#forwarded.get(proposalId);
     if (forwarded === undefined) return;
-    if (index > this.#applied) {
+    if (index > this.#applied && term === this.core.term) {
       this.#await(index, term, (outcome) => this.#settleForwarded(proposalId, outcome));
       return;
     }
+    // Otherwise that leader is deposed, which was told to all who waited before this answer was looked at.
     const entry = this.#remembered.get(index);
     const outcome: ProposalOutcome =
       entry?.term === term ? { ok: true, entry } : { ok: false, error: new QuorateError('leadership-lost') };

@@ -73,6 +73,8 @@ export function installSnapshot(s: MemberState, meta: SnapshotMeta): boolean {
     if (s.leader !== undefined) accept(s, s.leader, meta.index);
     return false;
   }
+  // Whoever gave it may have been in a later term by then. The log may not reach a term that this member has not entered.
+  if (meta.term > s.term) s.becomeFollower(meta.term, undefined);
   // A campaign was for the log that is being replaced.
   if (s.role !== 'follower') s.becomeFollower(s.term, undefined);
   log.restore(meta);

@@ -390,6 +390,14 @@ test('a snapshot replaces a log that conflicts with it', (t) => {
   t.like(lone.raft.status(), { lastIndex: 4, commit: 4 });
 });
 
+test('a snapshot of a later term brings that term: a log never reaches beyond the stored one', (t) => {
+  // Found by the simulator: whoever gave the snapshot had entered a later term by then, and after a crash the member could not start.
+  const lone = new Lone({ log: [1, 1], vote: 'b' });
+  const { configuration } = lone.raft.status();
+  t.true(lone.raft.installSnapshot({ index: 7, term: 3, configuration }));
+  t.like(lone.raft.ready(), { snapshot: { index: 7, term: 3 }, hardState: { term: 3, vote: '', commit: 7 } });
+});
+
 test('a silent member is offered no snapshot', (t) => {
   const cluster = behindCompaction();
   cluster.tick(12);

@@ -384,7 +384,7 @@ export class Faults {
 }
 
 /** It will not start again; perhaps it does not know it yet. */
-function isSpoilt({ standing, disk }: SimulatedController): boolean {
+export function isSpoilt({ standing, disk }: SimulatedController): boolean {
   return standing === 'refused' || disk.logLost || [...disk.rotten].some((index) => index > 0);
 }
 

@@ -125,8 +125,9 @@ test('keys are judged apart, and the one that fails is named', (t) => {
 });
 
 test('beyond its bound the search says that it does not know', (t) => {
-  const unknown = Array.from({ length: 16 }, (_, value) => op(2, 2, update(value)));
-  const history = [op(0, 1, create(1), at(1, 1)), ...unknown, op(101, 102, get, at(99, 99))];
+  const concurrent = Array.from({ length: 12 }, (_, value) => op(2, 90, remove(), at(1, value)));
+  const creations = Array.from({ length: 12 }, (_, value) => op(2, 90, create(value), at(1, value)));
+  const history = [...creations, ...concurrent, op(101, 102, get, at(99, 99))];
   t.is(checkEntityHistory(history, 1_000).verdict, 'inconclusive');
 });
 

@@ -21,12 +21,17 @@ export interface Operation<Input, Output> {
   readonly calledAt: number;
   /** Undefined where `output` is. */
   readonly returnedAt: number | undefined;
+  /**
+   * Operations of unknown outcome with the same text here do the same, as far as anybody can tell. Of those the one that was
+   * called first is placed first: whatever a later one could be placed for, an earlier one can, so nothing is missed.
+   */
+  readonly likeOthers?: string;
 }
 
 /** What one key does when operations come one at a time. */
 export interface SequentialModel<State, Input, Output> {
   readonly initial: State;
-  /** What follows; `impossible` where this output cannot be. */
+  /** What follows, the very same object where nothing changes; `impossible` where this output cannot be. */
   step(state: State, input: Input, output: Output | undefined): State | typeof impossible;
   /** Equal for equal states only. */
   stateKey(state: State): string;
@@ -81,6 +86,11 @@ interface Moment {
 interface Placed<State> {
   readonly call: Moment;
   readonly before: State;
+  /**
+   * It returned and changes nothing (a read, a refusal): whatever can follow without it can follow with it, so where nothing
+   * can, there is no need to try others in its place.
+   */
+  readonly isSettled: boolean;
 }
 
 class Search<State, Input, Output> {
@@ -93,6 +103,8 @@ class Search<State, Input, Output> {
   /** One bit for each operation that is placed. */
   readonly #bits: Uint32Array;
   readonly #stack: Placed<State>[] = [];
+  /** Of an operation that is like others: the one of them that was called before it. */
+  readonly #earlierAlike: readonly (number | undefined)[];
   #unplaced: number;
   #longest: readonly number[] = [];
 
@@ -108,39 +120,66 @@ class Search<State, Input, Output> {
     this.#stepsMax = stepsMax;
     this.#head = momentsOf(operations);
     this.#bits = new Uint32Array(Math.ceil(operations.length / 32));
+    this.#earlierAlike = earlierAlike(operations);
     this.#unplaced = operations.filter((each) => each.returnedAt !== undefined).length;
   }
 
+  /**
+   * At each place, operations that returned are tried before those of unknown outcome: most of the latter are needed by nobody,
+   * and to try them first would be to try their subsets.
+   */
   run(): Verdict<Input, Output> {
     let state = this.#model.initial;
     let moment = this.#head.next;
+    let triesUnknown = false;
     for (let steps = 0; this.#unplaced > 0; steps += 1) {
       if (steps > this.#stepsMax) return { verdict: 'inconclusive', key: this.#key, steps };
       if (moment?.isCall) {
-        const after = this.#place(moment, state);
+        const after = (moment.returns === undefined) === triesUnknown ? this.#place(moment, state) : impossible;
         if (after === impossible) moment = moment.next;
         else {
           state = after;
           moment = this.#head.next;
+          triesUnknown = false;
         }
         continue;
       }
-      // A return whose call is not placed (or the end): nothing after it may come first, so what was placed last is wrong.
+      // A return whose call is not placed (or the end): nothing after it may come first.
+      if (!triesUnknown) {
+        triesUnknown = true;
+        moment = this.#head.next;
+        continue;
+      }
+      // So what was placed last is wrong.
       if (this.#stack.length > this.#longest.length) this.#longest = this.#stack.map(({ call }) => call.operation);
-      const last = this.#stack.pop();
+      const last = this.#takeBack();
       if (last === undefined) return this.#refuted();
       state = last.before;
-      this.#putBack(last.call);
       moment = last.call.next;
+      triesUnknown = last.call.returns === undefined;
     }
     return { verdict: 'linearizable' };
+  }
+
+  /** The last place at which something else can be tried; undefined when there is none. */
+  #takeBack(): Placed<State> | undefined {
+    for (let last = this.#stack.pop(); last !== undefined; last = this.#stack.pop()) {
+      this.#putBack(last.call);
+      if (!last.isSettled) return last;
+    }
+    return undefined;
   }
 
   #place(call: Moment, before: State): State | typeof impossible {
     const operation = this.#operations[call.operation];
     if (operation === undefined) return impossible;
+    const earlier = this.#earlierAlike[call.operation];
+    if (earlier !== undefined && !this.#isPlaced(earlier)) return impossible;
     const after = this.#model.step(before, operation.input, operation.output);
     if (after === impossible) return impossible;
+    const isSettled = Object.is(after, before);
+    // What need not be placed and changes nothing is better left where it is.
+    if (isSettled && call.returns === undefined) return impossible;
     this.#flip(call.operation);
     const configuration = `${this.#placedKey()}|${this.#model.stateKey(after)}`;
     if (this.#seen.has(configuration)) {
@@ -148,7 +187,7 @@ class Search<State, Input, Output> {
       return impossible;
     }
     this.#seen.add(configuration);
-    this.#stack.push({ call, before });
+    this.#stack.push({ call, before, isSettled });
     lift(call);
     if (call.returns !== undefined) {
       lift(call.returns);
@@ -166,6 +205,10 @@ class Search<State, Input, Output> {
     unlift(call);
   }
 
+  #isPlaced(operation: number): boolean {
+    return ((this.#bits[operation >>> 5] ?? 0) & (1 << (operation & 31))) !== 0;
+  }
+
   #flip(operation: number): void {
     this.#bits[operation >>> 5] = (this.#bits[operation >>> 5] ?? 0) ^ (1 << (operation & 31));
   }
@@ -181,6 +224,19 @@ class Search<State, Input, Output> {
     const order = this.#longest.map((at) => this.#operations[at]).filter((each) => each !== undefined);
     return { verdict: 'not-linearizable', key: this.#key, placed: order, stuck };
   }
+}
+
+function earlierAlike(operations: readonly Operation<unknown, unknown>[]): readonly (number | undefined)[] {
+  const found: (number | undefined)[] = operations.map(() => undefined);
+  const last = new Map<string, number>();
+  const byCall = [...operations.keys()].sort((a, b) => (operations[a]?.calledAt ?? 0) - (operations[b]?.calledAt ?? 0));
+  for (const at of byCall) {
+    const operation = operations[at];
+    if (operation?.likeOthers === undefined || operation.returnedAt !== undefined) continue;
+    found[at] = last.get(operation.likeOthers);
+    last.set(operation.likeOthers, at);
+  }
+  return found;
 }
 
 /** The list's head, which stands for no moment. */

@@ -4,7 +4,7 @@ import type { Violation } from './checker.js';
 import type { SimulatedController } from './controller.js';
 import { type Coverage, count } from './coverage.js';
 import { checkEntityHistory, describeHistory, type EntityOperation } from './entity-history.js';
-import { Faults } from './faults.js';
+import { Faults, isSpoilt } from './faults.js';
 import type { Plan } from './plan.js';
 import { World, type WorldOptions } from './world.js';
 
@@ -23,7 +23,7 @@ const convergenceMinMs = 2_000;
 const stepMs = 40;
 /** Hashing whole models is dear; a share of the schedules is enough, for outcomes are compared in all. */
 const hashedShare = 0.1;
-const searchStepsMax = 200_000;
+const searchStepsMax = 50_000;
 
 export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<Outcome> {
   const world = new World(plan, options);
@@ -105,12 +105,16 @@ function unfinished(world: World, faults: Faults): string | undefined {
   return silent === undefined ? undefined : `${silent.id} owes an answer`;
 }
 
-/** Too many voters were spoilt or lost: no promise of liveness is left. */
-function isHopeless(world: World): boolean {
-  const isWell = (each: SimulatedController | undefined) => each?.life !== undefined;
-  const { lastConfiguration } = world.checker;
-  if (lastConfiguration === undefined) return true;
-  return [lastConfiguration.voters, lastConfiguration.votersOutgoing].some((voters) => voters.length > 0 && 2 * voters.filter((id) => isWell(world.byId.get(id))).length <= voters.length);
+/** Disks were spoilt, and nobody who is left has a majority by what it knows of the membership: no liveness is promised then. */
+function isHopeless({ controllers, byId }: World): boolean {
+  const isWell = (id: string) => byId.get(id)?.life !== undefined;
+  const hasMajority = (voters: readonly string[]) => 2 * voters.filter(isWell).length > voters.length || voters.length === 0;
+  const mayLead = (each: SimulatedController): boolean => {
+    const configuration = each.disk.model.meta()?.configuration;
+    if (each.life === undefined || configuration === undefined) return false;
+    return hasMajority(configuration.voters) && hasMajority(configuration.votersOutgoing);
+  };
+  return controllers.some(isSpoilt) && !controllers.some(mayLead);
 }
 
 function judge(world: World, agree: boolean): readonly EntityOperation[] {
