@@ -151,7 +151,16 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     watchForLoss();
     return new Promise((resolve, reject) => {
       waitingForLeader.add(reject);
-      answer.then(resolve, reject).finally(() => waitingForLeader.delete(reject));
+      answer.then(
+        (message) => {
+          waitingForLeader.delete(reject);
+          resolve(message);
+        },
+        (error: unknown) => {
+          waitingForLeader.delete(reject);
+          reject(error);
+        },
+      );
     });
   }
 
