@@ -4,7 +4,17 @@
  */
 import type { AppliedEntry } from '../../node/cluster/member.js';
 import type { ModelMeta, Outcome } from '../../node/model/index.js';
-import type { Configuration, Entry, HardState, Index, Message, NodeId, RaftStatus, Role, Term } from '../../node/raft/types.js';
+import type {
+  Configuration,
+  Entry,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  RaftStatus,
+  Role,
+  Term,
+} from '../../node/raft/types.js';
 import { type Coverage, count } from './coverage.js';
 import type { SimulatedDisk } from './disk.js';
 
@@ -130,7 +140,8 @@ export class Checker {
     const { id, role, term } = member;
     if (term < record.term) this.violate('term falls', `${id} went from term ${record.term} to ${term}`);
     if (term > this.#termMax) {
-      if (role !== 'candidate' && role !== 'leader') this.violate('term from nowhere', `${id} is in term ${term}, which nobody has begun`);
+      if (role !== 'candidate' && role !== 'leader')
+        this.violate('term from nowhere', `${id} is in term ${term}, which nobody has begun`);
       this.#termMax = term;
     }
     const newTerm = term !== record.term;
@@ -146,7 +157,10 @@ export class Checker {
   #followsAnother(record: Remembered, { id, term, leader }: Watched): void {
     record.leader = leader;
     if (leader !== undefined && this.leaders.get(term) !== leader)
-      this.violate('only leaders are followed', `${id} follows ${leader} in term ${term}, which is led by ${this.leaders.get(term) ?? 'nobody'}`);
+      this.violate(
+        'only leaders are followed',
+        `${id} follows ${leader} in term ${term}, which is led by ${this.leaders.get(term) ?? 'nobody'}`,
+      );
   }
 
   /** Pre-vote: nobody raises the term without a quorum that would have it so. */
@@ -155,28 +169,42 @@ export class Checker {
     const applied = disk.model.meta()?.position.index ?? 0;
     for (let index = applied + 1; index <= record.commit; index += 1) {
       // It would count by a configuration that others have left.
-      if (disk.entryAt(index)?.type === 'configuration') this.violate('campaign by an outdated configuration', `${record.id} campaigns, and has not applied the change at ${index}, which it knows to be committed`);
+      if (disk.entryAt(index)?.type === 'configuration')
+        this.violate(
+          'campaign by an outdated configuration',
+          `${record.id} campaigns, and has not applied the change at ${index}, which it knows to be committed`,
+        );
     }
     if (record.toldToCampaign) return count(this.#coverage, 'election: by transfer');
     const granted = record.preVotes.get(term) ?? new Set<NodeId>();
     if (!this.#isQuorum(record, (voter) => voter === record.id || granted.has(voter)))
-      this.violate('pre-vote', `${record.id} campaigns in term ${term} with pre-votes of ${[...granted].join(' ') || 'nobody'} only`);
+      this.violate(
+        'pre-vote',
+        `${record.id} campaigns in term ${term} with pre-votes of ${[...granted].join(' ') || 'nobody'} only`,
+      );
   }
 
   #elected(record: Remembered, term: Term): void {
     const { id, disk } = record;
     const other = this.leaders.get(term);
-    if (other !== undefined && other !== id) this.violate('election safety', `${other} and ${id} both lead term ${term}`);
+    if (other !== undefined && other !== id)
+      this.violate('election safety', `${other} and ${id} both lead term ${term}`);
     this.leaders.set(term, id);
     const votes = this.#votes.get(term);
     if (!this.#isQuorum(record, (voter) => votes?.get(voter) === id))
-      this.violate('election by a quorum', `${id} leads term ${term} without durable votes of a majority of its configuration`);
+      this.violate(
+        'election by a quorum',
+        `${id} leads term ${term} without durable votes of a majority of its configuration`,
+      );
     // Leader completeness: what was committed in earlier terms is in its log.
     let index = this.committedIndex;
     while (index > 0 && (this.#committed[index]?.inTerm ?? 0) >= term) index -= 1;
     const committed = this.#committed[index];
     if (committed !== undefined && index > disk.point.index && disk.termAt(index) !== committed.term)
-      this.violate('leader completeness', `${id} leads term ${term} without entry ${index} of term ${committed.term}, which is committed`);
+      this.violate(
+        'leader completeness',
+        `${id} leads term ${term} without entry ${index} of term ${committed.term}, which is committed`,
+      );
     record.leaderSince = record.ticks;
     record.heardAt.clear();
     this.onElected?.();
@@ -185,7 +213,8 @@ export class Checker {
   #committedTo(record: Remembered, member: Watched): void {
     const { id, disk } = record;
     const { commit, term, role } = member;
-    if (commit < record.commit) this.violate('commit index falls', `${id} went from commit index ${record.commit} to ${commit}`);
+    if (commit < record.commit)
+      this.violate('commit index falls', `${id} went from commit index ${record.commit} to ${commit}`);
     // One that has just applied its own removal leads no more.
     const leads = role === 'leader' || (record.role === 'leader' && record.term === term);
     if (leads && commit > this.committedIndex) {
@@ -198,9 +227,15 @@ export class Checker {
       this.#checkHeldByQuorum(record, commit);
       // Section 3.6.2; figure 3.7 shows what may happen otherwise.
       if (this.#committed[commit]?.term !== term)
-        this.violate('commit by counting', `${id} leads term ${term} and committed entry ${commit} of term ${this.#committed[commit]?.term} by counting`);
+        this.violate(
+          'commit by counting',
+          `${id} leads term ${term} and committed entry ${commit} of term ${this.#committed[commit]?.term} by counting`,
+        );
     } else if (commit > this.committedIndex) {
-      this.violate('commit from nowhere', `${id} has commit index ${commit}, and no leader has committed beyond ${this.committedIndex}`);
+      this.violate(
+        'commit from nowhere',
+        `${id} has commit index ${commit}, and no leader has committed beyond ${this.committedIndex}`,
+      );
     }
     record.commit = commit;
   }
@@ -213,7 +248,10 @@ export class Checker {
       return disk !== undefined && (disk.logLost || disk.point.index >= index || disk.termAt(index) === term);
     };
     if (!this.#isQuorum(record, holds))
-      this.violate('committed by a quorum', `${record.id} committed entry ${index} of term ${term}, which is not on the disks of a majority of its configuration`);
+      this.violate(
+        'committed by a quorum',
+        `${record.id} committed entry ${index} of term ${term}, which is not on the disks of a majority of its configuration`,
+      );
   }
 
   /** By a configuration that the member had in this event. */
@@ -241,7 +279,10 @@ export class Checker {
     for (let index = Math.max(record.verified, disk.point.index) + 1; index <= until; index += 1) {
       const committed = this.#committed[index];
       if (committed !== undefined && disk.termAt(index) !== committed.term)
-        this.violate('committed entry replaced', `${id} has an entry ${index} of term ${disk.termAt(index)} and knows ${commit} to be committed; committed is one of term ${committed.term}`);
+        this.violate(
+          'committed entry replaced',
+          `${id} has an entry ${index} of term ${disk.termAt(index)} and knows ${commit} to be committed; committed is one of term ${committed.term}`,
+        );
       record.verified = index;
     }
   }
@@ -255,17 +296,33 @@ export class Checker {
       return;
     }
     if (known.previousTerm !== previousTerm)
-      this.violate('log matching', `${id} has entry ${entry.index} of term ${entry.term} after one of term ${previousTerm}; elsewhere it follows one of term ${known.previousTerm}`);
-    if (known.entry !== entry && !isSameEntry(known.entry, entry)) this.violate('log matching', `${id} has another entry ${entry.index} of term ${entry.term} than others`);
+      this.violate(
+        'log matching',
+        `${id} has entry ${entry.index} of term ${entry.term} after one of term ${previousTerm}; elsewhere it follows one of term ${known.previousTerm}`,
+      );
+    if (known.entry !== entry && !isSameEntry(known.entry, entry))
+      this.violate('log matching', `${id} has another entry ${entry.index} of term ${entry.term} than others`);
   }
 
   installed(id: NodeId, meta: ModelMeta): void {
     const { index } = meta.position;
     const committed = this.#committed[index];
-    if (committed === undefined) this.violate('snapshot of what is not committed', `${id} installed a snapshot at ${index}; committed is up to ${this.committedIndex}`);
-    else if (committed.term !== meta.term) this.violate('snapshot of another history', `${id} installed a snapshot at ${index} of term ${meta.term}; committed there is term ${committed.term}`);
+    if (committed === undefined)
+      this.violate(
+        'snapshot of what is not committed',
+        `${id} installed a snapshot at ${index}; committed is up to ${this.committedIndex}`,
+      );
+    else if (committed.term !== meta.term)
+      this.violate(
+        'snapshot of another history',
+        `${id} installed a snapshot at ${index} of term ${meta.term}; committed there is term ${committed.term}`,
+      );
     const expected = this.configurationAt(index);
-    if (expected !== undefined && !isSameConfiguration(expected, meta.configuration)) this.violate('snapshot membership', `${id} installed a snapshot at ${index} with another configuration than is committed there`);
+    if (expected !== undefined && !isSameConfiguration(expected, meta.configuration))
+      this.violate(
+        'snapshot membership',
+        `${id} installed a snapshot at ${index} with another configuration than is committed there`,
+      );
     const record = this.records.get(id);
     if (record !== undefined) {
       record.configurations.push(meta.configuration);
@@ -296,7 +353,11 @@ export class Checker {
         if (this.leaders.get(message.term) !== id) {
           // It may have been elected in this very event.
           this.observe(member);
-          if (this.leaders.get(message.term) !== id) this.violate('only leaders lead', `${id} sent ${message.type} of term ${message.term}, which it does not lead`);
+          if (this.leaders.get(message.term) !== id)
+            this.violate(
+              'only leaders lead',
+              `${id} sent ${message.type} of term ${message.term}, which it does not lead`,
+            );
         }
         return;
       case 'timeoutNow':
@@ -313,7 +374,8 @@ export class Checker {
   /** It is on disk; or a later term is, so that no other can be given in this one. */
   #checkVote({ id, disk }: Remembered, term: Term, vote: NodeId): void {
     if (disk.hardState.term > term) this.#noteVote(term, id, vote);
-    else if (this.#votes.get(term)?.get(id) !== vote) this.violate('vote before it is durable', `${id} votes for ${vote} in term ${term}, and that is not on its disk`);
+    else if (this.#votes.get(term)?.get(id) !== vote)
+      this.violate('vote before it is durable', `${id} votes for ${vote} in term ${term}, and that is not on its disk`);
   }
 
   #noteVote(term: Term, id: NodeId, vote: NodeId): void {
@@ -323,7 +385,8 @@ export class Checker {
       this.#votes.set(term, votes);
     }
     const before = votes.get(id);
-    if (before !== undefined && before !== vote) this.violate('one vote a term', `${id} voted for ${before} and for ${vote} in term ${term}`);
+    if (before !== undefined && before !== vote)
+      this.violate('one vote a term', `${id} voted for ${before} and for ${vote} in term ${term}`);
     votes.set(id, vote);
   }
 
@@ -334,19 +397,40 @@ export class Checker {
     if (target === undefined || target.logLost) return;
     for (let index = target.lastIndex + 1; index <= disk.lastIndex; index += 1) {
       if (disk.entryAt(index)?.type !== 'configuration')
-        return this.violate('transfer to a lagging member', `${id} tells ${to} to campaign, which has entries up to ${target.lastIndex} of ${disk.lastIndex}`);
+        return this.violate(
+          'transfer to a lagging member',
+          `${id} tells ${to} to campaign, which has entries up to ${target.lastIndex} of ${disk.lastIndex}`,
+        );
     }
   }
 
   /** What is acknowledged is on disk, and is what the leader has. */
   #checkAcknowledgement({ id, disk }: Remembered, term: Term, index: Index): void {
-    if (disk.hardState.term < term) this.violate('acknowledged before it is durable', `${id} acknowledges in term ${term}, and its disk is in term ${disk.hardState.term}`);
-    if (disk.lastIndex < index) return this.violate('acknowledged before it is durable', `${id} acknowledges entry ${index}, and its disk ends at ${disk.lastIndex}`);
+    if (disk.hardState.term < term)
+      this.violate(
+        'acknowledged before it is durable',
+        `${id} acknowledges in term ${term}, and its disk is in term ${disk.hardState.term}`,
+      );
+    if (disk.lastIndex < index)
+      return this.violate(
+        'acknowledged before it is durable',
+        `${id} acknowledges entry ${index}, and its disk ends at ${disk.lastIndex}`,
+      );
     const leader = this.leaders.get(term);
     const leaderDisk = leader === undefined ? undefined : this.records.get(leader)?.disk;
-    if (leaderDisk === undefined || leaderDisk.hardState.term !== term || index > leaderDisk.lastIndex || index <= leaderDisk.point.index || index <= disk.point.index) return;
+    if (
+      leaderDisk === undefined ||
+      leaderDisk.hardState.term !== term ||
+      index > leaderDisk.lastIndex ||
+      index <= leaderDisk.point.index ||
+      index <= disk.point.index
+    )
+      return;
     if (leaderDisk.termAt(index) !== disk.termAt(index))
-      this.violate('false acknowledgement', `${id} acknowledges entry ${index} to ${leader} in term ${term}; it has term ${disk.termAt(index)} there, the leader ${leaderDisk.termAt(index)}`);
+      this.violate(
+        'false acknowledgement',
+        `${id} acknowledges entry ${index} to ${leader} in term ${term}; it has term ${disk.termAt(index)} there, the leader ${leaderDisk.termAt(index)}`,
+      );
   }
 
   delivered(member: Watched, message: Message): void {
@@ -374,13 +458,15 @@ export class Checker {
     if (type !== 'append' && type !== 'heartbeat' && type !== 'snapshot') return;
     const record = this.records.get(member.id);
     const isRemoved = record?.configurations.at(-1)?.removed.includes(from) ?? false;
-    if (record !== undefined && member.leader === from && member.term === term && !isRemoved) record.leaderHeardAt = record.ticks;
+    if (record !== undefined && member.leader === from && member.term === term && !isRemoved)
+      record.leaderHeardAt = record.ticks;
   }
 
   /** Stickiness: a member that has just heard of its leader does not let a candidate raise its term. */
   isHeldOff(member: Watched, message: Message): boolean {
     const record = this.records.get(member.id);
-    if (record === undefined || message.type !== 'vote' || message.transfer || message.term <= member.term) return false;
+    if (record === undefined || message.type !== 'vote' || message.transfer || message.term <= member.term)
+      return false;
     if (member.role === 'leader') return true;
     return member.leader !== undefined && record.ticks - record.leaderHeardAt < this.#electionTimeoutTicks;
   }
@@ -389,14 +475,22 @@ export class Checker {
   #checkBeliefs(record: Remembered, member: Watched): void {
     const { id, disk } = record;
     const { stable, firstIndex, configuration, transferTarget } = member.status();
-    if (stable > disk.lastIndex) this.violate('believed durable', `${id} believes entries up to ${stable} to be durable, and its disk ends at ${disk.lastIndex}`);
+    if (stable > disk.lastIndex)
+      this.violate(
+        'believed durable',
+        `${id} believes entries up to ${stable} to be durable, and its disk ends at ${disk.lastIndex}`,
+      );
     const known = disk.model.meta()?.configuration;
     const isInstalling = firstIndex > disk.point.index + 1;
-    if (!isInstalling && known !== undefined && !isSameConfiguration(known, configuration)) this.violate('core and model', `${id}: its core and its model hold different configurations`);
+    if (!isInstalling && known !== undefined && !isSameConfiguration(known, configuration))
+      this.violate('core and model', `${id}: its core and its model hold different configurations`);
     if (transferTarget === undefined) record.transferSince = undefined;
     else record.transferSince ??= record.ticks;
     if (record.transferSince !== undefined && record.ticks - record.transferSince > 2 * this.#electionTimeoutTicks + 8)
-      this.violate('transfer without end', `${id} has been handing leadership to ${transferTarget} for more than two election timeouts`);
+      this.violate(
+        'transfer without end',
+        `${id} has been handing leadership to ${transferTarget} for more than two election timeouts`,
+      );
   }
 
   /** A leader without a quorum steps down (dissertation, section 6.2). */
@@ -409,7 +503,10 @@ export class Checker {
     const since = record.ticks - 3 * this.#electionTimeoutTicks - 4;
     if (record.leaderSince >= since) return;
     if (!this.#isQuorum(record, (voter) => voter === record.id || (record.heardAt.get(voter) ?? 0) >= since)) {
-      this.violate('check-quorum', `${record.id} still leads, and has not heard of a majority for three election timeouts`);
+      this.violate(
+        'check-quorum',
+        `${record.id} still leads, and has not heard of a majority for three election timeouts`,
+      );
     }
   }
 
@@ -427,22 +524,37 @@ export class Checker {
     for (const { index, term, outcome } of entries) {
       const committed = this.#committed[index];
       if (committed === undefined || index > this.committedIndex) {
-        this.violate('applied before it is committed', `${member.id} applied entry ${index}; committed is up to ${this.committedIndex}`);
+        this.violate(
+          'applied before it is committed',
+          `${member.id} applied entry ${index}; committed is up to ${this.committedIndex}`,
+        );
         continue;
       }
-      if (committed.term !== term) this.violate('state machine safety', `${member.id} applied entry ${index} of term ${term}; committed there is term ${committed.term}`);
+      if (committed.term !== term)
+        this.violate(
+          'state machine safety',
+          `${member.id} applied entry ${index} of term ${term}; committed there is term ${committed.term}`,
+        );
       const text = describeOutcome(outcome);
       if (committed.outcome === undefined) {
         committed.outcome = text;
         this.#firstOutcome(index, outcome);
-      } else if (committed.outcome !== text) this.violate('state machine safety', `${member.id} came to "${text}" by entry ${index}; others to "${committed.outcome}"`);
+      } else if (committed.outcome !== text)
+        this.violate(
+          'state machine safety',
+          `${member.id} came to "${text}" by entry ${index}; others to "${committed.outcome}"`,
+        );
     }
   }
 
   #firstOutcome(index: Index, outcome: Outcome): void {
     if (outcome.type === 'changed' && !outcome.repeated) {
       const { requestId } = outcome.change;
-      if (this.requests.has(requestId)) this.violate('applied twice', `the request ${requestId} took effect at ${this.requests.get(requestId)} and at ${index}`);
+      if (this.requests.has(requestId))
+        this.violate(
+          'applied twice',
+          `the request ${requestId} took effect at ${this.requests.get(requestId)} and at ${index}`,
+        );
       this.requests.set(requestId, index);
     }
     if (outcome.type === 'changed' && outcome.repeated) count(this.#coverage, 'model: retry recognised');
@@ -452,23 +564,43 @@ export class Checker {
   /** Chapter 4: one voter at a time, or a joint configuration; ids of removed members never come back. */
   #checkChange(index: Index, before: Configuration, after: Configuration): void {
     const last = this.#configurations.at(-1);
-    if (last !== undefined && !isSameConfiguration(last.configuration, before)) this.violate('membership', `the change at ${index} begins with another configuration than the last one ended with`);
+    if (last !== undefined && !isSameConfiguration(last.configuration, before))
+      this.violate(
+        'membership',
+        `the change at ${index} begins with another configuration than the last one ended with`,
+      );
     this.#configurations.push({ index, configuration: after });
-    if (after === before || isSameConfiguration(before, after)) return count(this.#coverage, 'membership: change without effect');
+    if (after === before || isSameConfiguration(before, after))
+      return count(this.#coverage, 'membership: change without effect');
     const members = [...after.voters, ...after.votersOutgoing, ...after.learners, ...after.learnersNext];
     const wasJoint = before.votersOutgoing.length > 0;
     const isJoint = after.votersOutgoing.length > 0;
     if (after.voters.length === 0) this.violate('membership', `nobody decides after entry ${index}`);
-    if (before.removed.some((id) => !after.removed.includes(id))) this.violate('membership', `a removed id is forgotten at ${index}`);
-    if (members.some((id) => after.removed.includes(id))) this.violate('membership', `a removed id is a member again at ${index}`);
+    if (before.removed.some((id) => !after.removed.includes(id)))
+      this.violate('membership', `a removed id is forgotten at ${index}`);
+    if (members.some((id) => after.removed.includes(id)))
+      this.violate('membership', `a removed id is a member again at ${index}`);
     const gone = [...before.voters, ...before.votersOutgoing, ...before.learners].filter((id) => !members.includes(id));
-    if (gone.some((id) => !after.removed.includes(id))) this.violate('membership', `who left at ${index} is not remembered as removed`);
-    if (after.learners.some((id) => after.voters.includes(id) || after.votersOutgoing.includes(id))) this.violate('membership', `somebody is voter and learner at ${index}`);
+    if (gone.some((id) => !after.removed.includes(id)))
+      this.violate('membership', `who left at ${index} is not remembered as removed`);
+    if (after.learners.some((id) => after.voters.includes(id) || after.votersOutgoing.includes(id)))
+      this.violate('membership', `somebody is voter and learner at ${index}`);
     if (wasJoint && isJoint) this.violate('membership', `a joint configuration followed a joint one at ${index}`);
-    if (wasJoint && !isJoint && !isSameList(before.voters, after.voters)) this.violate('membership', `leaving the joint configuration at ${index} changed the voters`);
-    if (!wasJoint && isJoint && !isSameList(before.voters, after.votersOutgoing)) this.violate('membership', `the outgoing half at ${index} is not the old configuration`);
-    if (!wasJoint && !isJoint && differences(before.voters, after.voters) > 1) this.violate('membership', `more than one voter changed at ${index} without a joint configuration`);
-    const what = isJoint ? (after.autoLeave ? 'joint, left automatically' : 'joint, left explicitly') : wasJoint ? 'joint left' : differences(before.voters, after.voters) > 0 ? 'one voter changed' : 'learners changed';
+    if (wasJoint && !isJoint && !isSameList(before.voters, after.voters))
+      this.violate('membership', `leaving the joint configuration at ${index} changed the voters`);
+    if (!wasJoint && isJoint && !isSameList(before.voters, after.votersOutgoing))
+      this.violate('membership', `the outgoing half at ${index} is not the old configuration`);
+    if (!wasJoint && !isJoint && differences(before.voters, after.voters) > 1)
+      this.violate('membership', `more than one voter changed at ${index} without a joint configuration`);
+    const what = isJoint
+      ? after.autoLeave
+        ? 'joint, left automatically'
+        : 'joint, left explicitly'
+      : wasJoint
+        ? 'joint left'
+        : differences(before.voters, after.voters) > 0
+          ? 'one voter changed'
+          : 'learners changed';
     count(this.#coverage, `membership: ${what}`);
   }
 
@@ -490,9 +622,13 @@ export class Checker {
     if (record === undefined) return;
     count(this.#coverage, 'membership: change accepted');
     if (this.#committed[member.commit]?.term !== member.term)
-      this.violate('change before a commit in the term', `${member.id} took a change on in term ${member.term}, in which it has committed nothing`);
+      this.violate(
+        'change before a commit in the term',
+        `${member.id} took a change on in term ${member.term}, in which it has committed nothing`,
+      );
     for (let index = appliedIndex + 1; index <= lastIndexBefore; index += 1) {
-      if (record.disk.entryAt(index)?.type === 'configuration') this.violate('one change at a time', `${member.id} took a change on while the one at ${index} is not applied`);
+      if (record.disk.entryAt(index)?.type === 'configuration')
+        this.violate('one change at a time', `${member.id} took a change on while the one at ${index} is not applied`);
     }
   }
 }
@@ -528,7 +664,8 @@ export function isSameConfiguration(a: Configuration, b: Configuration): boolean
 }
 
 function isSameEntry(a: Entry, b: Entry): boolean {
-  if (a.type === 'normal') return b.type === 'normal' && a.data.length === b.data.length && a.data.every((byte, at) => byte === b.data[at]);
+  if (a.type === 'normal')
+    return b.type === 'normal' && a.data.length === b.data.length && a.data.every((byte, at) => byte === b.data[at]);
   return a.type === b.type;
 }
 

@@ -79,7 +79,16 @@ export class Client {
   request(key: string, input: EntityInput, then: () => void, target?: SimulatedController): void {
     this.#count += 1;
     this.#open += 1;
-    const request: Request = { number: this.#count, requestId: `${this.name}.${this.#count}`, key, input, calledAt: this.#world.queue.now, arrived: false, settled: false, attempts: 0 };
+    const request: Request = {
+      number: this.#count,
+      requestId: `${this.name}.${this.#count}`,
+      key,
+      input,
+      calledAt: this.#world.queue.now,
+      arrived: false,
+      settled: false,
+      attempts: 0,
+    };
     this.#unfinished.add(request);
     this.#attempt(request, then, target);
     this.#world.queue.schedule(deadlineMs, () => {
@@ -134,10 +143,19 @@ export class Client {
           if (!isAlive()) return;
           if (refusal !== null) return answer(undefined);
           if (member.appliedIndex < committed)
-            this.#world.violate('stale read', `${target.id} let a read go at ${member.appliedIndex}, and ${committed} was committed when it began`);
-          this.#world.cover(target.role === 'leader' ? 'client: read through the leader' : 'client: read through a follower');
+            this.#world.violate(
+              'stale read',
+              `${target.id} let a read go at ${member.appliedIndex}, and ${committed} was committed when it began`,
+            );
+          this.#world.cover(
+            target.role === 'leader' ? 'client: read through the leader' : 'client: read through a follower',
+          );
           const entity = target.disk.model.get(entityKind, key);
-          answer(entity === undefined ? { type: 'absent' } : { type: 'entity', version: entity.version, value: Number(entity.spec['cost']) });
+          answer(
+            entity === undefined
+              ? { type: 'absent' }
+              : { type: 'entity', version: entity.version, value: Number(entity.spec['cost']) },
+          );
         }),
       );
       return;
@@ -156,13 +174,25 @@ export class Client {
         }
         const { outcome } = result.entry;
         if (outcome.type === 'refused') return answer({ type: 'refused', code: outcome.code });
-        if (outcome.type !== 'changed') return this.#world.violate('answer', `the request ${requestId} came out as ${outcome.type}`);
-        if (outcome.change.requestId !== requestId) this.#world.violate('answer', `the request ${requestId} was answered with the outcome of ${outcome.change.requestId}`);
-        answer({ type: 'entity', version: outcome.change.entity.version, value: Number(outcome.change.entity.spec['cost']) });
+        if (outcome.type !== 'changed')
+          return this.#world.violate('answer', `the request ${requestId} came out as ${outcome.type}`);
+        if (outcome.change.requestId !== requestId)
+          this.#world.violate(
+            'answer',
+            `the request ${requestId} was answered with the outcome of ${outcome.change.requestId}`,
+          );
+        answer({
+          type: 'entity',
+          version: outcome.change.entity.version,
+          value: Number(outcome.change.entity.spec['cost']),
+        });
       }),
     );
     if (before?.transferTarget !== undefined && member.core.status().lastIndex > before.lastIndex)
-      this.#world.violate('proposal during a transfer', `${target.id} took a proposal on while handing leadership to ${before.transferTarget}`);
+      this.#world.violate(
+        'proposal during a transfer',
+        `${target.id} took a proposal on while handing leadership to ${before.transferTarget}`,
+      );
   }
 
   #finish(request: Request, output: EntityOutput | undefined, then: () => void): void {
@@ -172,7 +202,11 @@ export class Client {
     then();
   }
 
-  #note({ key, input, calledAt, arrived, requestId }: Request, output: EntityOutput | undefined, returnedAt: number | undefined): void {
+  #note(
+    { key, input, calledAt, arrived, requestId }: Request,
+    output: EntityOutput | undefined,
+    returnedAt: number | undefined,
+  ): void {
     if (output === undefined && !arrived) return;
     this.history.push({ key, client: this.name, input, output, calledAt, returnedAt });
     if (output?.type !== 'entity') return;
@@ -191,7 +225,13 @@ function commandOf(key: string, input: Exclude<EntityInput, { type: 'get' }>, re
   const stamp = { requestId, at, by: 'simulator', kind: entityKind, id: key };
   switch (input.type) {
     case 'create':
-      return { ...stamp, type: 'create', name: key, tags: {}, spec: { roleAttributes: [], disabled: false, cost: input.value, noTraversal: false } } as const;
+      return {
+        ...stamp,
+        type: 'create',
+        name: key,
+        tags: {},
+        spec: { roleAttributes: [], disabled: false, cost: input.value, noTraversal: false },
+      } as const;
     case 'update':
       return { ...stamp, type: 'update', version: input.version, patch: { spec: { cost: input.value } } } as const;
     case 'delete':

@@ -109,7 +109,8 @@ export class SimulatedController {
         return;
       case 'refuse':
         this.standing = 'refused';
-        if (this.disk.rotten.size === 0 && !this.disk.logLost) this.#world.violate('start refused', `${this.id}: ${decided.found}`);
+        if (this.disk.rotten.size === 0 && !this.disk.logLost)
+          this.#world.violate('start refused', `${this.id}: ${decided.found}`);
         return;
       default:
         this.#world.violate('start', `${this.id} would ${decided.outcome}`);
@@ -134,7 +135,8 @@ export class SimulatedController {
       receive: (handler: (message: Message) => void) => {
         if (this.life !== undefined) this.life.receive = handler;
       },
-      request: (to: string, verb: string, body: Uint8Array, timeoutMs: number) => this.#request(to, verb, body, timeoutMs),
+      request: (to: string, verb: string, body: Uint8Array, timeoutMs: number) =>
+        this.#request(to, verb, body, timeoutMs),
       answer: () => undefined,
     };
     const clock = {
@@ -218,7 +220,11 @@ export class SimulatedController {
     if (isDiskTrouble(error)) {
       this.standing = 'refused';
       this.#world.cover('start: damage found late');
-    } else this.#world.violate('member cannot start', `${this.id}: ${error instanceof Error ? error.message : String(error)}`);
+    } else
+      this.#world.violate(
+        'member cannot start',
+        `${this.id}: ${error instanceof Error ? error.message : String(error)}`,
+      );
   }
 
   /** The process ends at once. A kill leaves what was written; a loss of power only what was synced. */
@@ -251,7 +257,8 @@ export class SimulatedController {
   #failed(number: number, error: unknown): void {
     if (this.life?.number !== number || error instanceof PowerLoss) return;
     if (!isDiskTrouble(error)) {
-      const text = error instanceof Error ? (this.#world.traces ? (error.stack ?? error.message) : error.message) : String(error);
+      const text =
+        error instanceof Error ? (this.#world.traces ? (error.stack ?? error.message) : error.message) : String(error);
       return this.#world.violate('member stopped', `${this.id}: ${text}`);
     }
     this.#world.cover('role: stopped by its disk');
@@ -314,7 +321,8 @@ export class SimulatedController {
 
   #turn(number: number, call: () => void): void {
     const { plan } = this.#world;
-    if (plan.lateTurns > 0 && this.#random.chance(plan.lateTurns)) this.#world.queue.schedule(2 * this.#random.next(), () => this.inLife(number, call));
+    if (plan.lateTurns > 0 && this.#random.chance(plan.lateTurns))
+      this.#world.queue.schedule(2 * this.#random.next(), () => this.inLife(number, call));
     else this.#world.soon(() => this.inLife(number, call));
   }
 
@@ -322,7 +330,9 @@ export class SimulatedController {
   #afterSend(number: number, call: () => void): void {
     if (this.slowDisk > 0 && this.#random.chance(this.slowDisk)) {
       this.#world.cover('disk: slow');
-      this.#world.queue.schedule((this.#random.chance(0.15) ? 90 : 12) * this.#random.next(), () => this.inLife(number, call));
+      this.#world.queue.schedule((this.#random.chance(0.15) ? 90 : 12) * this.#random.next(), () =>
+        this.inLife(number, call),
+      );
     } else if (this.life?.number === number) call();
   }
 
@@ -350,7 +360,11 @@ export class SimulatedController {
       checker.delivered(life.watched, message);
       life.receive?.(message);
       checker.followed(life.watched, message);
-      if (heldOff && life.watched.term > term) checker.violate('stickiness', `${this.id} let ${message.from} raise its term to ${message.term} although it had just heard of its leader`);
+      if (heldOff && life.watched.term > term)
+        checker.violate(
+          'stickiness',
+          `${this.id} let ${message.from} raise its term to ${message.term} although it had just heard of its leader`,
+        );
     });
   }
 
@@ -373,28 +387,41 @@ export class SimulatedController {
       const timer = world.queue.schedule(timeoutMs, () => settle(new QuorateError('timeout')));
       const target = world.byId.get(to);
       if (target === undefined) return;
-      world.network.carry(this.place, target.place, 'request', () => target.#answer({ from: this, verb, body, settle }));
+      world.network.carry(this.place, target.place, 'request', () =>
+        target.#answer({ from: this, verb, body, settle }),
+      );
     });
   }
 
   #answer({ from, verb, body, settle }: PeerRequest): void {
     const { life } = this;
     const world = this.#world;
-    const carry = (answer: Uint8Array | QuorateError): void => world.network.carry(this.place, from.place, 'answer', () => settle(answer));
+    const carry = (answer: Uint8Array | QuorateError): void =>
+      world.network.carry(this.place, from.place, 'answer', () => settle(answer));
     if (life === undefined) {
       if (this.#random.chance(0.5)) carry(new QuorateError('no-responders'));
       return;
     }
     this.inLife(life.number, () => {
       world.promised = true;
-      life.answer?.(from.id, verb, body).then(carry, (error: unknown) => carry(error instanceof QuorateError ? error : new QuorateError('internal', String(error))));
+      life
+        .answer?.(from.id, verb, body)
+        .then(carry, (error: unknown) =>
+          carry(error instanceof QuorateError ? error : new QuorateError('internal', String(error))),
+        );
     });
   }
 }
 
 /** What is the disk's fault and not the member's. */
 function isDiskTrouble(error: unknown): boolean {
-  return error instanceof QuorateError && (error.code === 'internal' || error.code === 'storage-full' || error.code === 'damaged' || error.code === 'snapshot-invalid');
+  return (
+    error instanceof QuorateError &&
+    (error.code === 'internal' ||
+      error.code === 'storage-full' ||
+      error.code === 'damaged' ||
+      error.code === 'snapshot-invalid')
+  );
 }
 
 export function memberDescription(id: NodeId) {

@@ -59,7 +59,10 @@ interface StagedBytes {
 
 /** A snapshot's bytes stand for its contents; who holds the right bytes gets the contents. Shared by the whole world. */
 export class SnapshotRegistry {
-  readonly #files = new Map<string, { readonly file: SnapshotFile; readonly image: MemoryModelStore; readonly bytes: Uint8Array }>();
+  readonly #files = new Map<
+    string,
+    { readonly file: SnapshotFile; readonly image: MemoryModelStore; readonly bytes: Uint8Array }
+  >();
   #made = 0;
   readonly #bytesPerEntity: number;
 
@@ -69,7 +72,8 @@ export class SnapshotRegistry {
 
   add(model: ModelStore, createdBy: NodeId, identity: Identity | null, path?: string): SnapshotFile {
     const meta = model.meta();
-    if (meta === undefined) throw new QuorateError('invalid-request', 'a blank controller has nothing to make a snapshot of');
+    if (meta === undefined)
+      throw new QuorateError('invalid-request', 'a blank controller has nothing to make a snapshot of');
     this.#made += 1;
     const image = copyModel(model);
     const countByKind = model.countsByKind();
@@ -170,7 +174,9 @@ export class SimulatedDisk {
 
   /** What starting looks at; every entry is read, as a start after a crash may have to. */
   facts(): DirectoryFacts {
-    const damage = [...this.rotten].filter((index) => index > this.point.index && index <= this.lastIndex).map((index) => `Entry ${index} is damaged.`);
+    const damage = [...this.rotten]
+      .filter((index) => index > this.point.index && index <= this.lastIndex)
+      .map((index) => `Entry ${index} is damaged.`);
     const schema = { schema: 'current', schemaVersion: 1 } as const;
     return {
       directory: 'simulated',
@@ -308,8 +314,14 @@ class SimulatedRaftStore implements RaftStore {
   replaceBy(point: CompactionPoint, request: PersistBatch, exchangeModel: () => void): void {
     const disk = this.#disk;
     const entries = request.entries ?? [];
-    const hardState = request.hardState ?? { ...this.#hardState, commit: Math.max(this.#hardState.commit, point.index) };
-    invariant(point.index >= this.#hardState.commit, () => `a snapshot at ${point.index} would undo what is committed (up to ${this.#hardState.commit})`);
+    const hardState = request.hardState ?? {
+      ...this.#hardState,
+      commit: Math.max(this.#hardState.commit, point.index),
+    };
+    invariant(
+      point.index >= this.#hardState.commit,
+      () => `a snapshot at ${point.index} would undo what is committed (up to ${this.#hardState.commit})`,
+    );
     checkEntries(entries, { compacted: point.index, lastIndex: point.index, commit: point.index });
     checkHardState(hardState, { ...this.#hardState, commit: point.index }, entries.at(-1)?.index ?? point.index);
     this.#write(() => {
@@ -461,7 +473,8 @@ export class SimulatedStorage implements Storage {
     return new Promise((resolve, reject) => {
       this.#surroundings.later(this.#surroundings.random.next() * 10, () => {
         try {
-          if (path !== undefined && this.#paths.has(path)) throw new QuorateError('invalid-request', `${path} exists already`);
+          if (path !== undefined && this.#paths.has(path))
+            throw new QuorateError('invalid-request', `${path} exists already`);
           const file = this.#registry.add(this.#disk.model, this.#nodeId, this.#disk.identity, path);
           this.#paths.add(file.path);
           this.#surroundings.later(this.#surroundings.random.next() * 10, () => resolve(file));
@@ -494,7 +507,8 @@ export class SimulatedStorage implements Storage {
 
   readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
     const bytes = this.#registry.get(file.sha256)?.bytes;
-    if (bytes === undefined || !this.#paths.has(file.path)) throw new QuorateError('snapshot-invalid', 'the snapshot can no longer be read');
+    if (bytes === undefined || !this.#paths.has(file.path))
+      throw new QuorateError('snapshot-invalid', 'the snapshot can no longer be read');
     const chunk = bytes.slice(offset, offset + bytesMax);
     if (this.#disk.rotten.has(-1)) {
       this.#disk.rotten.delete(-1);
@@ -506,7 +520,8 @@ export class SimulatedStorage implements Storage {
 
   beginStaging(meta: StagingMeta): Staging {
     const disk = this.#disk;
-    if (disk.staged?.meta.sha256 !== meta.sha256 || disk.staged.bytes.length > meta.sizeBytes) disk.staged = { meta, bytes: new Uint8Array(0) };
+    if (disk.staged?.meta.sha256 !== meta.sha256 || disk.staged.bytes.length > meta.sizeBytes)
+      disk.staged = { meta, bytes: new Uint8Array(0) };
     else if (disk.staged.bytes.length > 0) this.#surroundings.fired('snapshot resumed');
     return new SimulatedStaging(disk.staged, disk, this.#registry, this.#surroundings);
   }
@@ -543,14 +558,16 @@ export class SimulatedStorage implements Storage {
   }
 
   async initialise(state: InitialState): Promise<void> {
-    if (this.model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null) throw new QuorateError('ambiguous-state', 'the disk holds a history already');
+    if (this.model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null)
+      throw new QuorateError('ambiguous-state', 'the disk holds a history already');
     initialiseDisk(this.#disk, state);
     this.raft.reread();
   }
 
   async compactLog(throughIndex: Index): Promise<Index> {
     const durable = await this.model.makeDurable();
-    if (durable !== undefined) this.raft.compactThrough(Math.min(throughIndex, durable.position.index), durable.position.timeline);
+    if (durable !== undefined)
+      this.raft.compactThrough(Math.min(throughIndex, durable.position.index), durable.position.timeline);
     return this.raft.firstIndex();
   }
 
@@ -596,14 +613,22 @@ class SimulatedStaging implements Staging {
     return new Promise((resolve, reject) => {
       this.#surroundings.later(this.#surroundings.random.next() * 3, () => {
         const { meta, bytes } = this.#staged;
-        const found = bytes.length === meta.sizeBytes && checksum(bytes) === meta.sha256 ? this.#registry.get(meta.sha256) : undefined;
+        const found =
+          bytes.length === meta.sizeBytes && checksum(bytes) === meta.sha256
+            ? this.#registry.get(meta.sha256)
+            : undefined;
         if (found === undefined) {
           this.#surroundings.fired('snapshot refused for its checksum');
           this.discard();
           return reject(new QuorateError('snapshot-invalid', 'the checksum differs'));
         }
         const { position, term, configuration } = found.file.manifest.meta;
-        resolve({ path: meta.sha256, sizeBytes: bytes.length, manifest: found.file.manifest, snapshot: { index: position.index, term, configuration } });
+        resolve({
+          path: meta.sha256,
+          sizeBytes: bytes.length,
+          manifest: found.file.manifest,
+          snapshot: { index: position.index, term, configuration },
+        });
       });
     });
   }
@@ -641,7 +666,8 @@ function copyModel(from: ModelStore): MemoryModelStore {
   if (meta !== undefined) copy.putMeta(meta);
   for (const kind of Object.keys(from.countsByKind())) {
     const definition = findKind(kind);
-    for (const entity of from.list(kind, { limit: Number.MAX_SAFE_INTEGER })) copy.insert(entity, definition?.references(entity.spec) ?? []);
+    for (const entity of from.list(kind, { limit: Number.MAX_SAFE_INTEGER }))
+      copy.insert(entity, definition?.references(entity.spec) ?? []);
   }
   for (const { key, value } of from.records('member')) copy.putRecord('member', key, value);
   for (const { key, value } of from.records('operation')) copy.putRecord('operation', key, value);

@@ -48,7 +48,8 @@ export function checkEntityHistory(operations: readonly EntityOperation[], steps
   const telling = operations.filter((each) => each.output !== undefined || each.input.type !== 'get');
   const seen = new Set<string>();
   for (const { key, input, output } of telling) {
-    if (output?.type === 'entity' && (input.type === 'get' || input.type === 'delete')) seen.add(`${key} ${output.value}`);
+    if (output?.type === 'entity' && (input.type === 'get' || input.type === 'delete'))
+      seen.add(`${key} ${output.value}`);
   }
   return checkLinearizable(
     telling.map((each) => withoutUnseen(each, seen)),

@@ -83,7 +83,9 @@ export class Faults {
     if ('who' in action && subject === undefined) return;
     world.active = undefined;
     world.trace?.(() => `!! ${JSON.stringify(action)} -> ${subject?.id ?? ''}`);
-    world.cover(`fault: ${'shape' in action ? `${action.type}, ${action.shape}${action.flapMs > 0 ? ', flapping' : ''}` : 'how' in action ? `${action.type}, ${action.how}` : action.type}`);
+    world.cover(
+      `fault: ${'shape' in action ? `${action.type}, ${action.shape}${action.flapMs > 0 ? ', flapping' : ''}` : 'how' in action ? `${action.type}, ${action.how}` : action.type}`,
+    );
     switch (action.type) {
       case 'crash all':
         for (const each of world.controllers) this.#crash(each, action.how, action.downMs);
@@ -128,10 +130,21 @@ export class Faults {
         this.#lasting(action.forMs, world.network.makeLossy(subject.place, action.loss));
         return;
       case 'drop':
-        this.#lasting(action.forMs, world.network.filter({ place: subject.place, direction: action.direction, message: action.message }));
+        this.#lasting(
+          action.forMs,
+          world.network.filter({ place: subject.place, direction: action.direction, message: action.message }),
+        );
         return;
       case 'delay':
-        this.#lasting(action.forMs, world.network.filter({ place: subject.place, direction: action.direction, message: action.message, delayMs: action.byMs }));
+        this.#lasting(
+          action.forMs,
+          world.network.filter({
+            place: subject.place,
+            direction: action.direction,
+            message: action.message,
+            delayMs: action.byMs,
+          }),
+        );
         return;
       case 'clock rate':
         subject.clockRate = action.rate;
@@ -175,7 +188,10 @@ export class Faults {
 
   // --------------------------------------------------------------------------------------------------------------- network
 
-  #partition(subject: SimulatedController, { shape, forMs, flapMs, who }: Extract<Action, { type: 'partition' }>): void {
+  #partition(
+    subject: SimulatedController,
+    { shape, forMs, flapMs, who }: Extract<Action, { type: 'partition' }>,
+  ): void {
     const links = this.#linksToCut(subject, shape, who.nth);
     const cut = (): (() => void) => {
       const mend = links.map(([from, to]) => this.#world.network.cut(from.place, to.place));
@@ -198,7 +214,11 @@ export class Faults {
     const leader = world.leader();
     if (leader === undefined) return;
     const { heldBackMs, forMs, company, writes } = action;
-    if (heldBackMs > 0) this.#lasting(heldBackMs, world.network.filter({ place: leader.place, direction: 'to', message: 'heartbeatReply', delayMs: heldBackMs }));
+    if (heldBackMs > 0)
+      this.#lasting(
+        heldBackMs,
+        world.network.filter({ place: leader.place, direction: 'to', message: 'heartbeatReply', delayMs: heldBackMs }),
+      );
     world.queue.schedule(heldBackMs > 0 ? Math.min(30, heldBackMs) : 0, () => {
       if (!world.isFaulty) return;
       const others = rotate(
@@ -213,11 +233,16 @@ export class Faults {
       });
       const client = world.clients.at(-1);
       client?.burst(writes, leader);
-      for (let at = 10; at < Math.min(forMs, strandedReadsMs); at += 12) world.queue.schedule(at, () => client?.request('k1', { type: 'get' }, () => undefined, leader));
+      for (let at = 10; at < Math.min(forMs, strandedReadsMs); at += 12)
+        world.queue.schedule(at, () => client?.request('k1', { type: 'get' }, () => undefined, leader));
     });
   }
 
-  #afterStrand(action: Extract<Action, { type: 'strand' }>, leader: SimulatedController, others: readonly SimulatedController[]): void {
+  #afterStrand(
+    action: Extract<Action, { type: 'strand' }>,
+    leader: SimulatedController,
+    others: readonly SimulatedController[],
+  ): void {
     switch (action.then) {
       case 'nothing':
         return;
@@ -233,7 +258,11 @@ export class Faults {
     }
   }
 
-  #linksToCut(subject: SimulatedController, shape: string, nth: number): (readonly [SimulatedController, SimulatedController])[] {
+  #linksToCut(
+    subject: SimulatedController,
+    shape: string,
+    nth: number,
+  ): (readonly [SimulatedController, SimulatedController])[] {
     const all = this.#world.controllers;
     const others = all.filter((each) => each !== subject);
     switch (shape) {
@@ -252,7 +281,10 @@ export class Faults {
         // With the subject as few as leave the others a majority, or about half.
         const size = shape === 'halves' ? Math.ceil(all.length / 2) : Math.ceil(all.length / 2) - 1;
         const side = new Set([subject, ...rotate(others, nth).slice(0, Math.max(0, size - 1))]);
-        return between(all.filter((each) => side.has(each)), all.filter((each) => !side.has(each)));
+        return between(
+          all.filter((each) => side.has(each)),
+          all.filter((each) => !side.has(each)),
+        );
       }
       default: {
         // A bridge: the subject reaches both sides, and they do not reach each other.
@@ -269,7 +301,12 @@ export class Faults {
   #maySpoil(subject: SimulatedController): boolean {
     const { lastConfiguration } = this.#world.checker;
     const spoilt = this.#world.controllers.some(isSpoilt);
-    return !spoilt && subject.isRunning && (lastConfiguration?.voters.length ?? 0) >= 3 && (lastConfiguration?.votersOutgoing.length ?? 0) === 0;
+    return (
+      !spoilt &&
+      subject.isRunning &&
+      (lastConfiguration?.voters.length ?? 0) >= 3 &&
+      (lastConfiguration?.votersOutgoing.length ?? 0) === 0
+    );
   }
 
   #rot(subject: SimulatedController, nth: number): void {
@@ -320,7 +357,8 @@ export class Faults {
         if (!result.ok) world.cover(`membership: refused, ${result.error.code}`);
       }),
     );
-    if (member.core.role === 'leader' && member.core.status().lastIndex > before.lastIndex) world.checker.changeAccepted(watched, before.applied, before.lastIndex);
+    if (member.core.role === 'leader' && member.core.status().lastIndex > before.lastIndex)
+      world.checker.changeAccepted(watched, before.applied, before.lastIndex);
   }
 
   #draw(what: MembershipAction, nth: number, configuration: Configuration, leader: NodeId): ConfChange | undefined {
@@ -351,13 +389,26 @@ export class Faults {
         const added = safe ? this.#newMember() : undefined;
         if (gone === undefined || added === undefined) return undefined;
         const transition = what === 'replace' ? (nth % 2 === 0 ? 'auto' : 'joint-implicit') : 'joint-explicit';
-        return { changes: [{ type: 'addVoter', id: added }, { type: 'remove', id: gone }], transition, context: membershipContext([added]) };
+        return {
+          changes: [
+            { type: 'addVoter', id: added },
+            { type: 'remove', id: gone },
+          ],
+          transition,
+          context: membershipContext([added]),
+        };
       }
       case 'swap': {
         const up = pick(learners);
         const down = pick(voters);
         if (up === undefined || down === undefined || !safe) return undefined;
-        return { changes: [{ type: 'addVoter', id: up }, { type: 'addLearner', id: down }], transition: nth % 2 === 0 ? 'joint-implicit' : 'joint-explicit' };
+        return {
+          changes: [
+            { type: 'addVoter', id: up },
+            { type: 'addLearner', id: down },
+          ],
+          transition: nth % 2 === 0 ? 'joint-implicit' : 'joint-explicit',
+        };
       }
     }
   }
@@ -379,7 +430,9 @@ export class Faults {
 
   #add(type: 'addLearner' | 'addVoter'): ConfChange | undefined {
     const id = this.#newMember();
-    return id === undefined ? undefined : { changes: [{ type, id }], transition: 'auto', context: membershipContext([id]) };
+    return id === undefined
+      ? undefined
+      : { changes: [{ type, id }], transition: 'auto', context: membershipContext([id]) };
   }
 }
 

@@ -83,14 +83,19 @@ interface Moment {
   returns: Moment | undefined;
 }
 
+/**
+ * At each place operations are tried in this order:
+ * - `settled`: it returned and changes nothing (a read, a refusal). Whatever can follow without it can follow with it, so it
+ *   is placed as soon as it fits, and where nothing can follow, nothing else is tried in its place.
+ * - `changing`: it returned.
+ * - `unknown`: it did not. Most of these are needed by nobody, and to try them first would be to try their subsets.
+ */
+type Kind = 'settled' | 'changing' | 'unknown';
+
 interface Placed<State> {
   readonly call: Moment;
   readonly before: State;
-  /**
-   * It returned and changes nothing (a read, a refusal): whatever can follow without it can follow with it, so where nothing
-   * can, there is no need to try others in its place.
-   */
-  readonly isSettled: boolean;
+  readonly kind: Kind;
 }
 
 class Search<State, Input, Output> {
@@ -124,29 +129,25 @@ class Search<State, Input, Output> {
     this.#unplaced = operations.filter((each) => each.returnedAt !== undefined).length;
   }
 
-  /**
-   * At each place, operations that returned are tried before those of unknown outcome: most of the latter are needed by nobody,
-   * and to try them first would be to try their subsets.
-   */
   run(): Verdict<Input, Output> {
     let state = this.#model.initial;
     let moment = this.#head.next;
-    let triesUnknown = false;
+    let kind: Kind = 'settled';
     for (let steps = 0; this.#unplaced > 0; steps += 1) {
       if (steps > this.#stepsMax) return { verdict: 'inconclusive', key: this.#key, steps };
       if (moment?.isCall) {
-        const after = (moment.returns === undefined) === triesUnknown ? this.#place(moment, state) : impossible;
+        const after = this.#place(moment, state, kind);
         if (after === impossible) moment = moment.next;
         else {
           state = after;
           moment = this.#head.next;
-          triesUnknown = false;
+          kind = 'settled';
         }
         continue;
       }
       // A return whose call is not placed (or the end): nothing after it may come first.
-      if (!triesUnknown) {
-        triesUnknown = true;
+      if (kind !== 'unknown') {
+        kind = kind === 'settled' ? 'changing' : 'unknown';
         moment = this.#head.next;
         continue;
       }
@@ -156,7 +157,7 @@ class Search<State, Input, Output> {
       if (last === undefined) return this.#refuted();
       state = last.before;
       moment = last.call.next;
-      triesUnknown = last.call.returns === undefined;
+      kind = last.kind;
     }
     return { verdict: 'linearizable' };
   }
@@ -165,21 +166,20 @@ class Search<State, Input, Output> {
   #takeBack(): Placed<State> | undefined {
     for (let last = this.#stack.pop(); last !== undefined; last = this.#stack.pop()) {
       this.#putBack(last.call);
-      if (!last.isSettled) return last;
+      if (last.kind !== 'settled') return last;
     }
     return undefined;
   }
 
-  #place(call: Moment, before: State): State | typeof impossible {
+  #place(call: Moment, before: State, kind: Kind): State | typeof impossible {
+    if ((call.returns === undefined) !== (kind === 'unknown')) return impossible;
     const operation = this.#operations[call.operation];
     if (operation === undefined) return impossible;
     const earlier = this.#earlierAlike[call.operation];
     if (earlier !== undefined && !this.#isPlaced(earlier)) return impossible;
     const after = this.#model.step(before, operation.input, operation.output);
-    if (after === impossible) return impossible;
-    const isSettled = Object.is(after, before);
     // What need not be placed and changes nothing is better left where it is.
-    if (isSettled && call.returns === undefined) return impossible;
+    if (after === impossible || Object.is(after, before) !== (kind === 'settled')) return impossible;
     this.#flip(call.operation);
     const configuration = `${this.#placedKey()}|${this.#model.stateKey(after)}`;
     if (this.#seen.has(configuration)) {
@@ -187,7 +187,7 @@ class Search<State, Input, Output> {
       return impossible;
     }
     this.#seen.add(configuration);
-    this.#stack.push({ call, before, isSettled });
+    this.#stack.push({ call, before, kind });
     lift(call);
     if (call.returns !== undefined) {
       lift(call.returns);

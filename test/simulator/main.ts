@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Coverage } from './coverage.js';
 import { makePlan, type Plan, type Profile, profileOf, profiles } from './plan.js';
-import { minimise, reduce, type Reduction } from './reduction.js';
+import { minimise, type Reduction, reduce } from './reduction.js';
 import { type Failure, runSchedules, type Summary } from './runner.js';
 import { simulate } from './simulation.js';
 
@@ -48,7 +48,9 @@ async function runOne(seed: number, profile: Profile | undefined): Promise<boole
   const plan = reduce(whole, reduction);
   describePlan(plan, profile ?? profileOf(seed));
   const outcome = await simulate(plan, values.trace ? { onTrace: (line) => console.log(line) } : {});
-  console.log(`${outcome.events} events, ${outcome.operations} operations, ${Math.round(outcome.virtualMs)} ms of virtual time`);
+  console.log(
+    `${outcome.events} events, ${outcome.operations} operations, ${Math.round(outcome.virtualMs)} ms of virtual time`,
+  );
   const { violation } = outcome;
   if (violation === undefined) {
     console.log('nothing is wrong');
@@ -68,7 +70,9 @@ function describePlan(plan: Plan, profile: Profile): void {
 async function showMinimal(plan: Plan, profile: Profile | undefined, check: string): Promise<void> {
   const reduction = await minimise(plan, check);
   const smaller = reduce(plan, reduction);
-  console.log(`  made smaller: ${smaller.actions.length} of ${plan.actions.length} actions, ${smaller.operationsMax} of ${plan.operationsMax} operations`);
+  console.log(
+    `  made smaller: ${smaller.actions.length} of ${plan.actions.length} actions, ${smaller.operationsMax} of ${plan.operationsMax} operations`,
+  );
   for (const action of smaller.actions) console.log(`    ${JSON.stringify(action)}`);
   console.log(`  ${commandFor(plan.seed, profile)} --reduce '${JSON.stringify(reduction)}' --trace`);
 }
@@ -100,8 +104,12 @@ async function runMany(profile: Profile | undefined): Promise<boolean> {
     return summary.failures.length === 0;
   }
   showCoverage(summary.coverage);
-  console.log(`seeds ${from} to ${from + summary.schedules - 1}: ${summary.schedules} schedules, ${perSecond(summary)} a second on ${jobs} cores`);
-  console.log(`${summary.events} events, ${summary.operations} operations of clients, ${Math.round(summary.virtualMs / 60_000)} minutes of virtual time`);
+  console.log(
+    `seeds ${from} to ${from + summary.schedules - 1}: ${summary.schedules} schedules, ${perSecond(summary)} a second on ${jobs} cores`,
+  );
+  console.log(
+    `${summary.events} events, ${summary.operations} operations of clients, ${Math.round(summary.virtualMs / 60_000)} minutes of virtual time`,
+  );
   await showFailures(summary.failures, profile);
   return summary.failures.length === 0;
 }
@@ -126,6 +134,7 @@ if (values.help) console.log(usage);
 else {
   Error.stackTraceLimit = values.trace ? 10 : 0;
   const profile = profileNamed(values.profile);
-  const isWell = values.seed === undefined ? await runMany(profile) : await runOne(numberOf('seed', values.seed), profile);
+  const isWell =
+    values.seed === undefined ? await runMany(profile) : await runOne(numberOf('seed', values.seed), profile);
   process.exitCode = isWell ? 0 : 1;
 }

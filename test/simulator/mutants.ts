@@ -12,7 +12,15 @@ import type { Summary } from './runner.js';
 
 const root = join(import.meta.dirname, '..', '..');
 const copies = join(root, 'mutants');
-const copied = ['messaging', 'node/cluster', 'node/model', 'node/raft', 'node/storage', 'test/simulator', 'test/support'];
+const copied = [
+  'messaging',
+  'node/cluster',
+  'node/model',
+  'node/raft',
+  'node/storage',
+  'test/simulator',
+  'test/support',
+];
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +48,10 @@ function applyMutation(mutation: Mutation, place: number): string {
   const path = join(folder, mutation.file);
   const source = readFileSync(path, 'utf8');
   const found = source.split(mutation.find).length - 1;
-  if (found !== 1) throw new Error(`"${mutation.name}": its text is found ${found} times in ${mutation.file}, and must be there once: ${mutation.find}`);
+  if (found !== 1)
+    throw new Error(
+      `"${mutation.name}": its text is found ${found} times in ${mutation.file}, and must be there once: ${mutation.find}`,
+    );
   writeFileSync(
     path,
     source.replace(mutation.find, () => mutation.replace),
@@ -57,7 +68,18 @@ async function judge(mutation: Mutation, place: number): Promise<Result> {
 }
 
 function runSimulator(folder: string): Promise<Summary> {
-  const args = [join(folder, 'test/simulator/main.js'), '--json', '--failures', '1', '--jobs', '1', '--from', values.from, '--seeds', values.seeds];
+  const args = [
+    join(folder, 'test/simulator/main.js'),
+    '--json',
+    '--failures',
+    '1',
+    '--jobs',
+    '1',
+    '--from',
+    values.from,
+    '--seeds',
+    values.seeds,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -84,7 +106,9 @@ async function main(): Promise<void> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const result = await judge(next[1], next[0]);
       results.push(result);
-      console.log(`${(result.seed === undefined ? 'LIVES' : 'dead').padEnd(6)} ${result.mutation.name.padEnd(52)} ${result.check.padEnd(34)} seed ${result.seed ?? '-'}, ${result.schedules} schedules`);
+      console.log(
+        `${(result.seed === undefined ? 'LIVES' : 'dead').padEnd(6)} ${result.mutation.name.padEnd(52)} ${result.check.padEnd(34)} seed ${result.seed ?? '-'}, ${result.schedules} schedules`,
+      );
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));

@@ -92,7 +92,8 @@ export const mutations: readonly Mutation[] = [
     name: 'lost log rejoining as an empty voter',
     file: 'node/cluster/decide-start.js',
     find: 'const rule = ruleFor(situation);',
-    replace: "const rule = situation.raft === 'none' && situation.model === 'raft' ? startRules[startRules.length - 1] : ruleFor(situation);",
+    replace:
+      "const rule = situation.raft === 'none' && situation.model === 'raft' ? startRules[startRules.length - 1] : ruleFor(situation);",
     why: 'A member whose log and votes are gone takes part again.',
   },
   {
@@ -259,14 +260,16 @@ export const mutations: readonly Mutation[] = [
     name: 'learner counted in the quorum',
     file: raft('replication'),
     find: 'const { voters, votersOutgoing } = s.configuration;',
-    replace: 'const { votersOutgoing } = s.configuration; const voters = [...s.configuration.voters, ...s.configuration.learners];',
+    replace:
+      'const { votersOutgoing } = s.configuration; const voters = [...s.configuration.voters, ...s.configuration.learners];',
     why: 'What a learner has helps to commit.',
   },
   {
     name: 'removed member counted',
     file: raft('replication'),
     find: 'const reached = jointReached(voters, votersOutgoing, (id) => lead.progress.get(id)?.match);',
-    replace: 'const reached = jointReached([...voters, ...s.configuration.removed], votersOutgoing, (id) => lead.progress.get(id)?.match ?? s.log.lastIndex);',
+    replace:
+      'const reached = jointReached([...voters, ...s.configuration.removed], votersOutgoing, (id) => lead.progress.get(id)?.match ?? s.log.lastIndex);',
     why: 'Who was removed counts as one that has everything.',
   },
   {
@@ -322,7 +325,8 @@ export const mutations: readonly Mutation[] = [
     name: 'conf change applied twice',
     file: 'node/cluster/member.js',
     find: 'applied: this.#applied,\n            configuration: meta?.configuration ?? emptyConfiguration,',
-    replace: 'applied: storage.raft.firstIndex() - 1,\n            configuration: meta?.configuration ?? emptyConfiguration,',
+    replace:
+      'applied: storage.raft.firstIndex() - 1,\n            configuration: meta?.configuration ?? emptyConfiguration,',
     why: 'After a restart changes are applied on top of the configuration that they led to.',
   },
   {
@@ -449,7 +453,8 @@ export const mutations: readonly Mutation[] = [
     name: 'acknowledged when appended',
     file: 'node/cluster/member.js',
     find: 'return this.#await(result.index, result.term, callback);',
-    replace: "return callback({ ok: true, entry: { index: result.index, term: result.term, outcome: { type: 'refused', index: result.index, code: 'not-found', message: '' } } });",
+    replace:
+      "return callback({ ok: true, entry: { index: result.index, term: result.term, outcome: { type: 'refused', index: result.index, code: 'not-found', message: '' } } });",
     why: 'A client is answered before its command is committed.',
   },
   {

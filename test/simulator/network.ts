@@ -67,7 +67,9 @@ export class Network {
   }
 
   #filterOf(from: number, to: number, type: string): Filter | undefined {
-    return this.#filters.find((filter) => filter.message === type && filter.place === (filter.direction === 'from' ? from : to));
+    return this.#filters.find(
+      (filter) => filter.message === type && filter.place === (filter.direction === 'from' ? from : to),
+    );
   }
 
   /** Cuts one direction; returns how to mend it. */

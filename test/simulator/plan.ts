@@ -42,7 +42,13 @@ export type Action = { readonly at: number } & (
       readonly flapMs: number;
     }
   | { readonly type: 'lossy'; readonly who: Who; readonly loss: number; readonly forMs: number }
-  | { readonly type: 'drop'; readonly who: Who; readonly direction: 'from' | 'to'; readonly message: Message['type']; readonly forMs: number }
+  | {
+      readonly type: 'drop';
+      readonly who: Who;
+      readonly direction: 'from' | 'to';
+      readonly message: Message['type'];
+      readonly forMs: number;
+    }
   | {
       readonly type: 'delay';
       readonly who: Who;
@@ -119,20 +125,43 @@ export type Profile = (typeof profiles)[number];
 
 /** Which profile a seed has when none is asked for. */
 export function profileOf(seed: number): Profile {
-  const turn = ['mixed', 'elections', 'mixed', 'membership', 'mixed', 'snapshots', 'mixed', 'disks', 'mixed', 'membership'] as const;
+  const turn = [
+    'mixed',
+    'elections',
+    'mixed',
+    'membership',
+    'mixed',
+    'snapshots',
+    'mixed',
+    'disks',
+    'mixed',
+    'membership',
+  ] as const;
   return seed % 50 === 0 ? 'calm' : (turn[seed % turn.length] ?? 'mixed');
 }
 
 type Draw = (random: Random) => DistributiveOmit<Action, 'at'>;
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-const who = (random: Random): Who => ({ role: random.pick(['leader', 'leader', 'follower', 'follower', 'any', 'learner'] as const), nth: random.between(0, 7) });
+const who = (random: Random): Who => ({
+  role: random.pick(['leader', 'leader', 'follower', 'follower', 'any', 'learner'] as const),
+  nth: random.between(0, 7),
+});
 const short = (random: Random) => random.between(5, 400);
 
 /** Each kind of fault, and how it is drawn. */
 const drawers = {
-  crash: (random) => ({ type: 'crash', who: who(random), how: random.pick(['kill', 'power'] as const), downMs: random.between(1, 300) }),
-  'crash all': (random) => ({ type: 'crash all', how: random.pick(['kill', 'power'] as const), downMs: random.between(1, 50) }),
+  crash: (random) => ({
+    type: 'crash',
+    who: who(random),
+    how: random.pick(['kill', 'power'] as const),
+    downMs: random.between(1, 300),
+  }),
+  'crash all': (random) => ({
+    type: 'crash all',
+    how: random.pick(['kill', 'power'] as const),
+    downMs: random.between(1, 50),
+  }),
   'write fault': (random) => ({
     type: 'write fault',
     who: who(random),
@@ -142,24 +171,60 @@ const drawers = {
   pause: (random) => ({ type: 'pause', who: who(random), forMs: random.between(20, 500) }),
   partition: (random) => ({
     type: 'partition',
-    shape: random.pick(['isolate', 'isolate', 'halves', 'deaf', 'mute', 'bridge', 'one-way', 'minority leader'] as const),
+    shape: random.pick([
+      'isolate',
+      'isolate',
+      'halves',
+      'deaf',
+      'mute',
+      'bridge',
+      'one-way',
+      'minority leader',
+    ] as const),
     who: who(random),
     forMs: random.between(20, 600),
     flapMs: random.chance(0.25) ? random.between(5, 60) : 0,
   }),
-  lossy: (random) => ({ type: 'lossy', who: who(random), loss: random.between(10, 90) / 100, forMs: random.between(50, 600) }),
+  lossy: (random) => ({
+    type: 'lossy',
+    who: who(random),
+    loss: random.between(10, 90) / 100,
+    forMs: random.between(50, 600),
+  }),
   drop: (random) => ({
     type: 'drop',
     who: who(random),
     direction: random.pick(['from', 'to'] as const),
-    message: random.pick(['append', 'appendReply', 'heartbeat', 'heartbeatReply', 'voteReply', 'readIndexReply', 'proposeReply', 'snapshot'] as const),
+    message: random.pick([
+      'append',
+      'appendReply',
+      'heartbeat',
+      'heartbeatReply',
+      'voteReply',
+      'readIndexReply',
+      'proposeReply',
+      'snapshot',
+    ] as const),
     forMs: short(random),
   }),
   delay: (random) => ({
     type: 'delay',
     who: who(random),
     direction: random.pick(['from', 'to'] as const),
-    message: random.pick(['append', 'append', 'appendReply', 'heartbeat', 'heartbeatReply', 'vote', 'voteReply', 'timeoutNow', 'snapshot', 'answer', 'proposeReply', 'readIndexReply'] as const),
+    message: random.pick([
+      'append',
+      'append',
+      'appendReply',
+      'heartbeat',
+      'heartbeatReply',
+      'vote',
+      'voteReply',
+      'timeoutNow',
+      'snapshot',
+      'answer',
+      'proposeReply',
+      'readIndexReply',
+    ] as const),
     byMs: random.between(20, 500),
     forMs: random.between(20, 300),
   }),
@@ -171,8 +236,17 @@ const drawers = {
     writes: random.between(0, 6),
     then: random.pick(['nothing', 'crash the others', 'crash the leader', 'strand again'] as const),
   }),
-  'clock rate': (random) => ({ type: 'clock rate', who: who(random), rate: random.pick([0.25, 0.5, 0.8, 1.25, 2, 4]), forMs: random.between(100, 800) }),
-  'clock jump': (random) => ({ type: 'clock jump', who: who(random), byMs: random.pick([-86_400_000, -5_000, 5_000, 86_400_000]) }),
+  'clock rate': (random) => ({
+    type: 'clock rate',
+    who: who(random),
+    rate: random.pick([0.25, 0.5, 0.8, 1.25, 2, 4]),
+    forMs: random.between(100, 800),
+  }),
+  'clock jump': (random) => ({
+    type: 'clock jump',
+    who: who(random),
+    byMs: random.pick([-86_400_000, -5_000, 5_000, 86_400_000]),
+  }),
   'disk full': (random) => ({ type: 'disk full', who: who(random), forMs: random.between(50, 400) }),
   'slow disk': (random) => ({ type: 'slow disk', who: who(random), forMs: random.between(50, 500) }),
   'rot entry': (random) => ({ type: 'rot entry', who: who(random) }),
@@ -229,10 +303,56 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     campaign: 1,
     burst: 1.5,
   },
-  elections: { crash: 3, 'crash all': 0.5, 'write fault': 2, partition: 3, drop: 2, delay: 4, strand: 4, transfer: 3, campaign: 2, burst: 2, 'slow disk': 1, pause: 1 },
-  membership: { membership: 8, crash: 2, partition: 2, strand: 1, transfer: 2, campaign: 1, drop: 2, delay: 1, burst: 1, 'slow disk': 1 },
-  snapshots: { partition: 4, crash: 4, membership: 2, burst: 5, delay: 3, 'rot chunk': 2, 'write fault': 1, 'disk full': 1, lossy: 1, transfer: 1 },
-  disks: { crash: 5, 'crash all': 1.5, 'write fault': 5, 'disk full': 2, 'slow disk': 2, 'rot entry': 0.7, 'rot chunk': 1, 'lose log': 0.5, burst: 2, partition: 1 },
+  elections: {
+    crash: 3,
+    'crash all': 0.5,
+    'write fault': 2,
+    partition: 3,
+    drop: 2,
+    delay: 4,
+    strand: 4,
+    transfer: 3,
+    campaign: 2,
+    burst: 2,
+    'slow disk': 1,
+    pause: 1,
+  },
+  membership: {
+    membership: 8,
+    crash: 2,
+    partition: 2,
+    strand: 1,
+    transfer: 2,
+    campaign: 1,
+    drop: 2,
+    delay: 1,
+    burst: 1,
+    'slow disk': 1,
+  },
+  snapshots: {
+    partition: 4,
+    crash: 4,
+    membership: 2,
+    burst: 5,
+    delay: 3,
+    'rot chunk': 2,
+    'write fault': 1,
+    'disk full': 1,
+    lossy: 1,
+    transfer: 1,
+  },
+  disks: {
+    crash: 5,
+    'crash all': 1.5,
+    'write fault': 5,
+    'disk full': 2,
+    'slow disk': 2,
+    'rot entry': 0.7,
+    'rot chunk': 1,
+    'lose log': 0.5,
+    burst: 2,
+    partition: 1,
+  },
   calm: { transfer: 2, membership: 2, burst: 2 },
 };
 
@@ -253,7 +373,9 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     voters,
     learners: random.pick([0, 0, 0, 1]),
     timing: { tickMs, heartbeatTicks: random.between(1, 2), electionTimeoutTicks: random.between(4, 8) },
-    compactions: random.chance(0.5) ? [random.pick(compactionPolicies)] : [random.pick(compactionPolicies), random.pick(compactionPolicies), random.pick(compactionPolicies)],
+    compactions: random.chance(0.5)
+      ? [random.pick(compactionPolicies)]
+      : [random.pick(compactionPolicies), random.pick(compactionPolicies), random.pick(compactionPolicies)],
     appendBytesMax: random.pick([1, 200, 400, 100_000]),
     inflightMessagesMax: random.pick([1, 2, 4, 64]),
     network: {
@@ -278,7 +400,12 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
   };
 }
 
-function drawActions(random: Random, weight: Readonly<Partial<Record<Kind, number>>>, faultsMs: number, swarm: boolean): Action[] {
+function drawActions(
+  random: Random,
+  weight: Readonly<Partial<Record<Kind, number>>>,
+  faultsMs: number,
+  swarm: boolean,
+): Action[] {
   const actions: Action[] = [];
   const intensity = random.pick([0.5, 1, 1, 2]);
   for (const kind of Object.keys(weight) as Kind[]) {
@@ -287,7 +414,8 @@ function drawActions(random: Random, weight: Readonly<Partial<Record<Kind, numbe
     if (swarm && random.chance(0.55)) continue;
     const expected = swarm ? mean * 2 : mean;
     const howMany = Math.floor(expected * 2 * random.next() + random.next());
-    for (let made = 0; made < howMany; made += 1) actions.push({ at: random.between(0, faultsMs), ...drawers[kind](random) });
+    for (let made = 0; made < howMany; made += 1)
+      actions.push({ at: random.between(0, faultsMs), ...drawers[kind](random) });
   }
   return actions.sort((a, b) => a.at - b.at);
 }

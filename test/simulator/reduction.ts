@@ -45,8 +45,17 @@ export async function minimise(plan: Plan, check: string): Promise<Reduction> {
     if (smaller) best = reduction;
     return smaller;
   };
-  for (const simpler of [{ quietNetwork: true }, { quickDisks: true }, { noCompaction: true }, { learners: 0 }, { keys: 1 }, { clients: 1 }]) await tryOut({ ...best, ...simpler });
-  for (const operationsMax of [0, 1, 2, 4, 8, 16]) if (operationsMax < plan.operationsMax && (await tryOut({ ...best, operationsMax }))) break;
+  for (const simpler of [
+    { quietNetwork: true },
+    { quickDisks: true },
+    { noCompaction: true },
+    { learners: 0 },
+    { keys: 1 },
+    { clients: 1 },
+  ])
+    await tryOut({ ...best, ...simpler });
+  for (const operationsMax of [0, 1, 2, 4, 8, 16])
+    if (operationsMax < plan.operationsMax && (await tryOut({ ...best, operationsMax }))) break;
   await dropActions(plan, (actions) => tryOut({ ...best, actions }));
   return best;
 }

@@ -39,10 +39,21 @@ const hangMs = 60_000;
 
 export async function runSchedules(options: RunOptions): Promise<Summary> {
   const began = performance.now();
-  const sum = { schedules: 0, events: 0, operations: 0, virtualMs: 0, elapsedMs: 0, coverage: {} as Coverage, failures: [] as Failure[] };
+  const sum = {
+    schedules: 0,
+    events: 0,
+    operations: 0,
+    virtualMs: 0,
+    elapsedMs: 0,
+    coverage: {} as Coverage,
+    failures: [] as Failure[],
+  };
   let next = options.from;
   const end = options.from + options.seeds;
-  const isOver = (): boolean => next >= end || sum.failures.length >= options.failuresMax || performance.now() - began > (options.timeMaxMs ?? Number.POSITIVE_INFINITY);
+  const isOver = (): boolean =>
+    next >= end ||
+    sum.failures.length >= options.failuresMax ||
+    performance.now() - began > (options.timeMaxMs ?? Number.POSITIVE_INFINITY);
   const takeRange = (): Range | undefined => {
     if (isOver()) return undefined;
     const range = { from: next, until: Math.min(next + rangeSize, end), profile: options.profile };
@@ -76,7 +87,14 @@ async function runWorker(takeRange: () => Range | undefined, add: (report: Repor
       }
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      add({ schedules: 1, events: 0, operations: 0, virtualMs: 0, coverage: {}, failures: [{ seed: currentSeed[0] ?? 0, check: 'no answer', text }] });
+      add({
+        schedules: 1,
+        events: 0,
+        operations: 0,
+        virtualMs: 0,
+        coverage: {},
+        failures: [{ seed: currentSeed[0] ?? 0, check: 'no answer', text }],
+      });
       range = takeRange();
     } finally {
       await worker.terminate();
@@ -86,7 +104,10 @@ async function runWorker(takeRange: () => Range | undefined, add: (report: Repor
 
 function ask(worker: Worker, range: Range): Promise<Report> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => settle(() => reject(new Error(`a schedule did not end within ${hangMs} ms`))), hangMs);
+    const timer = setTimeout(
+      () => settle(() => reject(new Error(`a schedule did not end within ${hangMs} ms`))),
+      hangMs,
+    );
     const onMessage = (report: Report): void => settle(() => resolve(report));
     const onError = (error: unknown): void => settle(() => reject(error));
     const settle = (how: () => void): void => {

@@ -86,18 +86,24 @@ function unfinished(world: World, faults: Faults): string | undefined {
     if (!configuration.autoLeave) faults.propose(leader, { changes: [], transition: 'leave-joint' });
     return `${leader.id} leads a joint configuration`;
   }
-  if (applied < lastIndex || commit < lastIndex) return `${leader.id} leads, and has committed ${commit} and applied ${applied} of ${lastIndex} entries`;
+  if (applied < lastIndex || commit < lastIndex)
+    return `${leader.id} leads, and has committed ${commit} and applied ${applied} of ${lastIndex} entries`;
   for (const id of [...configuration.voters, ...configuration.learners]) {
     const each = world.byId.get(id);
     if (each === undefined || each.standing === 'refused' || each.disk.logLost) continue;
     if (each.life === undefined) return `${id} is a member and does not run: ${each.standing}`;
-    if (each.life.member.appliedIndex < applied) return `${id} has applied ${each.life.member.appliedIndex} of ${applied} entries`;
+    if (each.life.member.appliedIndex < applied)
+      return `${id} has applied ${each.life.member.appliedIndex} of ${applied} entries`;
   }
   for (const each of world.controllers) {
     if (each.life === undefined || each.knowsRemoved || !configuration.removed.includes(each.id)) continue;
     const known = each.disk.model.meta()?.configuration;
     // Only who was a voter, and may still hope to lead, speaks and so is told.
-    if (known?.voters.includes(each.id) && known.voters.some((id) => id !== each.id && configuration.voters.includes(id))) return `${each.id} was removed and does not know it`;
+    if (
+      known?.voters.includes(each.id) &&
+      known.voters.some((id) => id !== each.id && configuration.voters.includes(id))
+    )
+      return `${each.id} was removed and does not know it`;
   }
   if (!world.clients.every((each) => each.isIdle)) return 'clients still wait';
   const { tickMs, electionTimeoutTicks } = world.plan.timing;
@@ -108,7 +114,8 @@ function unfinished(world: World, faults: Faults): string | undefined {
 /** Disks were spoilt, and nobody who is left has a majority by what it knows of the membership: no liveness is promised then. */
 function isHopeless({ controllers, byId }: World): boolean {
   const isWell = (id: string) => byId.get(id)?.life !== undefined;
-  const hasMajority = (voters: readonly string[]) => 2 * voters.filter(isWell).length > voters.length || voters.length === 0;
+  const hasMajority = (voters: readonly string[]) =>
+    2 * voters.filter(isWell).length > voters.length || voters.length === 0;
   const mayLead = (each: SimulatedController): boolean => {
     const configuration = each.disk.model.meta()?.configuration;
     if (each.life === undefined || configuration === undefined) return false;
@@ -128,7 +135,10 @@ function judge(world: World, agree: boolean): readonly EntityOperation[] {
   count(world.coverage, `history: ${verdict.verdict}`);
   if (verdict.verdict === 'not-linearizable') {
     const ofKey = history.filter((each) => each.key === verdict.key);
-    world.violate('linearizability', `the history of ${verdict.key} could not have happened one at a time:\n${describeHistory(ofKey)}`);
+    world.violate(
+      'linearizability',
+      `the history of ${verdict.key} could not have happened one at a time:\n${describeHistory(ofKey)}`,
+    );
   }
   return history;
 }
@@ -142,14 +152,19 @@ function membersThatRun(world: World): SimulatedController[] {
 function checkModels(world: World): void {
   const members = membersThatRun(world);
   const hashes = world.random.chance(hashedShare);
-  const [first, ...others] = members.map((each) => ({ id: each.id, digest: hashes ? modelHash(each.disk.model) : quickDigest(each) }));
+  const [first, ...others] = members.map((each) => ({
+    id: each.id,
+    digest: hashes ? modelHash(each.disk.model) : quickDigest(each),
+  }));
   for (const each of others) {
-    if (first !== undefined && each.digest !== first.digest) world.violate('equal models', `${each.id} and ${first.id} stand at the same index with different models`);
+    if (first !== undefined && each.digest !== first.digest)
+      world.violate('equal models', `${each.id} and ${first.id} stand at the same index with different models`);
   }
   for (const each of members) {
     const own = each.life?.member.status().configuration;
     const known = each.disk.model.meta()?.configuration;
-    if (own?.voters.join() !== known?.voters.join() || own?.learners.join() !== known?.learners.join()) world.violate('core and model', `${each.id}: its core and its model hold different configurations`);
+    if (own?.voters.join() !== known?.voters.join() || own?.learners.join() !== known?.learners.join())
+      world.violate('core and model', `${each.id}: its core and its model hold different configurations`);
   }
 }
 
@@ -157,7 +172,8 @@ function quickDigest({ disk: { model } }: SimulatedController): string {
   const meta = model.meta();
   const parts = [`${meta?.position.index} ${meta?.term} ${meta?.lastChangeIndex} ${meta?.configuration.voters.join()}`];
   for (const kind of Object.keys(model.countsByKind()).sort()) {
-    for (const each of model.list(kind, { limit: 100 })) parts.push(`${each.id} ${each.version} ${each.updatedAt} ${String(each.spec['cost'])}`);
+    for (const each of model.list(kind, { limit: 100 }))
+      parts.push(`${each.id} ${each.version} ${each.updatedAt} ${String(each.spec['cost'])}`);
   }
   const rows = model.journalAfter(0, 1_000);
   parts.push(`${rows.length} ${rows.at(-1)?.index} ${rows.at(-1)?.requestId}`);
@@ -169,7 +185,8 @@ function checkAcknowledged(world: World): void {
   for (const each of membersThatRun(world)) {
     for (const client of world.clients) {
       for (const requestId of client.acknowledged) {
-        if (each.disk.model.outcomeOf(requestId) === undefined) world.violate('acknowledged write lost', `${requestId} was acknowledged, and ${each.id} knows nothing of it`);
+        if (each.disk.model.outcomeOf(requestId) === undefined)
+          world.violate('acknowledged write lost', `${requestId} was acknowledged, and ${each.id} knows nothing of it`);
       }
     }
   }

@@ -25,7 +25,14 @@ Error.stackTraceLimit = 0;
 const { currentSeed } = workerData as { readonly currentSeed: Float64Array };
 
 async function runRange({ from, until, profile }: Range): Promise<Report> {
-  const sum = { schedules: 0, events: 0, operations: 0, virtualMs: 0, coverage: {} as Coverage, failures: [] as Failure[] };
+  const sum = {
+    schedules: 0,
+    events: 0,
+    operations: 0,
+    virtualMs: 0,
+    coverage: {} as Coverage,
+    failures: [] as Failure[],
+  };
   for (let seed = from; seed < until; seed += 1) {
     currentSeed[0] = seed;
     const outcome = await simulate(makePlan(seed, profile));
@@ -34,7 +41,8 @@ async function runRange({ from, until, profile }: Range): Promise<Report> {
     sum.operations += outcome.operations;
     sum.virtualMs += outcome.virtualMs;
     addCoverage(sum.coverage, outcome.coverage);
-    if (outcome.violation !== undefined) sum.failures.push({ seed, check: outcome.violation.check, text: outcome.violation.text });
+    if (outcome.violation !== undefined)
+      sum.failures.push({ seed, check: outcome.violation.check, text: outcome.violation.text });
   }
   return sum;
 }

@@ -60,7 +60,8 @@ export class World {
     this.checker = new Checker(this.coverage, plan.timing.electionTimeoutTicks, () => this.queue.now);
     this.#operationsLeft = plan.operationsMax;
     const { onTrace } = options;
-    this.trace = onTrace === undefined ? undefined : (line) => onTrace(`${this.queue.now.toFixed(2).padStart(9)}  ${line()}`);
+    this.trace =
+      onTrace === undefined ? undefined : (line) => onTrace(`${this.queue.now.toFixed(2).padStart(9)}  ${line()}`);
     this.#begin();
   }
 
@@ -161,7 +162,8 @@ export class World {
 
   /** What was asked of a member that still lives, before `since`, and was not answered. */
   unanswered(since: number): SimulatedController | undefined {
-    for (const open of this.#open) if (open.since < since && open.controller.life?.number === open.life) return open.controller;
+    for (const open of this.#open)
+      if (open.since < since && open.controller.life?.number === open.life) return open.controller;
     return undefined;
   }
 
@@ -182,7 +184,8 @@ export class World {
         for (const each of this.controllers) this.#observe(each);
       }
     }
-    if (until < Number.POSITIVE_INFINITY && this.violation === undefined) this.queue.now = Math.max(this.queue.now, until);
+    if (until < Number.POSITIVE_INFINITY && this.violation === undefined)
+      this.queue.now = Math.max(this.queue.now, until);
   }
 
   #settleSoon(): void {
