@@ -77,7 +77,8 @@ const catchUp: Step = {
     const watch = new CatchUpWatch(actions.now(), actions.log().lastIndex);
     await waitUntil(work, {
       forMs: catchUpMaxMs,
-      until: () => {
+      until: async () => {
+        await remindCandidate(work);
         const verdict = watch.look(work);
         if (verdict.stalledMs > verdict.stalledMaxMs) {
           throw failed(
@@ -92,6 +93,18 @@ const catchUp: Step = {
     return `caught up to ${grouped(actions.progress(target)?.match ?? 0)} of ${grouped(actions.log().lastIndex)} entries`;
   },
 };
+
+/**
+ * A candidate that restarts before it has stored anything has forgotten what it joins: it is told again. One that has
+ * acknowledged entries to this leader and is blank has lost them, and is left alone: it must not count as caught up.
+ */
+async function remindCandidate({ actions, target }: Work): Promise<void> {
+  const status = actions.status(target)?.status;
+  const hasForgotten = status?.state === 'blank' && status.clusterId === null;
+  if (!hasForgotten || (actions.progress(target)?.match ?? 0) > 0) return;
+  // Whether it answers or not: what it takes from now on, the watch sees.
+  await actions.prepareCandidate(target).catch(() => undefined);
+}
 
 /** Looks at a learner again and again: how far, for how long without a step forward, for how long close behind. */
 class CatchUpWatch {

@@ -66,6 +66,37 @@ test('join: a learner that does not catch up is removed again, and the record sa
   ]);
 });
 
+/** What a restart leaves of a candidate that has stored nothing yet. */
+function forget(world: World): void {
+  const candidate = world.controller('x');
+  candidate.state = 'blank';
+  candidate.prepared = false;
+}
+
+test('join: a candidate that restarts before it has stored anything is told again what it joins', async (t) => {
+  const world = new World();
+  world.controller('x').rate = 0;
+  const ending = world.run(joinVoter);
+  await world.clock.until(() => world.configuration.learners.includes('x'), 'x is a learner');
+  forget(world);
+  world.controller('x').rate = 1_000;
+  t.is((await ending).state, 'done');
+  t.deepEqual(world.configuration.voters, ['a', 'b', 'c', 'x']);
+});
+
+test('join: a candidate that had acknowledged entries and is blank again is not taken for one that has them', async (t) => {
+  const world = new World();
+  const ending = world.run(joinVoter);
+  await world.clock.until(() => world.configuration.learners.includes('x'), 'x is a learner');
+  forget(world);
+  // What it acknowledged before, the leader remembers.
+  world.acknowledged = 1;
+  const ended = await ending;
+  t.is(ended.state, 'failed');
+  t.deepEqual(world.configuration.voters, ['a', 'b', 'c']);
+  t.is(world.actionsTaken.filter((action) => action.includes('prepare x')).length, 2, 'it was not told again');
+});
+
 test('join: a candidate that falls silent before it is added stays as it was, and its id is not used up', async (t) => {
   const world = new World();
   const ending = world.run(joinVoter);

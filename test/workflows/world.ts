@@ -80,6 +80,8 @@ export class World {
   committing = true;
   /** Whether a removed member that is there learns of it. */
   removedLearn = true;
+  /** What the leader remembers of a learner that has forgotten everything. */
+  acknowledged = 0;
   /** What the leader is told of a learner's log instead, relative to its own. */
   matchOverride: (() => number) | undefined;
   private lastIndex = 1;
@@ -296,6 +298,7 @@ export class World {
     const controller = this.controller(id);
     if (!controller.alive) return 0;
     if (votersOf(this.configuration).includes(id)) return this.lastIndex;
+    if (!controller.prepared) return this.acknowledged;
     if (this.matchOverride !== undefined) return this.lastIndex + this.matchOverride();
     const taken = ((this.clock.now() - controller.addedAt) * controller.rate) / 1_000;
     return Math.min(this.lastIndex, Math.floor(taken));
@@ -362,6 +365,10 @@ export class World {
     const controller = this.controller(id);
     if (!controller.alive) throw new QuorateError('no-responders', `${id} does not answer`);
     controller.prepared = true;
+    if (controller.state === 'blank' && membersOf(this.configuration).includes(id)) {
+      controller.state = 'member';
+      controller.addedAt = this.clock.now();
+    }
     return { id, name: `name-of-${id}`, version: '0.1.0', protocol: { min: 1, max: 1 }, addresses: [], addedAt: 0 };
   }
 
