@@ -37,7 +37,7 @@ export const entityKind = 'service';
 /** At a time; they are replaced by fresh ones now and then, so that each key's history stays short enough to be judged. */
 const keysAtOnce = 4;
 const freshKeysEveryMs = 4_000;
-const thinkMsMax = 40;
+const thinkMsMax = 25;
 /** Most clients wait until all faults of one kind are over; some give up soon, and leave an unknown outcome behind. */
 const patienceMs = 15_000;
 const shortPatienceMs = 300;

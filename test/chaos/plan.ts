@@ -4,22 +4,22 @@ import type { Random } from '../support/random.js';
 /** How long each kind lasts, in milliseconds, and how often it is drawn beside the others. */
 export const faultKinds = {
   /** SIGKILL of a controller, then a new start on the same directory. */
-  kill: { lastsMs: [50, 2_000], weight: 5 },
+  kill: { lastsMs: [50, 3_000], weight: 10 },
   /** SIGTERM of a controller, which hands leadership over where it has it, then a new start. */
-  stop: { lastsMs: [50, 1_000], weight: 3 },
+  stop: { lastsMs: [50, 1_000], weight: 5 },
   /** SIGKILL of all controllers at once. */
   'kill-all': { lastsMs: [50, 500], weight: 1 },
   /** SIGSTOP and SIGCONT: most are longer than an election timeout (200 to 400 ms). */
-  pause: { lastsMs: [150, 2_500], weight: 5 },
+  pause: { lastsMs: [150, 2_500], weight: 10 },
   /** SIGKILL of a nats-server, then a new start on the same port. */
-  'kill-nats': { lastsMs: [50, 2_000], weight: 3 },
+  'kill-nats': { lastsMs: [50, 2_000], weight: 4 },
   /** SIGSTOP of a nats-server: its clients notice by their pings, after 4 to 6 s. */
   'pause-nats': { lastsMs: [200, 6_500], weight: 2 },
-  'cut-route': { lastsMs: [100, 3_000], weight: 3 },
+  'cut-route': { lastsMs: [100, 3_000], weight: 5 },
   /** Nothing passes, one way or both ways, and comes late. */
-  'stall-route': { lastsMs: [100, 3_000], weight: 3 },
-  transfer: { lastsMs: [0, 0], weight: 3 },
-  snapshot: { lastsMs: [0, 0], weight: 2 },
+  'stall-route': { lastsMs: [100, 3_000], weight: 5 },
+  transfer: { lastsMs: [0, 0], weight: 8 },
+  snapshot: { lastsMs: [0, 0], weight: 3 },
 } as const satisfies Record<string, { readonly lastsMs: readonly [number, number]; readonly weight: number }>;
 
 export type FaultKind = keyof typeof faultKinds;
@@ -35,7 +35,7 @@ export interface Fault {
   readonly onLeader: boolean;
 }
 
-const betweenFaultsMs = [100, 1_000] as const;
+const betweenFaultsMs = [200, 1_200] as const;
 /** So that all is not broken all the time; `kill-all` is broken enough alone. */
 const faultsAtOnceMax = 3;
 const onLeaderShare = 0.5;

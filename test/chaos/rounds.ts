@@ -44,7 +44,7 @@ const natsServerCount = 3;
 const clientCount = 6;
 const clientConnections = 3;
 /** Often, so that members that were away need snapshots, and compaction happens among the faults. */
-const compaction = ['--compact-every', '150', '--compact-keep', '40'];
+const compaction = ['--compact-every', '30', '--compact-keep', '10'];
 /** What is promised once the faults have stopped; generous, for a machine that does other things too. */
 const membershipTimeoutMs = 40_000;
 const progressTimeoutMs = 20_000;
@@ -73,7 +73,17 @@ export async function startChaos(seed: number, say: (line: string) => void): Pro
     return createApiClient({ connection, cluster: cluster.name, from: `client${place + 1}` });
   });
   const members = new Set(Array.from({ length: controllerCount }, (_, place) => `n${place + 1}`));
-  const world: World = { cluster, nats, apis, random, say, controllers: members, rounds: 0, last: null };
+  const world: World = {
+    cluster,
+    nats,
+    apis,
+    random,
+    say,
+    controllers: members,
+    rounds: 0,
+    joiners: counter(),
+    last: null,
+  };
   return {
     seed,
     round: (faultsMs) => playRound(world, faultsMs),
@@ -92,6 +102,8 @@ interface World extends Targets {
   readonly random: Random;
   readonly say: (line: string) => void;
   rounds: number;
+  /** Counts the controllers that were started to join. */
+  readonly joiners: { next(): number };
   /** Of the last change in the rounds before. */
   last: Position | null;
 }
@@ -100,10 +112,8 @@ async function playRound(world: World, faultsMs: number): Promise<RoundReport> {
   const { cluster, controllers, random, say } = world;
   world.rounds += 1;
   const termBefore = highestTerm(cluster);
-  const joining = `n${controllerCount + world.rounds}`;
   const leaving = random.pick([...controllers]);
-  await cluster.startBlank(joining);
-  controllers.add(joining);
+  const joining = await startCandidate(world);
 
   const clients = startClients(world.apis, `k${world.rounds}`, random.fork());
   const stopping = new AbortController();
@@ -128,7 +138,7 @@ async function playRound(world: World, faultsMs: number): Promise<RoundReport> {
     elections: highestTerm(cluster) - termBefore,
     snapshotsInstalled: counters.reduce((sum, each) => sum + (each['snapshotsInstalled'] ?? 0), 0),
     changes: changes.length,
-    joined: joining,
+    joined: [...controllers].at(-1) ?? '',
     removed: leaving,
   };
 }
@@ -139,29 +149,54 @@ function countOf({ operations }: History): RoundReport['operations'] {
   return { done: operations.length - refused - unknown, refused, unknown };
 }
 
+/** Its id is new: one that was a learner, if only for a moment, is never used again. */
+async function startCandidate({ cluster, controllers, joiners }: World): Promise<string> {
+  const id = `n${controllerCount + joiners.next()}`;
+  await cluster.startBlank(id);
+  controllers.add(id);
+  return id;
+}
+
 /** One joins and one leaves while faults happen: whatever refuses or interrupts that, it is asked again. */
-async function changeMembers(world: World, joining: string, leaving: string, stopping: AbortSignal): Promise<void> {
+async function changeMembers(world: World, first: string, leaving: string, stopping: AbortSignal): Promise<void> {
   const { cluster, controllers, say } = world;
-  const isVoter = async (id: string): Promise<boolean> => {
-    const { members } = await cluster.api.request('members.list', {});
-    return members.some((member) => member.id === id && member.role === 'voter');
-  };
-  await untilDone(async () => (await isVoter(joining)) || void (await cluster.join(joining)), stopping, say);
+  let joining = first;
+  await untilDone(
+    async () => {
+      const { members, removed } = await cluster.api.request('members.list', {});
+      if (members.some(({ id, role }) => id === joining && role === 'voter')) return true;
+      if (removed.includes(joining)) {
+        say(`the join of ${joining} was rolled back`);
+        controllers.delete(joining);
+        await cluster.stop(joining);
+        joining = await startCandidate(world);
+      }
+      await cluster.join(joining);
+      return false;
+    },
+    stopping,
+    say,
+  );
   say(`${joining} has joined`);
-  await untilDone(async () => !(await isVoter(leaving)) || void (await cluster.remove(leaving)), stopping, say);
+  await untilDone(
+    async () => {
+      const { members } = await cluster.api.request('members.list', {});
+      if (!members.some(({ id }) => id === leaving)) return true;
+      await cluster.remove(leaving);
+      return false;
+    },
+    stopping,
+    say,
+  );
   controllers.delete(leaving);
   say(`${leaving} was removed`);
 }
 
 /** Works until it says that there is nothing to do any more. */
-async function untilDone(
-  work: () => Promise<boolean | undefined>,
-  stopping: AbortSignal,
-  say: World['say'],
-): Promise<void> {
+async function untilDone(work: () => Promise<boolean>, stopping: AbortSignal, say: World['say']): Promise<void> {
   while (!stopping.aborted) {
     try {
-      if ((await work()) === true) return;
+      if (await work()) return;
     } catch (error) {
       say(firstLine(error));
     }
@@ -188,7 +223,8 @@ async function comesToRest(
       cluster.waitUntil((all) => all.get(leaving)?.state === 'removed', `${leaving} to know that it was removed`),
     )),
   ];
-  await cluster.stop(leaving);
+  // Where that came to nothing it is a member, and looked at like the others.
+  if (!world.controllers.has(leaving)) await cluster.stop(leaving);
   return problems;
 }
 
@@ -209,6 +245,16 @@ async function attempt(what: string, work: () => Promise<unknown>): Promise<read
   } catch (error) {
     return [`it does not hold that ${what}: ${error instanceof Error ? error.message : String(error)}`];
   }
+}
+
+function counter(): World['joiners'] {
+  let count = 0;
+  return {
+    next() {
+      count += 1;
+      return count;
+    },
+  };
 }
 
 const firstLine = (error: unknown): string =>
