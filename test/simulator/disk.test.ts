@@ -63,7 +63,10 @@ test('a loss of power takes the last transactions of the model, and nothing of t
     t.is(model.countsByKind()['service'], (model.meta()?.position.index ?? 0) - 1, 'transactions are lost whole');
     lost.add(8 - (model.meta()?.position.index ?? 0));
   }
-  t.deepEqual([...lost].sort(), [0, 1, 2, 3, 4]);
+  t.deepEqual(
+    [...lost].sort((a, b) => a - b),
+    [0, 1, 2, 3, 4],
+  );
 });
 
 test('a write fails, or the power goes off in it, with the batch stored whole or not at all', async (t) => {

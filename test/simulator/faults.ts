@@ -243,7 +243,7 @@ export class Faults {
     leader: SimulatedController,
     others: readonly SimulatedController[],
   ): void {
-    switch (action.then) {
+    switch (action.afterwards) {
       case 'nothing':
         return;
       case 'crash the others':
@@ -253,7 +253,7 @@ export class Faults {
         this.#crash(this.#world.leader() ?? leader, 'power', 60);
         return;
       case 'strand again':
-        this.#strand({ ...action, then: 'crash the leader' });
+        this.#strand({ ...action, afterwards: 'crash the leader' });
         return;
     }
   }

@@ -119,7 +119,8 @@ function perSecond({ schedules, elapsedMs }: Summary): string {
 }
 
 function showCoverage(coverage: Coverage): void {
-  for (const what of Object.keys(coverage).sort()) console.log(`${String(coverage[what]).padStart(12)}  ${what}`);
+  for (const what of Object.keys(coverage).sort((a, b) => (a < b ? -1 : 1)))
+    console.log(`${String(coverage[what]).padStart(12)}  ${what}`);
 }
 
 async function showFailures(failures: readonly Failure[], profile: Profile | undefined): Promise<void> {

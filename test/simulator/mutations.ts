@@ -77,8 +77,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'promises sent before they are stored',
     file: 'node/cluster/member.js',
-    find: 'this.#send(ready.messages);',
-    replace: 'this.#send(ready.messages); this.#send(ready.messagesAfterPersist);',
+    find: 'this.#send(ready.messages);\n        this.#then(',
+    replace: 'this.#send(ready.messages); this.#send(ready.messagesAfterPersist); this.#then(',
     why: 'The driver sends votes and acknowledgements before the disk has them.',
   },
   {
@@ -201,8 +201,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'truncating committed entries',
     file: raft('log'),
-    find: 'invariant(first.index > this.#commit, () => `entry ${first.index} would replace one that is committed (up to ${this.#commit})`);\n        if (first.index <= this.#last)\n            this.#truncate(first.index);',
-    replace: 'this.#truncate(Math.min(first.index, this.#commit)); if (first.index > this.#last + 1) return;',
+    find: 'if (first.index <= this.#last)\n            this.#truncate(first.index);',
+    replace: 'if (first.index <= this.#last) { this.#truncate(this.#commit); return; }',
     why: 'What is committed is cut off with what is not.',
   },
   {

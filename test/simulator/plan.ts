@@ -67,7 +67,7 @@ export type Action = { readonly at: number } & (
       readonly heldBackMs: number;
       readonly forMs: number;
       readonly writes: number;
-      readonly then: 'nothing' | 'crash the others' | 'crash the leader' | 'strand again';
+      readonly afterwards: 'nothing' | 'crash the others' | 'crash the leader' | 'strand again';
     }
   | { readonly type: 'clock rate'; readonly who: Who; readonly rate: number; readonly forMs: number }
   | { readonly type: 'clock jump'; readonly who: Who; readonly byMs: number }
@@ -234,7 +234,7 @@ const drawers = {
     heldBackMs: random.chance(0.5) ? random.between(20, 300) : 0,
     forMs: random.between(60, 500),
     writes: random.between(0, 6),
-    then: random.pick(['nothing', 'crash the others', 'crash the leader', 'strand again'] as const),
+    afterwards: random.pick(['nothing', 'crash the others', 'crash the leader', 'strand again'] as const),
   }),
   'clock rate': (random) => ({
     type: 'clock rate',

@@ -1,5 +1,5 @@
 /** Runs one plan from beginning to end: faults, then peace, then the questions that can only be asked at the end. */
-import { modelHash } from '../../node/model/index.js';
+import { byCodeUnit, modelHash } from '../../node/model/index.js';
 import type { Violation } from './checker.js';
 import type { SimulatedController } from './controller.js';
 import { type Coverage, count } from './coverage.js';
@@ -171,7 +171,7 @@ function checkModels(world: World): void {
 function quickDigest({ disk: { model } }: SimulatedController): string {
   const meta = model.meta();
   const parts = [`${meta?.position.index} ${meta?.term} ${meta?.lastChangeIndex} ${meta?.configuration.voters.join()}`];
-  for (const kind of Object.keys(model.countsByKind()).sort()) {
+  for (const kind of Object.keys(model.countsByKind()).sort(byCodeUnit)) {
     for (const each of model.list(kind, { limit: 100 }))
       parts.push(`${each.id} ${each.version} ${each.updatedAt} ${String(each.spec['cost'])}`);
   }

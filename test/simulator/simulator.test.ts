@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { mutations } from './mutations.js';
 import { makePlan, type Profile, profileOf, profiles } from './plan.js';
 import { minimise, reduce } from './reduction.js';
 import { runSchedules } from './runner.js';
@@ -58,7 +59,8 @@ test.serial('schedules from fresh seeds end well, and reach what they are made t
 });
 
 for (const { seed, profile, what } of failedSeeds) {
-  test.serial(`seed ${seed}, ${profile ?? profileOf(seed)}: ${what}`, async (t) => {
+  test.serial(`seed ${seed}, profile ${profile ?? profileOf(seed)}, ends well`, async (t) => {
+    t.log(what);
     const { violation } = await simulate(makePlan(seed, profile));
     t.is(violation, undefined);
   });
@@ -74,6 +76,16 @@ test.serial('one seed is one world: the same, event for event', async (t) => {
     }
     t.true((traces[0]?.length ?? 0) > 1_000);
     t.is(traces[0], traces[1], profile);
+  }
+});
+
+test('each mutation changes one place of the compiled code, which is there', (t) => {
+  t.true(mutations.length >= 30);
+  t.is(new Set(mutations.map(({ name }) => name)).size, mutations.length);
+  for (const { name, file, find, replace } of mutations) {
+    const source = readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
+    t.is(source.split(find).length - 1, 1, name);
+    t.not(find, replace, name);
   }
 });
 
