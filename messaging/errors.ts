@@ -167,6 +167,10 @@ export const errorTable = {
     'The operation needs a confirmation that was not given.',
     'Confirm it as asked, or use --yes where that is allowed.',
   ),
+  'models-differ': entry(
+    'Members hold different models at the same position.',
+    'Find out which is right with `quorate model list KIND`; replace the members that are wrong: `quorate members remove ID`, then `quorate reset --data-dir DIR`, and join under a new id.',
+  ),
   // routers
   'hello-refused': entry('The controllers do not accept this router.', 'See the reason given with the refusal.'),
   'snapshot-required': entry(

@@ -7,6 +7,7 @@ export * from './api-client.js';
 export * from './connection.js';
 export * from './errors.js';
 export * from './identifiers.js';
+export * from './model-comparison.js';
 export * from './position.js';
 export * from './protocol.js';
 export * from './raft-codec.js';

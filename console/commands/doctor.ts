@@ -17,7 +17,7 @@ export const doctorCommand = defineCommand({
   path: ['doctor'],
   summary: 'Examine the data directory of a stopped controller',
   description:
-    'Reads both databases page by page, every entry of the log with its checksum, every entity, and every snapshot that lies there; says how log and model fit together, how much space is left, and as what the controller would start. Changes nothing. Works on what `quorate reset` has put aside too. Exit code 1 where something is wrong.',
+    'Reads both databases page by page, every entry of the log with its checksum, every entity, and every snapshot that lies there; says how log and model fit together, how much space is left, and as what the controller would start. Changes nothing. Works on what `quorate reset` has put aside too. Exit code 1 where something is wrong. A model in which something well-formed was changed is not seen here: `quorate verify` compares the members.',
   settings: {
     dataDirectory: dataDirectorySetting,
     id: setting({

@@ -16,6 +16,7 @@ import { routerCommand } from './router.js';
 import { routersCommand } from './routers.js';
 import { snapshotCreateCommand, snapshotGroup, snapshotInspectCommand } from './snapshot.js';
 import { statusCommand } from './status.js';
+import { verifyCommand } from './verify.js';
 import { versionCommand } from './version.js';
 
 export const root: Command = defineGroup({
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   snapshotGroup,
   snapshotCreateCommand,
   snapshotInspectCommand,
+  verifyCommand,
   nodeCommand,
   doctorCommand,
   resetCommand,

@@ -104,6 +104,16 @@ export const nodeCommand = defineCommand({
       defaultText: '10000',
       schema: integer(0, 10_000_000).default(10_000),
     }),
+    compareEvery: setting({
+      flag: 'compare-every',
+      env: 'QUORATE_COMPARE_EVERY',
+      key: 'node.compareEvery',
+      placeholder: 'TIME',
+      group: 'Options',
+      describe: 'As leader, compare the models of the members this often',
+      defaultText: '10m',
+      schema: durationMs(100, 7 * 24 * 3_600_000).default(600_000),
+    }),
     logFormat: setting({
       flag: 'log-format',
       env: 'QUORATE_LOG_FORMAT',
@@ -144,6 +154,7 @@ export const nodeCommand = defineCommand({
     const starting = runController({
       timing: timingOf(given.electionTimeout, given.heartbeatInterval),
       compaction: { everyEntries: given.compactEvery, keepEntries: given.compactKeep },
+      compareEveryMs: given.compareEvery,
       cluster: given.cluster,
       nodeId: given.id,
       name: given.name ?? given.id,

@@ -124,6 +124,23 @@ export const apiVerbs = {
     params: z.object({ after: positionSchema.nullable(), limit: z.int().min(1).max(1000).default(200) }),
     result: z.object({ changes: z.array(modelChangeSchema), position: positionSchema, more: z.boolean() }),
   },
+  'model.hash': {
+    summary:
+      'The hash of the whole model of the member that is asked, at exactly `index`, to compare members; null where it had passed that index, or did not come to it.',
+    to: 'node',
+    changes: false,
+    params: z.object({
+      /** Without it: where the model stands. */
+      index: z.int().min(0).optional(),
+      /** How long to wait for an index that is not applied yet. */
+      waitMs: z.int().min(0).max(5000).default(1000),
+    }),
+    result: z.object({
+      /** Where the model stood: at `index`, or where it was when it missed it. */
+      position: positionSchema,
+      sha256: z.string().nullable(),
+    }),
+  },
   'snapshot.create': {
     summary: 'Writes a snapshot of the model to a file on the controller that is asked.',
     to: 'node',

@@ -31,6 +31,7 @@ export const clusterEventTypes = [
   'quorum.regained',
   'snapshot.taken',
   'snapshot.installed',
+  'model.differs',
   'operation.started',
   'operation.finished',
 ] as const;

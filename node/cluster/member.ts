@@ -10,6 +10,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import { applyBatch, type Outcome } from '../model/index.js';
 import {
   type ConfChange,
+  type Entry,
   emptyConfiguration,
   type Index,
   type Leadership,
@@ -124,6 +125,8 @@ export class Member {
   readonly #waiting = new Map<Index, Waiting>();
   readonly #forwarded = new Map<string, { readonly callback: ProposalCallback; readonly cancel: () => void }>();
   readonly #remembered = new Map<Index, AppliedEntry>();
+  /** Those that wait for the model to stand at one index. */
+  readonly #watchers = new Map<() => void, Index>();
   #newReads: ReadCallback[] = [];
   readonly #sentReads = new Map<string, readonly ReadCallback[]>();
   #readyReads: { readonly index: Index; readonly callbacks: readonly ReadCallback[] }[] = [];
@@ -226,6 +229,15 @@ export class Member {
     this.counters.reads += 1;
     this.#newReads.push(callback);
     this.#wake();
+  }
+
+  /**
+   * Calls back, once, in the moment in which the model stands at exactly `index`, which is not applied yet; never, where that
+   * moment does not come. Returns how to stop waiting.
+   */
+  whenApplied(index: Index, callback: () => void): () => void {
+    this.#watchers.set(callback, index);
+    return () => this.#watchers.delete(callback);
   }
 
   transferLeadership(target?: NodeId): QuorateError | null {
@@ -363,25 +375,42 @@ export class Member {
   }
 
   #apply(ready: Ready): void {
-    const { committedEntries } = ready;
-    const last = committedEntries.at(-1);
-    if (last !== undefined) {
-      const outcomes = applyBatch(this.#options.storage.model, committedEntries);
-      // Entries that the model had applied before a restart come first, and have no outcome.
-      const skipped = committedEntries.length - outcomes.length;
-      const applied = outcomes.map((outcome, place) => ({
-        index: outcome.index,
-        term: committedEntries[skipped + place]?.term ?? 0,
-        outcome,
-      }));
-      this.#applied = last.index;
-      this.core.applied(last.index);
-      this.counters.committed += committedEntries.length;
-      for (const entry of applied) this.#settleApplied(entry);
-      this.#options.listener.applied(applied);
-      this.#compactWhenDue();
-    }
+    for (const entries of this.#partsOf(ready.committedEntries)) this.#applyEntries(entries);
     if (ready.snapshot !== undefined) this.core.applied(this.#applied);
+  }
+
+  /** All at once, but for a pause where somebody waits for the model to stand. */
+  #partsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+    const [first] = entries;
+    if (first === undefined) return [];
+    if (this.#watchers.size === 0) return [entries];
+    const ends = new Set([...this.#watchers.values()].map((index) => index - first.index + 1));
+    const cuts = [0, ...[...ends].filter((at) => at > 0 && at < entries.length).sort((a, b) => a - b), entries.length];
+    return cuts.slice(1).map((end, place) => entries.slice(cuts[place], end));
+  }
+
+  #applyEntries(entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    const outcomes = applyBatch(this.#options.storage.model, entries);
+    // Entries that the model had applied before a restart come first, and have no outcome.
+    const skipped = entries.length - outcomes.length;
+    const applied = outcomes.map((outcome, place) => ({
+      index: outcome.index,
+      term: entries[skipped + place]?.term ?? 0,
+      outcome,
+    }));
+    this.#applied = last.index;
+    this.core.applied(last.index);
+    this.counters.committed += entries.length;
+    for (const entry of applied) this.#settleApplied(entry);
+    this.#options.listener.applied(applied);
+    this.#compactWhenDue();
+    for (const [callback, index] of this.#watchers) {
+      if (index > last.index) continue;
+      this.#watchers.delete(callback);
+      if (index === last.index) callback();
+    }
   }
 
   #settle(ready: Ready): void {

@@ -11,10 +11,13 @@ import { createHash, type Hash } from 'node:crypto';
 import { everyEntity } from './resolve.js';
 import { byCodeUnit, type ModelStore, recordBuckets } from './store.js';
 
+/** What of a store is read. */
+export type HashedModel = Pick<ModelStore, 'meta' | 'countsByKind' | 'list' | 'records' | 'journalAfter'>;
+
 const pageSize = 500;
 
 /** SHA-256, in hexadecimal. */
-export function modelHash(store: ModelStore): string {
+export function modelHash(store: HashedModel): string {
   const hash = createHash('sha256');
   add(hash, 'meta', store.meta() ?? null);
   for (const kind of Object.keys(store.countsByKind()).sort(byCodeUnit)) addEntities(hash, store, kind);
@@ -24,11 +27,11 @@ export function modelHash(store: ModelStore): string {
   return hash.digest('hex');
 }
 
-function addEntities(hash: Hash, store: ModelStore, kind: string): void {
+function addEntities(hash: Hash, store: HashedModel, kind: string): void {
   for (const entity of everyEntity(store, kind)) add(hash, `entity/${kind}/${entity.id}`, entity);
 }
 
-function addJournal(hash: Hash, store: ModelStore): void {
+function addJournal(hash: Hash, store: HashedModel): void {
   for (let after = 0; ; ) {
     const page = store.journalAfter(after, pageSize);
     for (const row of page) add(hash, `journal/${row.index}`, row);

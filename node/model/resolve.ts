@@ -80,7 +80,7 @@ function joined(store: ModelStore, policies: readonly Entity[], side: PolicySide
 }
 
 /** All entities of a kind, page by page, in the order of their ids. */
-export function* everyEntity(store: ModelStore, kind: string): Generator<Entity> {
+export function* everyEntity(store: Pick<ModelStore, 'list'>, kind: string): Generator<Entity> {
   for (let after: string | undefined; ; ) {
     const page = store.list(kind, { after, limit: pageSize });
     yield* page;

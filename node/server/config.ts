@@ -18,4 +18,6 @@ export interface ControllerConfig {
   readonly logPretty: boolean;
   readonly timing?: MemberTiming;
   readonly compaction?: CompactionPolicy;
+  /** How often the leader compares the models of the members. */
+  readonly compareEveryMs?: number;
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createApiClient } from '../../messaging/api-client.js';
 import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
+import { compareModels } from '../../messaging/model-comparison.js';
 import { supportedVersions } from '../../messaging/protocol.js';
 import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
 import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
@@ -28,6 +29,7 @@ import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
 import { LeadershipNews } from './leadership-news.js';
 import type { Log } from './log.js';
+import { compareEveryMsDefault } from './model-watch.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
@@ -62,6 +64,8 @@ export interface ControllerOptions {
 const handoverMaxMs = 1_000;
 /** After a restart a new leader publishes again at most so many of the last changes. */
 const republishedMax = 1_000;
+/** A comparison of all models takes at most so long. */
+const compareMaxMs = 300_000;
 /** How long a controller that wants to begin a cluster listens for one that is there already. */
 const bootstrapListenMs = 500;
 
@@ -338,6 +342,7 @@ export class Controller {
       publishEvent: (event) => this.#events.routerService(event),
       log: (level, message, fields) => log[level](message, fields),
     });
+    const client = createApiClient({ connection: connections.service, cluster: config.cluster, from: config.nodeId });
     this.#duties = new LeaderDuties({
       member,
       storage,
@@ -348,6 +353,8 @@ export class Controller {
       alarms: this.#alarms,
       nodeId: config.nodeId,
       tickMs: (config.timing ?? defaultTiming).tickMs,
+      compareEveryMs: config.compareEveryMs ?? compareEveryMsDefault,
+      compare: (nodes) => compareModels(client, nodes, { timeoutMs: compareMaxMs }),
     });
     this.#api.setServing(true);
   }

@@ -17,6 +17,7 @@ import {
 } from '../model/index.js';
 import type { Storage } from '../storage/index.js';
 import type { ApiHandlers, RequestContext } from './api.js';
+import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
 import type { RouterService } from './routers/index.js';
 
@@ -54,6 +55,8 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     if (meta === undefined) throw new QuorateError('not-a-member');
     return meta.position;
   }
+
+  const hashes = new ModelHashes({ storage, clock, member });
 
   /** Waits until the model may be read such that everything committed before is seen. */
   function linearizable(stale: boolean): Promise<void> {
@@ -124,6 +127,8 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     },
 
     'model.changes': ({ after, limit }) => changesAfter(storage, after, limit),
+
+    'model.hash': (params, context) => hashes.answer(params, context.requestId),
 
     'snapshot.create': async ({ name }) => {
       position();

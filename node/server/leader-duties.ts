@@ -11,6 +11,7 @@ import type { Storage } from '../storage/index.js';
 import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
 import type { Log } from './log.js';
+import { ModelWatch, type ModelWatchOptions } from './model-watch.js';
 import { isActive } from './status.js';
 import type { StatusBoard } from './status-board.js';
 
@@ -24,6 +25,8 @@ export interface LeaderDutiesOptions {
   readonly alarms: Alarms;
   readonly nodeId: string;
   readonly tickMs: number;
+  readonly compareEveryMs: number;
+  readonly compare: ModelWatchOptions['compare'];
 }
 
 /** Changes published at a time, so that a long history holds nothing up for more than about a millisecond. */
@@ -36,12 +39,21 @@ export class LeaderDuties {
   readonly #options: LeaderDutiesOptions;
   readonly #connected = new Map<string, boolean>();
   readonly #stopListening: () => void;
+  readonly #modelWatch: ModelWatch;
   #stopWatching: (() => void) | undefined;
   #publishing = false;
   #describing = false;
 
   constructor(options: LeaderDutiesOptions) {
     this.#options = options;
+    this.#modelWatch = new ModelWatch({
+      ...options,
+      everyMs: options.compareEveryMs,
+      members: () => {
+        const configuration = options.storage.model.meta()?.configuration;
+        return configuration === undefined ? [] : [...configuration.voters, ...configuration.learners];
+      },
+    });
     // As a follower: how far has the leader published?
     this.#stopListening = options.board.onStatus((status) => {
       if (status.raft?.role === 'leader' && status.node !== options.nodeId && sameHistory(status, options.storage))
@@ -54,10 +66,12 @@ export class LeaderDuties {
     this.#stopWatching = this.#options.clock.every(watchEveryMs, () => this.#watch());
     // Writes wait for the new leader; what the old one has not published can wait for them.
     this.#publishSoon();
+    this.#modelWatch.start();
   }
 
   /** Leadership is lost; for good, when the member stops. */
   stop(): void {
+    this.#modelWatch.stop();
     this.#stopWatching?.();
     this.#stopWatching = undefined;
   }

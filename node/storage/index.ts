@@ -21,6 +21,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError } from '../../messaging/errors.js';
 import type { Index } from '../raft/types.js';
 import { emptyFolder } from './files.js';
+import { type PreparedHash, prepareInThread } from './hash-model.js';
 import { checkInstalled, initialName, replaceModel, stagingFolderName, writeInitialModel } from './install.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
 import { SqliteModelStore } from './model-store.js';
@@ -44,6 +45,7 @@ import type {
 import { StorageWorker } from './worker.js';
 
 export * from './directory.js';
+export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
 export { backupsFolderName, modelFileName, raftFileName } from './names.js';
 export * from './reset.js';
@@ -142,6 +144,23 @@ class FileStorage implements Storage {
 
   beginStaging(meta: StagingMeta): Staging {
     return openStaging(this.#stagingFolder, meta, (path) => this.#worker.run({ job: 'inspect-snapshot', path }));
+  }
+
+  prepareHash(): Promise<PreparedHash> {
+    return new Promise((resolve, reject) => {
+      const work = async (): Promise<void> => {
+        const prepared = await prepareInThread(join(this.#directory, modelFileName));
+        resolve({ ...prepared, begin: () => this.#beginHash(prepared) });
+        await prepared.result.catch(() => undefined);
+      };
+      this.#worker.inTurn(work).catch(reject);
+    });
+  }
+
+  #beginHash(prepared: PreparedHash): boolean {
+    // What is gathered and not committed, another connection does not see.
+    this.#model.commit();
+    return prepared.begin();
   }
 
   async install(request: InstallRequest): Promise<void> {

@@ -21,6 +21,7 @@ import {
 } from '../model/store.js';
 import { beginTimeline } from '../model/timeline.js';
 import type { Index } from '../raft/types.js';
+import { type PreparedHash, prepareAtOnce } from './hash-model.js';
 import { snapshotFormatVersion } from './inspect.js';
 import { blankRaftDisk, MemoryRaftStore, type RaftDisk } from './memory-raft-store.js';
 import { modelSchema } from './schema.js';
@@ -149,6 +150,10 @@ class MemoryStorage implements Storage {
       this.#disk.staging = { meta, bytes: new Uint8Array(0) };
     }
     return new MemoryStaging(this.#disk, meta, () => this.#options.beforeWrite?.('staging'));
+  }
+
+  async prepareHash(): Promise<PreparedHash> {
+    return prepareAtOnce(this.model);
   }
 
   async install(request: InstallRequest): Promise<void> {

@@ -7,6 +7,7 @@ import { promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import type { Entity } from '../../messaging/schemas/model.js';
+import type { HashedModel } from '../model/hash.js';
 import type {
   ChangeRow,
   EntityReference,
@@ -338,6 +339,22 @@ export class SqliteModelStore implements DurableModelStore {
   #dropReferences(kind: string, id: string): void {
     if (this.#referring.has(kind)) this.#statements.dropReferences.run(kind, id);
   }
+}
+
+/** What can be read on a connection of its own, as it stands in that connection's transaction. */
+export function readerOf(database: Connection): HashedModel {
+  const statements = prepare(database);
+  return {
+    meta: () => {
+      const body = statements.meta.get();
+      return body === undefined ? undefined : parse<ModelMeta>(body);
+    },
+    countsByKind: () => Object.fromEntries(statements.counts.all()),
+    list: (kind, { after = '', limit }) => statements.list.all(kind, after, limit).map(parseEntity),
+    journalAfter: (index, limit) => statements.journalAfter.all(index, limit).map(toJournalRow),
+    records: <Bucket extends RecordBucket>(bucket: Bucket) =>
+      statements.records.all(bucket).map(({ key, value }) => ({ key, value: parse<RecordTypes[Bucket]>(value) })),
+  };
 }
 
 async function syncInBackground(path: string): Promise<void> {

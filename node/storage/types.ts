@@ -9,6 +9,7 @@ import type { Timeline } from '../../messaging/position.js';
 import type { Member } from '../../messaging/schemas/status.js';
 import type { ModelMeta, ModelStore } from '../model/store.js';
 import type { Entry, HardState, Index, LogStore, NodeId, SnapshotMeta, Term } from '../raft/types.js';
+import type { PreparedHash } from './hash-model.js';
 
 /** Whose directory it is. Written when the controller first becomes part of a cluster, and never changed after that. */
 export interface Identity {
@@ -169,6 +170,11 @@ export interface Storage {
   readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array;
   /** Goes on with the staging of the same file where there is one, else begins anew. */
   beginStaging(meta: StagingMeta): Staging;
+  /**
+   * Makes ready to hash the model, in a thread of its own, while writes go on. Resolves when it only has to be told at which
+   * moment to begin; jobs on whole files wait their turn behind it.
+   */
+  prepareHash(): Promise<PreparedHash>;
   /**
    * Puts the staged snapshot in place of model and log. The commit is one transaction of `raft.db`; a crash before it leaves
    * everything as it was, a crash after it is finished by the next opening. Durable when it resolves; it waits only where a

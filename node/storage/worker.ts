@@ -29,10 +29,17 @@ export class StorageWorker {
 
   /** Rejects with what the job threw. */
   run(job: Job): Promise<SnapshotFile> {
+    return this.inTurn(() => runInThread(job));
+  }
+
+  /** For what brings a thread of its own and must not run beside the others. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#waiting >= jobsMax)
-      return Promise.reject(new QuorateError('overloaded', 'Too many snapshots are being written or checked.'));
+      return Promise.reject(
+        new QuorateError('overloaded', 'Too many snapshots are being written, checked or compared.'),
+      );
     this.#waiting += 1;
-    const outcome = this.#last.then(() => runInThread(job));
+    const outcome = this.#last.then(work);
     this.#last = outcome.then(
       () => this.#done(),
       () => this.#done(),

@@ -11,6 +11,7 @@ import { findKind, MemoryModelStore, type ModelMeta, type ModelStore } from '../
 import { invariant } from '../../node/raft/invariant.js';
 import type { Entry, HardState, Index, NodeId, Term } from '../../node/raft/types.js';
 import type { DirectoryFacts } from '../../node/storage/directory.js';
+import { type PreparedHash, prepareAtOnce } from '../../node/storage/hash-model.js';
 import { blankHardState, checkEntries, checkHardState, refuseOther } from '../../node/storage/log-rules.js';
 import type {
   CompactionPoint,
@@ -467,6 +468,10 @@ export class SimulatedStorage implements Storage {
     this.#surroundings = surroundings;
     this.raft = new SimulatedRaftStore(disk, surroundings);
     this.model = new SimulatedModelStore(disk, surroundings);
+  }
+
+  async prepareHash(): Promise<PreparedHash> {
+    return prepareAtOnce(this.model);
   }
 
   createSnapshot(path?: string): Promise<SnapshotFile> {

@@ -1,9 +1,11 @@
 /** Figures for docs/storage.md: `node dist/test/storage/bench.js [entities]`. Says what it measured; judges nothing. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { modelHash } from '../../node/model/hash.js';
 import { applyBatch, encodeCommand } from '../../node/model/index.js';
 import type { Entry } from '../../node/raft/types.js';
 import { openStorage } from '../../node/storage/index.js';
@@ -145,6 +147,14 @@ async function benchModel(directory: string, entities: number): Promise<void> {
     return result;
   };
   await timed('make the model durable', () => storage.model.makeDurable());
+  await timed('hash of it, on the main thread', () => modelHash(storage.model));
+  await timed('hash of it, in a thread', async () => {
+    const prepared = await storage.prepareHash();
+    const before = performance.now();
+    if (!prepared.begin()) throw new Error('it did not begin in time');
+    console.log(`  which began in ${(performance.now() - before).toFixed(2)} ms`);
+    await prepared.result;
+  });
   const file = await timed(`snapshot of ${entities} entities`, () => storage.createSnapshot());
   console.log(`  ${(file.sizeBytes / 1e6).toFixed(1)} MB`);
   const follower = openStorage({ ...about, nodeId: 'n2', directory: join(directory, 'follower') });

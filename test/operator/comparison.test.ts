@@ -1,0 +1,144 @@
+/** The comparison of models: where it asks members to hash, whom it believes; and the hash at exactly one moment. */
+import test from 'ava';
+import { type ApiClient, compareModels, minorityOf, QuorateError } from '../../messaging/index.js';
+import { modelHash } from '../../node/model/hash.js';
+import { openStorage } from '../../node/storage/index.js';
+import { begin, write } from '../storage/storage-contract.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const timeline = { id: '00000000-0000-4000-8000-000000000000', epoch: 1 };
+
+interface FakeMember {
+  /** Where it stands in each round; the last holds on. */
+  readonly stands: readonly number[];
+  readonly sha256?: string;
+  /** Hashes whatever is asked for ahead of it up to this many entries. */
+  readonly reaches?: number;
+  readonly gone?: boolean;
+}
+
+function fakeClient(members: Readonly<Record<string, FakeMember>>): {
+  client: Pick<ApiClient, 'request'>;
+  asked: number[];
+} {
+  const rounds = new Map<string, number>();
+  const asked: number[] = [];
+  const request = async (_verb: string, params: { index?: number }, options: { node: string }) => {
+    const member = members[options.node];
+    const round = rounds.get(options.node) ?? 0;
+    rounds.set(options.node, round + 1);
+    if (member === undefined || member.gone === true) throw new QuorateError('no-responders');
+    const stands = member.stands[Math.min(round, member.stands.length - 1)] ?? 0;
+    const index = params.index ?? 0;
+    if (options.node === Object.keys(members)[0]) asked.push(index);
+    const reached = index >= stands && index <= stands + (member.reaches ?? 0);
+    const position = { timeline, indexType: 'raft', index: reached ? index : stands };
+    return { position, sha256: reached ? (member.sha256 ?? 'same') : null };
+  };
+  // Only this verb is asked of it, and it answers as the schema says.
+  return { client: { request: request as unknown as ApiClient['request'] }, asked };
+}
+
+test('members that stand still are compared where they stand', async (t) => {
+  const { client, asked } = fakeClient({ a: { stands: [50] }, b: { stands: [50] }, c: { stands: [50] } });
+  const found = await compareModels(client, ['a', 'b', 'c'], { timeoutMs: 60_000 });
+  t.is(found.position?.index, 50);
+  t.deepEqual(found.groups, [{ sha256: 'same', nodes: ['a', 'b', 'c'] }]);
+  t.deepEqual(asked, [0, 50]);
+});
+
+/** Rounds are a second apart. */
+function seconds(): () => number {
+  let now = 0;
+  return () => (now += 250);
+}
+
+test('while they go on, they are asked ahead of where they stand', async (t) => {
+  const moving = { stands: [100, 300, 500, 700, 900], reaches: 250 };
+  const { client, asked } = fakeClient({ a: moving, b: moving });
+  const found = await compareModels(client, ['a', 'b'], { timeoutMs: 60_000, now: seconds() });
+  const [first, second, third = 0] = asked;
+  t.deepEqual([first, second], [0, 100]);
+  t.true(third > 400 && third <= 700, `${third}`);
+  t.is(found.position?.index, asked.at(-1));
+});
+
+test('further ahead each time that they had passed it', async (t) => {
+  const fast = { stands: [500, 1000, 2000, 3000, 4000, 5000, 6000, 7000] };
+  const { client, asked } = fakeClient({ a: fast, b: fast });
+  t.is((await compareModels(client, ['a', 'b'], { timeoutMs: 60_000, now: seconds() })).position, null);
+  const ahead = asked.slice(2).map((index, at) => index - (fast.stands[at + 1] ?? 0));
+  t.true(
+    ahead.every((each, at) => at === 0 || each >= (ahead[at - 1] ?? 0)),
+    ahead.join(', '),
+  );
+  t.true((ahead.at(-1) ?? 0) >= 4 * (ahead[0] ?? 0), ahead.join(', '));
+});
+
+test('where they do not go on any more, not ahead at all', async (t) => {
+  const slow = { stands: [100, 103, 103, 103] };
+  const { client, asked } = fakeClient({ a: slow, b: slow });
+  const found = await compareModels(client, ['a', 'b'], { timeoutMs: 60_000, now: seconds() });
+  t.is(found.position?.index, 103);
+  t.deepEqual([asked.length, asked.at(-1)], [4, 103]);
+});
+
+test('who never answers is missing, and the others are not kept waiting', async (t) => {
+  const { client } = fakeClient({
+    a: { stands: [9] },
+    b: { stands: [9], sha256: 'other' },
+    c: { stands: [], gone: true },
+  });
+  const found = await compareModels(client, ['a', 'b', 'c'], { timeoutMs: 60_000 });
+  t.deepEqual(
+    found.missing.map(({ node }) => node),
+    ['c'],
+  );
+  t.is(found.groups.length, 2);
+});
+
+test('one that is always elsewhere does not keep two others from being compared', async (t) => {
+  const { client } = fakeClient({ a: { stands: [9] }, b: { stands: [9] }, c: { stands: [3] } });
+  const found = await compareModels(client, ['a', 'b', 'c'], { timeoutMs: 60_000 });
+  t.deepEqual(found.groups[0]?.nodes, ['a', 'b']);
+  t.deepEqual(found.missing, [{ node: 'c', reason: 'it stood at another position' }]);
+});
+
+test('the minority is whoever is not in more than half', (t) => {
+  const of = (...groups: readonly (readonly string[])[]) =>
+    minorityOf({ position: null, missing: [], groups: groups.map((nodes, at) => ({ sha256: String(at), nodes })) });
+  t.deepEqual(of(['a', 'b', 'c']), { agreeing: ['a', 'b', 'c'], differing: [] });
+  t.deepEqual(of(['a', 'c'], ['b']), { agreeing: ['a', 'c'], differing: ['b'] });
+  t.deepEqual(of(['a'], ['b']), { agreeing: [], differing: ['a', 'b'] });
+  t.deepEqual(of(['a', 'b'], ['c'], ['d']), { agreeing: [], differing: ['a', 'b', 'c', 'd'] });
+});
+
+const about = { clusterName: 'c', nodeId: 'n1', softwareVersion: 'test', now: () => 1_000 };
+
+test('the hash is of the moment in which it was begun, whatever is written afterwards', async (t) => {
+  const storage = openStorage({ ...about, directory: temporaryDirectory() });
+  await begin(storage);
+  write(storage, 500);
+  const prepared = await storage.prepareHash();
+  write(storage, 100);
+  const [expected, position] = [modelHash(storage.model), storage.model.meta()?.position];
+  t.true(prepared.begin());
+  write(storage, 100);
+  storage.model.commit();
+  t.deepEqual(await prepared.result, { position, sha256: expected });
+  t.not(modelHash(storage.model), expected);
+  storage.close();
+});
+
+test('one that was abandoned is an error, and the next one has its turn', async (t) => {
+  const storage = openStorage({ ...about, directory: temporaryDirectory() });
+  await begin(storage);
+  const first = await storage.prepareHash();
+  const second = storage.prepareHash();
+  first.abandon();
+  await t.throwsAsync(first.result, { instanceOf: QuorateError });
+  const prepared = await second;
+  t.true(prepared.begin());
+  t.is((await prepared.result).sha256, modelHash(storage.model));
+  storage.close();
+});

@@ -1,0 +1,138 @@
+/** `quorate verify` and the leader's own comparison, on real controllers: what agrees, what was changed, who is away. */
+import { join } from 'node:path';
+import test from 'ava';
+import Database from 'better-sqlite3';
+import type { ClusterEvent } from '../../messaging/index.js';
+import { startCluster, type TestCluster } from '../support/cluster.js';
+import { runQuorate } from '../support/process.js';
+import { eventually } from '../support/wait.js';
+import { writeEntities } from './directories.js';
+
+let cluster: TestCluster;
+
+test.before(async () => {
+  cluster = await startCluster({ controllers: 3, nodeArguments: ['--compare-every', '500ms'] });
+  await writeEntities(cluster, 20);
+});
+
+interface Told {
+  readonly code: number | null;
+  readonly agree: boolean;
+  readonly position: { readonly index: number } | null;
+  readonly groups: readonly { readonly sha256: string; readonly nodes: readonly string[] }[];
+  readonly agreeing: readonly string[];
+  readonly differing: readonly string[];
+  readonly missing: readonly { readonly node: string; readonly reason: string }[];
+}
+
+async function verify(): Promise<Told> {
+  const { code, stdout, stderr } = await runQuorate([
+    ...['verify', '--json', '--nats', cluster.natsUrl, '--cluster', cluster.name],
+  ]);
+  if (stdout === '') throw new Error(stderr);
+  return { code, ...JSON.parse(stdout) };
+}
+
+/** Changes one row of a stopped member's model, as nothing of ours would, and starts it again. */
+async function change(id: string, from: string, to: string): Promise<void> {
+  await cluster.stop(id);
+  const model = new Database(join(cluster.node(id).dataDirectory, 'model.db'));
+  const { changes } = model
+    .prepare(`UPDATE entities SET body = replace(body, ?, ?) WHERE kind = 'identity' AND name = 'entity-7'`)
+    .run(from, to);
+  model.close();
+  if (changes !== 1) throw new Error('no row was changed');
+  await cluster.restart(id);
+  await cluster.settles();
+}
+
+const alarms = (): readonly string[] =>
+  [...cluster.statuses().values()].flatMap((status) =>
+    status.alarms.filter((alarm) => alarm.code === 'model-differs').map((alarm) => `${status.node}: ${alarm.message}`),
+  );
+
+test.serial('members that agree: one hash, at one position', async (t) => {
+  const told = await verify();
+  t.is(told.code, 0, JSON.stringify(told));
+  t.true(told.agree);
+  t.deepEqual(told.groups[0]?.nodes, ['n1', 'n2', 'n3']);
+  t.deepEqual(told.missing, []);
+  t.regex(told.groups[0]?.sha256 ?? '', /^[0-9a-f]{64}$/);
+});
+
+test.serial('also while writes go on: all of them, at one position that they came to', async (t) => {
+  let isWriting = true;
+  let written = 0;
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    for (let each = 0; isWriting; each++) {
+      await cluster.api.request('model.create', { kind: 'identity', name: `w${writer}-${each}`, spec: {} });
+      written += 1;
+    }
+  });
+  await eventually(() => written > 100, { what: 'writes' });
+  const before = written;
+  const told = await verify();
+  const after = written;
+  isWriting = false;
+  await Promise.all(writers);
+  t.true(after > before, 'writes went on');
+  t.deepEqual(told.groups[0]?.nodes, ['n1', 'n2', 'n3']);
+  t.true(told.agree);
+});
+
+test.serial('one row that was changed on one member: command, alarm and event name it', async (t) => {
+  const events: ClusterEvent[] = [];
+  const stop = cluster.api.watchEvents((event) => {
+    if (event.namespace === 'cluster') events.push(event);
+  }, 'cluster.model.differs');
+  const [victim = '', other = ''] = await cluster.followers();
+  t.deepEqual(alarms(), []);
+  await change(victim, '"version":1', '"version":2');
+
+  const told = await verify();
+  t.is(told.code, 1);
+  t.false(told.agree);
+  t.deepEqual(told.differing, [victim]);
+  t.is(told.agreeing.length, 2);
+  const { code, stderr, stdout } = await runQuorate([
+    ...['verify', '--nats', cluster.natsUrl, '--cluster', cluster.name],
+  ]);
+  t.is(code, 1);
+  t.regex(stderr, new RegExp(`the model of ${victim} differs from that of`));
+  t.regex(stdout, /the models differ at r\d+@1/);
+
+  const raised = new RegExp(`^${await cluster.leader()}: the model of ${victim} differs from that of`);
+  await cluster.waitUntil(() => alarms().some((alarm) => raised.test(alarm)), 'the alarm');
+  t.is(events[0]?.message?.includes(`the model of ${victim} differs`), true);
+  t.deepEqual(
+    events[0]?.peers?.map((peer) => peer.id),
+    [victim],
+  );
+
+  // Whoever leads finds out by itself; who no longer leads says nothing of it.
+  await cluster.transfer(other);
+  const byOther = new RegExp(`^${other}: the model of ${victim} differs`);
+  await cluster.waitUntil(
+    () => alarms().length === 1 && byOther.test(alarms()[0] ?? ''),
+    'the alarm of the new leader',
+  );
+
+  await change(victim, '"version":2', '"version":1');
+  await cluster.waitUntil(() => alarms().length === 0, 'the end of the alarm');
+  t.true((await verify()).agree);
+  stop();
+});
+
+test.serial('a member that is away is named, and the others are compared', async (t) => {
+  const [away = ''] = await cluster.followers();
+  await cluster.stop(away);
+  const told = await verify();
+  t.is(told.code, 0, JSON.stringify(told));
+  t.is(told.groups[0]?.nodes.length, 2);
+  t.deepEqual(
+    told.missing.map(({ node }) => node),
+    [away],
+  );
+  await cluster.restart(away);
+  await cluster.settles();
+});
