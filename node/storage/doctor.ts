@@ -68,6 +68,7 @@ function examine(directory: string): Examination {
     ...examineModel(facts, contents),
     ...examinePositions(facts, contents),
     ...examineMembership(facts),
+    ...examineStaging(facts),
     ...examineSnapshots(directory),
     examineSpace(facts),
   ];
@@ -254,6 +255,12 @@ function examineMembership({ directory, raft }: DirectoryFacts): readonly Findin
 }
 
 // ----------------------------------------------------------------------------------------------------- snapshots and space
+
+function examineStaging({ directory, raft }: DirectoryFacts): readonly Finding[] {
+  const bytes = filesIn(join(directory, stagingFolderName)).reduce((sum, path) => sum + sizeOf(path), 0);
+  if (bytes === 0 || raft.pendingInstall !== null) return [];
+  return [ok('staging', `A snapshot was on its way in (${bytes} bytes of it are there): it goes on where it stopped.`)];
+}
 
 function examineSnapshots(directory: string): readonly Finding[] {
   const findings: Finding[] = [];

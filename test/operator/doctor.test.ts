@@ -1,5 +1,5 @@
 /** `quorate doctor` on the directories of real controllers, whole and damaged in each way: what it finds, and that it changes nothing. */
-import { closeSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import Database from 'better-sqlite3';
@@ -201,6 +201,15 @@ test('a reset that was committed and not finished', async (t) => {
   t.is(told.code, 0);
   t.deepEqual(told.named('warn'), ['reset']);
   t.is(told.start.outcome, 'start-blank');
+});
+
+test('a snapshot that was on its way in', async (t) => {
+  const directory = copyOf(stopped);
+  mkdirSync(join(directory, 'staging'), { recursive: true });
+  writeFileSync(join(directory, 'staging', 'incoming.db'), 'the first bytes of it');
+  const told = await examine(directory);
+  t.is(told.code, 0);
+  t.regex(told.sentenceOf('staging'), /21 bytes of it are there/);
 });
 
 test('it refuses while a process has the directory, and where there is none', async (t) => {
