@@ -1,5 +1,6 @@
 /** Carries out what the plan has: does things to controllers, links, clocks, disks and the membership. */
 import type { ConfChange, Configuration, MembershipChange, NodeId } from '../../node/raft/types.js';
+import { isSameConfiguration } from './checker.js';
 import { membershipContext, type SimulatedController } from './controller.js';
 import type { Action, MembershipAction, Who } from './plan.js';
 import type { World } from './world.js';
@@ -297,16 +298,25 @@ export class Faults {
 
   // ----------------------------------------------------------------------------------------------------------------- disks
 
-  /** Raft bears what a minority loses for good, so no more than that is spoilt: one of three or more. */
+  /**
+   * Raft bears what a minority loses for good, so no more than that is spoilt: one of three voters or more, and not while a
+   * change of membership is under way, after which it might be one of two.
+   */
   #maySpoil(subject: SimulatedController): boolean {
-    const { lastConfiguration } = this.#world.checker;
-    const spoilt = this.#world.controllers.some(isSpoilt);
-    return (
-      !spoilt &&
-      subject.isRunning &&
-      (lastConfiguration?.voters.length ?? 0) >= 3 &&
-      (lastConfiguration?.votersOutgoing.length ?? 0) === 0
-    );
+    const { controllers, checker } = this.#world;
+    const configuration = checker.lastConfiguration;
+    if (configuration === undefined || configuration.voters.length < 3 || configuration.votersOutgoing.length > 0)
+      return false;
+    if (!subject.isRunning || controllers.some(isSpoilt)) return false;
+    return controllers.every((each) => {
+      if (configuration.removed.includes(each.id)) return true;
+      const { disk, member } = each;
+      const meta = disk.model.meta();
+      if (meta === undefined || !isSameConfiguration(meta.configuration, configuration)) return false;
+      if (disk.entries.some((entry) => entry.type === 'configuration' && entry.index > meta.position.index))
+        return false;
+      return (member?.core.status().pendingChangeIndex ?? 0) <= meta.position.index;
+    });
   }
 
   #rot(subject: SimulatedController, nth: number): void {
