@@ -33,9 +33,9 @@ export interface CompareOptions {
 type Answer = ApiResult<'model.hash'> | { readonly reason: string };
 
 /** Rounds in which not all stood at one position; after them, those that did have to do. */
-const roundsMax = 8;
+const roundsMax = 10;
 /** Rounds after which two that stood at one position are enough. */
-const roundsForAll = 4;
+const roundsForAll = 7;
 /** How far ahead the index is, in time: a busy member makes its thread ready meanwhile. Doubled where one had passed it. */
 const leadMinMs = 500;
 const leadMaxMs = 4_000;
