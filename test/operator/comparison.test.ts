@@ -64,7 +64,7 @@ test('while they go on, they are asked ahead of where they stand', async (t) => 
 });
 
 test('further ahead each time that they had passed it', async (t) => {
-  const fast = { stands: [500, 1000, 2000, 3000, 4000, 5000, 6000, 7000] };
+  const fast = { stands: Array.from({ length: 20 }, (_, round) => 1000 * round + 500) };
   const { client, asked } = fakeClient({ a: fast, b: fast });
   t.is((await compareModels(client, ['a', 'b'], { timeoutMs: 60_000, now: seconds() })).position, null);
   const ahead = asked.slice(2).map((index, at) => index - (fast.stands[at + 1] ?? 0));
