@@ -16,6 +16,8 @@ export interface Drawing {
 export function drawScreens(shell: Shell): Drawing {
   const instance = render(<App shell={shell} />, {
     alternateScreen: true,
+    // Whoever opens the console sits at a terminal, also where a variable says CI.
+    interactive: true,
     incrementalRendering: true,
     maxFps: framesPerSecondMax,
     exitOnCtrlC: true,

@@ -33,7 +33,13 @@ function filled(): MemoryModelStore {
     store.putMeta(meta);
     for (const index of [10, 20, 30]) {
       store.insert(entity(`s${index}`), []);
-      const row = { index, previousIndex: index === 10 ? 0 : index - 10, requestId: `request-${index}`, by: 'test', at: 1_000 };
+      const row = {
+        index,
+        previousIndex: index === 10 ? 0 : index - 10,
+        requestId: `request-${index}`,
+        by: 'test',
+        at: 1_000,
+      };
       store.appendJournal({ ...row, type: 'created', entity: entity(`s${index}`) });
     }
   });

@@ -43,7 +43,15 @@ export function entity(kind: string, id: string, name = id, version = 1): Entity
 }
 
 export function change(index: number, changed: Entity, previousIndex = index - 1): ChangeRow {
-  return { index, requestId: `request-${index}`, type: 'created', previousIndex, entity: changed, by: 'olga', at: 1_000 };
+  return {
+    index,
+    requestId: `request-${index}`,
+    type: 'created',
+    previousIndex,
+    entity: changed,
+    by: 'olga',
+    at: 1_000,
+  };
 }
 
 const refusal = (index: number): RefusalRow => ({

@@ -53,8 +53,14 @@ test('random numbers are spread evenly, stay in their bounds, and shuffle loses 
   const counts = new Array<number>(10).fill(0);
   for (let n = 0; n < 10_000; n += 1) counts[random.between(0, 9)] = (counts[random.between(0, 9)] ?? 0) + 1;
   const throws = Array.from({ length: 10_000 }, () => random.between(3, 5));
-  t.deepEqual([...new Set(throws)].sort((a, b) => a - b), [3, 4, 5]);
+  t.deepEqual(
+    [...new Set(throws)].sort((a, b) => a - b),
+    [3, 4, 5],
+  );
   const share = Array.from({ length: 10_000 }, () => random.chance(0.25)).filter(Boolean).length / 10_000;
   t.true(share > 0.23 && share < 0.27, `${share}`);
-  t.deepEqual([...random.shuffle([1, 2, 3, 4, 5])].sort((a, b) => a - b), [1, 2, 3, 4, 5]);
+  t.deepEqual(
+    [...random.shuffle([1, 2, 3, 4, 5])].sort((a, b) => a - b),
+    [1, 2, 3, 4, 5],
+  );
 });
