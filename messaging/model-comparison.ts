@@ -41,8 +41,10 @@ const leadMinMs = 500;
 const leadMaxMs = 4_000;
 /** The first round asks only where they stand: who does not say so by then is taken for away. */
 const probeMaxMs = 4_000;
-/** How long a member waits for an index that is ahead of it. */
-const waitMs = 5_000;
+/** A member waits so much longer for an index that is ahead of it than it should take; then they have slowed down. */
+const waitFactor = 2;
+const waitMinMs = 250;
+const waitMaxMs = 5_000;
 
 /** Never rejects: who does not answer is among the missing. */
 export async function compareModels(
@@ -58,6 +60,7 @@ export async function compareModels(
   };
   let index = 0;
   let leadMs = leadMinMs;
+  let waitMs = waitMinMs;
   let stood = { index: 0, at: now() };
   // Who does not even say where it stands is not asked again.
   const silent = new Map<string, Answer>();
@@ -65,9 +68,10 @@ export async function compareModels(
     const leftMs = Math.min(deadline - now(), round === 1 ? probeMaxMs : timeoutMs);
     if (leftMs <= 0) break;
     const target = index;
+    const patienceMs = waitMs;
     const ask = async (node: string): Promise<[string, Answer]> => {
       const answer = client
-        .request('model.hash', { index: target, waitMs }, { node, timeoutMs: leftMs, signal })
+        .request('model.hash', { index: target, waitMs: patienceMs }, { node, timeoutMs: leftMs, signal })
         .catch((error: unknown) => ({ reason: toQuorateError(error).message }));
       return [node, await answer];
     };
@@ -83,7 +87,9 @@ export async function compareModels(
     // The first round asks only where they stand, and the second tells how fast they go on.
     const perMs = round === 1 ? 0 : (stand.index - stood.index) / Math.max(1, stand.at - stood.at);
     if (round > 2 && stand.index > target) leadMs = Math.min(leadMaxMs, leadMs * 2);
-    index = stand.index + Math.ceil(perMs * leadMs);
+    const lead = Math.ceil(perMs * leadMs);
+    index = stand.index + lead;
+    waitMs = lead === 0 ? waitMinMs : Math.min(waitMaxMs, leadMs * waitFactor);
     stood = stand;
   }
   return best;

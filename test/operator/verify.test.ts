@@ -26,9 +26,8 @@ interface Told {
 }
 
 async function verify(): Promise<Told> {
-  const { code, stdout, stderr } = await runQuorate([
-    ...['verify', '--json', '--nats', cluster.natsUrl, '--cluster', cluster.name],
-  ]);
+  const args = ['verify', '--json', '--nats', cluster.natsUrl, '--cluster', cluster.name];
+  const { code, stdout, stderr } = await runQuorate(args, { timeoutMs: 60_000 });
   if (stdout === '') throw new Error(stderr);
   return { code, ...JSON.parse(stdout) };
 }
