@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Mutation, mutations } from './mutations.js';
-import type { Summary } from './runner.js';
+import type { Failure, Summary } from './runner.js';
 
 const root = join(import.meta.dirname, '..', '..');
 const copies = join(root, 'mutants');
@@ -59,15 +59,27 @@ function applyMutation(mutation: Mutation, place: number): string {
   return folder;
 }
 
+/** Dead is a mutant only by a seed that does no harm without it. */
 async function judge(mutation: Mutation, place: number): Promise<Result> {
   const folder = applyMutation(mutation, place);
-  const summary = await runSimulator(folder);
+  const end = Number(values.from) + Number(values.seeds);
+  let schedules = 0;
+  let found: Failure | undefined;
+  for (let from = Number(values.from); from < end && found === undefined; ) {
+    const summary = await runSimulator(folder, from, end - from, mutation.profile);
+    schedules += summary.schedules;
+    const [first] = summary.failures;
+    if (first === undefined) break;
+    const [unmutated] = (await runSimulator(root, first.seed, 1, mutation.profile)).failures;
+    if (unmutated === undefined) found = first;
+    else console.log(`seed ${first.seed} fails without a mutation too: ${unmutated.check}`);
+    from = first.seed + 1;
+  }
   rmSync(folder, { recursive: true, force: true });
-  const first = summary.failures[0];
-  return { mutation, seed: first?.seed, check: first?.check ?? '', schedules: summary.schedules };
+  return { mutation, seed: found?.seed, check: found?.check ?? '', schedules };
 }
 
-function runSimulator(folder: string): Promise<Summary> {
+function runSimulator(folder: string, from: number, seeds: number, profile: string | undefined): Promise<Summary> {
   const args = [
     join(folder, 'test/simulator/main.js'),
     '--json',
@@ -76,10 +88,11 @@ function runSimulator(folder: string): Promise<Summary> {
     '--jobs',
     '1',
     '--from',
-    values.from,
+    `${from}`,
     '--seeds',
-    values.seeds,
+    `${seeds}`,
   ];
+  if (profile !== undefined) args.push('--profile', profile);
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -123,7 +136,7 @@ async function main(): Promise<void> {
 function tableOf(chosen: readonly Mutation[], results: readonly Result[]): string {
   const rows = chosen.map((mutation) => {
     const result = results.find((each) => each.mutation === mutation);
-    return `| ${mutation.name} | ${mutation.why} | \`${mutation.file.replace(/\.js$/, '.ts')}\` | ${result?.check ?? ''} | ${result?.seed ?? 'lives'} |`;
+    return `| ${mutation.name} | ${mutation.why} | \`${mutation.file.replace(/\.js$/, '.ts')}\` | ${result?.check ?? ''} | ${result?.seed ?? 'lives'}${mutation.profile === undefined ? '' : `, ${mutation.profile}`} |`;
   });
   const died = results.filter((each) => each.seed !== undefined).length;
   return `# Mutants

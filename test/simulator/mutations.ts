@@ -3,6 +3,8 @@
  * could be; the simulator is worth something only if it finds every one of them.
  */
 
+import type { Profile } from './plan.js';
+
 export interface Mutation {
   readonly name: string;
   /** Compiled file, from the root of the build. */
@@ -12,6 +14,8 @@ export interface Mutation {
   readonly replace: string;
   /** What is broken by it. */
   readonly why: string;
+  /** Where it shows in a few places only: which profile leads there. */
+  readonly profile?: Profile;
 }
 
 const raft = (file: string) => `node/raft/${file}.js`;
@@ -404,6 +408,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (meta.index <= log.commit || s.role === 'leader')",
     replace: "if (s.role === 'leader')",
     why: 'A late snapshot takes back what is committed and applied.',
+    profile: 'snapshots',
   },
   {
     name: 'lost snapshot offer never repeated',
