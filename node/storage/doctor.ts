@@ -29,6 +29,7 @@ import { stagingFolderName } from './install.js';
 import { type DirectoryLock, lockDirectory, lockFileName } from './lock.js';
 import { backupsFolderName, modelFileName, raftFileName, snapshotsFolderName, transferFolderName } from './names.js';
 import { contentsOf, type DirectoryContents, pendingReset } from './reset.js';
+import { incomingName } from './staging.js';
 
 export interface Examination {
   readonly contents: DirectoryContents;
@@ -257,7 +258,7 @@ function examineMembership({ directory, raft }: DirectoryFacts): readonly Findin
 // ----------------------------------------------------------------------------------------------------- snapshots and space
 
 function examineStaging({ directory, raft }: DirectoryFacts): readonly Finding[] {
-  const bytes = filesIn(join(directory, stagingFolderName)).reduce((sum, path) => sum + sizeOf(path), 0);
+  const bytes = sizeOf(join(directory, stagingFolderName, incomingName));
   if (bytes === 0 || raft.pendingInstall !== null) return [];
   return [ok('staging', `A snapshot was on its way in (${bytes} bytes of it are there): it goes on where it stopped.`)];
 }

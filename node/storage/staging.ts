@@ -9,7 +9,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
 import type { SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
 
-const incomingName = 'incoming.db';
+export const incomingName = 'incoming.db';
 const metaName = 'incoming.json';
 const metaSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string() });
 

@@ -207,6 +207,7 @@ test('a snapshot that was on its way in', async (t) => {
   const directory = copyOf(stopped);
   mkdirSync(join(directory, 'staging'), { recursive: true });
   writeFileSync(join(directory, 'staging', 'incoming.db'), 'the first bytes of it');
+  writeFileSync(join(directory, 'staging', 'incoming.json'), 'what it is to become: no part of it');
   const told = await examine(directory);
   t.is(told.code, 0);
   t.regex(told.sentenceOf('staging'), /21 bytes of it are there/);
