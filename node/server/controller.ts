@@ -17,6 +17,7 @@ import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
 import { type AppliedEntry, defaultTiming, Member, type MemberListener } from '../cluster/member.js';
 import { NatsTransport } from '../cluster/nats-transport.js';
 import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
+import { createTimeline } from '../cluster/timeline.js';
 import type { ChangeRow } from '../model/index.js';
 import { initialConfiguration, type Leadership } from '../raft/index.js';
 import { backupsFolderName, type Storage } from '../storage/index.js';
@@ -233,7 +234,7 @@ export class Controller {
     const clusterId = randomUUID();
     await storage.initialise({
       identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
-      timeline: { id: randomUUID(), epoch: 1 },
+      timeline: createTimeline([]),
       // The log begins after index 1: whoever joins takes a snapshot first, and with it all that is in no entry.
       snapshot: { index: 1, term: 1, configuration: initialConfiguration([config.nodeId]) },
       hardState: { term: 1, vote: '', commit: 1 },
