@@ -9,6 +9,7 @@ import type { Index, NodeId, PreVote, PreVoteReply, Role, Term, Vote, VoteReply 
 /** One tick of somebody who does not lead. */
 export function tickElection(s: MemberState): void {
   s.electionElapsed++;
+  if (s.electionElapsed === s.limits.electionTimeoutTicks) answerHeldPreVote(s);
   if (s.electionElapsed < s.electionTimeout) return;
   s.electionElapsed = 0;
   if (s.electable) campaign(s);
@@ -64,10 +65,36 @@ export function heldOffByLease(s: MemberState, message: PreVote | Vote): boolean
   return s.leader !== undefined && s.electionElapsed < s.limits.electionTimeoutTicks;
 }
 
+/**
+ * Followers lose a leader within a few milliseconds of each other, and the first to ask may find the others' leases about to
+ * end. Without an answer it would ask again only an election timeout later, so the question is kept until the lease ends; a
+ * word from the leader throws it away. A pre-vote promises nothing, so that it may come late.
+ */
+export function holdPreVote(s: MemberState, message: PreVote): void {
+  if (s.role === 'follower') s.heldPreVote = message;
+}
+
+function answerHeldPreVote(s: MemberState): void {
+  const held = s.heldPreVote;
+  s.heldPreVote = undefined;
+  if (held !== undefined) handlePreVote(s, held);
+}
+
+/**
+ * Two that ask at the same time would grant each other's wish, and split the votes of the election that follows. The one with
+ * the lower id insists, if their logs are equal, and only while it may still hope for an answer: were it never to get one
+ * (links may fail in one direction), it must not keep the other from leading.
+ */
+function insists(s: MemberState, { from, lastIndex, lastTerm }: PreVote): boolean {
+  const hopes = s.role === 'preCandidate' && s.electionElapsed < s.limits.heartbeatTicks;
+  return hopes && s.id < from && lastIndex === s.log.lastIndex && lastTerm === s.log.lastTerm;
+}
+
 /** `message.term` is later than ours: it would begin that term. */
 export function handlePreVote(s: MemberState, message: PreVote): void {
   // A request for our own term comes from one who has missed that the term has begun; it must not be encouraged.
-  const granted = message.term > s.term && s.log.isUpToDate(message.lastIndex, message.lastTerm);
+  const granted =
+    message.term > s.term && s.log.isUpToDate(message.lastIndex, message.lastTerm) && !insists(s, message);
   learnCommit(s, message);
   answerPreVote(s, message, granted);
 }

@@ -9,6 +9,7 @@ export function followLeader(s: MemberState, leader: NodeId): void {
   if (s.role !== 'follower') s.becomeFollower(s.term, leader);
   s.setLeader(leader);
   s.electionElapsed = 0;
+  s.heldPreVote = undefined;
 }
 
 export function handleAppend(s: MemberState, message: Append): void {

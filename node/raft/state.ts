@@ -15,6 +15,7 @@ import type {
   Index,
   Message,
   NodeId,
+  PreVote,
   ProposalResult,
   RaftLimits,
   RaftOptions,
@@ -123,6 +124,8 @@ export class MemberState {
 
   electionElapsed = 0;
   electionTimeout = 0;
+  /** Came while the leader's lease ran; answered when the lease ends without a word from the leader. */
+  heldPreVote: PreVote | undefined;
   /** Counts every tick. */
   now = 0;
   /** Another member said so; its log knows, even where ours does not reach that far. */
@@ -247,6 +250,7 @@ export class MemberState {
     this.campaignOwedIn = undefined;
     this.votes = new Map();
     this.electionElapsed = 0;
+    this.heldPreVote = undefined;
     const base = this.limits.electionTimeoutTicks;
     this.electionTimeout = base + Math.min(base - 1, Math.floor(this.random() * base));
     this.#resign();

@@ -2,7 +2,7 @@
  * Which term a message is of, and what that does to this member before the message itself is looked at (figure 2, rules for
  * all servers; dissertation, sections 4.2.3, 6.2 and 9.6 for the exceptions).
  */
-import { answerPreVote, answerVote, heldOffByLease, learnCommit } from './elections.js';
+import { answerPreVote, answerVote, heldOffByLease, holdPreVote, learnCommit } from './elections.js';
 import type { MemberState } from './state.js';
 import type { Message } from './types.js';
 
@@ -26,7 +26,9 @@ function laterTerm(s: MemberState, message: TermMessage): boolean {
   switch (message.type) {
     case 'preVote':
       // Only a question: it raises nobody's term.
-      return !heldOffByLease(s, message);
+      if (!heldOffByLease(s, message)) return true;
+      holdPreVote(s, message);
+      return false;
     case 'preVoteReply':
       if (message.granted) return true;
       learnCommit(s, message);

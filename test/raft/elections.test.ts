@@ -58,6 +58,37 @@ test('4.2.3 lease: who hears from a leader neither grants a vote nor takes the l
   });
 });
 
+test('4.2.3 lease: a pre-vote that came before its end is answered at its end, unless the leader spoke', (t) => {
+  const lone = new Lone({ log: [1] });
+  lone.hear({ type: 'heartbeat', term: 1, commit: 0 });
+  const ask = () => lone.hear({ type: 'preVote', from: 'c', term: 2, lastIndex: 1, lastTerm: 1, ...hint });
+  const answers = (ticks: number) => {
+    const before = lone.sent.length;
+    for (let i = 0; i < ticks; i++) lone.raft.tick();
+    lone.member.work();
+    return lone.sent.slice(before).filter((message) => message.type === 'preVoteReply');
+  };
+  answers(8);
+  t.deepEqual(ask(), []);
+  lone.hear({ type: 'heartbeat', term: 1, commit: 0 });
+  t.deepEqual(answers(9), [], 'the leader lives');
+  t.deepEqual(ask(), []);
+  t.like(answers(1)[0], { to: 'c', granted: true, term: 2 });
+});
+
+test('9.6 pre-vote: of two that ask at the same time, one insists, and both logs being equal it is the lower id', (t) => {
+  // Of a and z, it is a.
+  const lone = new Lone({ log: [1, 1], limits: { heartbeatTicks: 3 } });
+  while (lone.raft.role !== 'preCandidate') lone.raft.tick();
+  const ask = (from: string, lastIndex: number) =>
+    lone.hear({ type: 'preVote', from, term: 2, lastIndex, lastTerm: 1, ...hint }).at(-1);
+  t.like(ask('z', 2), { type: 'preVoteReply', granted: false });
+  t.like(ask('z', 3), { granted: true }, 'its log holds more');
+  t.like(ask('A', 2), { granted: true }, 'its id is lower');
+  for (let i = 0; i < 3; i++) lone.raft.tick();
+  t.like(ask('z', 2), { granted: true }, 'nobody answered meanwhile: who asks now may be better connected');
+});
+
 test('4.2.3 lease: an election that the leader asked for is not held off', (t) => {
   const lone = new Lone({ log: [1] });
   lone.hear({ type: 'heartbeat', term: 1, commit: 0 });

@@ -140,8 +140,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'PreVote that raises the term',
     file: raft('terms'),
-    find: 'return !heldOffByLease(s, message);',
-    replace: 'if (heldOffByLease(s, message)) return false; s.becomeFollower(message.term, undefined); return true;',
+    find: 'if (!heldOffByLease(s, message))\n                return true;',
+    replace: 'if (!heldOffByLease(s, message)) { s.becomeFollower(message.term, undefined); return true; }',
     why: 'A question disturbs a cluster as an election would.',
   },
   {
