@@ -4,23 +4,21 @@
  * trial. Four writers write without a pause; the gap is the longest time in which none of them was acknowledged. What it is
  * just before, when nothing happens, is given beside it: that much is the machine's.
  */
-import { parseArgs } from 'node:util';
 import { findTool } from '../support/checkout.js';
 import { startCluster } from '../support/cluster.js';
+import { readOptions } from '../support/options.js';
 import { startEtcd } from './etcd.js';
 import { startWriters } from './gaps.js';
 import { median } from './measure.js';
 
-const { values: given } = parseArgs({
-  options: {
-    trials: { type: 'string', default: '20' },
-    writers: { type: 'string', default: '4' },
-    'no-etcd': { type: 'boolean', default: false },
-    /** So that etcd can be measured with the timeouts that Quorate has by default. */
-    'etcd-election-ms': { type: 'string' },
-    'etcd-heartbeat-ms': { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
+const given = readOptions('npm run bench:failover -- [OPTION ...]', {
+  trials: { type: 'string', default: '20', describe: 'of each happening' },
+  only: { type: 'string', describe: '`kill` or `transfer`: no other happening' },
+  writers: { type: 'string', default: '4', describe: 'that write without a pause' },
+  'no-etcd': { type: 'boolean', default: false, describe: 'Quorate alone' },
+  'etcd-election-ms': { type: 'string', describe: 'to give etcd the timeouts that Quorate has by default' },
+  'etcd-heartbeat-ms': { type: 'string', describe: 'likewise' },
+  json: { type: 'boolean', default: false, describe: 'for machines' },
 });
 const trials = Number(given.trials);
 const writerCount = Number(given.writers);
@@ -174,7 +172,9 @@ async function main(): Promise<void> {
   if (binary === undefined && !given['no-etcd'])
     say('etcd is not here (its Debian package could not be fetched): measuring Quorate alone.');
   const systems: readonly System[] = [await quorate(), ...(binary === undefined ? [] : [await peer(binary)])];
-  const rows = [...(await measureAll(systems, 'transfer')), ...(await measureAll(systems, 'kill'))];
+  const happenings = (['transfer', 'kill'] as const).filter((each) => given.only === undefined || given.only === each);
+  const rows: Awaited<ReturnType<typeof measureAll>>[number][] = [];
+  for (const happening of happenings) rows.push(...(await measureAll(systems, happening)));
   for (const system of systems) await system.stop();
   if (given.json) process.stdout.write(`${JSON.stringify({ trials, writerCount, valueBytes, rows }, null, 2)}\n`);
   else print(rows);

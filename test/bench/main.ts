@@ -3,20 +3,18 @@
  * on the same machine in the same run. The two take turns, round by round, so that a machine that is slower for a while is
  * slower for both; what counts is the ratio.
  */
-import { parseArgs } from 'node:util';
 import { findTool } from '../support/checkout.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
+import { readOptions } from '../support/options.js';
 import { type Etcd, startEtcd } from './etcd.js';
 import { type Measurement, measure, median } from './measure.js';
 
-const { values: given } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '3' },
-    'in-flight': { type: 'string', default: '1,64,256' },
-    'no-etcd': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const given = readOptions('npm run bench -- [OPTION ...]', {
+  seconds: { type: 'string', default: '3', describe: 'of each round' },
+  rounds: { type: 'string', default: '3', describe: 'of which the median counts' },
+  'in-flight': { type: 'string', default: '1,64,256', describe: 'writes at a time' },
+  'no-etcd': { type: 'boolean', default: false, describe: 'Quorate alone' },
+  json: { type: 'boolean', default: false, describe: 'for machines' },
 });
 const durationMs = Number(given.seconds) * 1_000;
 const rounds = Number(given.rounds);

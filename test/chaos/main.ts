@@ -2,26 +2,15 @@
  * `npm run chaos -- --minutes N --seed S`: rounds of chaos on one cluster of real processes, until the time is over or
  * something is wrong. The seed repeats which faults are planned and what clients ask; processes and the machine do the rest.
  */
-import { parseArgs } from 'node:util';
+import { readOptions } from '../support/options.js';
 import { describeRound } from './report.js';
 import { startChaos } from './rounds.js';
 
-const usage = `npm run chaos -- [--minutes N] [--seed S] [--round SECONDS] [--quiet]
-
-  --minutes N      how long (default 5); the round that is going on then is finished
-  --seed S         default: made from the time
-  --round SECONDS  how long faults happen in each round (default 30)
-  --quiet          does not tell of each fault
-`;
-
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '5' },
-    seed: { type: 'string' },
-    round: { type: 'string', default: '30' },
-    quiet: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions('npm run chaos -- [OPTION ...]', {
+  minutes: { type: 'string', default: '5', describe: 'how long; the round that is going on then is finished' },
+  seed: { type: 'string', describe: 'otherwise made from the time' },
+  round: { type: 'string', default: '30', describe: 'seconds in which faults happen in each round' },
+  quiet: { type: 'boolean', default: false, describe: 'does not tell of each fault' },
 });
 
 async function main(): Promise<boolean> {
@@ -50,5 +39,4 @@ async function main(): Promise<boolean> {
   }
 }
 
-if (values.help) console.log(usage);
-else process.exitCode = (await main()) ? 0 : 1;
+process.exitCode = (await main()) ? 0 : 1;
