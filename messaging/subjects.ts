@@ -55,7 +55,7 @@ export function subjectsOf(cluster: string): Subjects {
     operation: (id) => `${root}.operations.${wildcardOr(id)}`,
     routerRequest: (router, verb, node) =>
       `${root}.router.${token(router)}.${verb}${node === undefined ? '' : `.${token(node)}`}`,
-    routerRequests: (verb, node) => `${root}.router.*.${verb}${node === undefined ? '' : `.${token(node)}`}`,
+    routerRequests: (verb, node) => `${root}.router.*.${verb}${node === undefined ? '' : `.${wildcardOr(node)}`}`,
     endpoints: () => `${root}.endpoints`,
     routerDirect: (router) => `${root}.to-router.${token(router)}`,
   };

@@ -281,7 +281,7 @@ class NatsRouterClient implements RouterClient {
         return void this.#ask(effect.request, effect.want, effect.controller);
       case 'hello':
         return void this.#link
-          .request('hello', effect.hello, helloReplySchema, limits.helloTimeoutMs)
+          .request('hello', effect.hello, helloReplySchema, limits.helloTimeoutMs, effect.controller ?? undefined)
           .then((reply) => this.#dispatch({ input: 'hello-answered', request: effect.request, reply }));
       case 'alert':
         return void this.#link

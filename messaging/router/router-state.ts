@@ -3,17 +3,20 @@
  * It holds the conversation (hello, heartbeats, alerts) and the list of controllers; how the model is followed is in
  * `follow.ts`. No clock, no randomness, no I/O: a wait is an effect with bounds, between which the shell draws.
  */
+import { z } from 'zod';
 import { isRetryable, QuorateError, type WireError } from '../errors.js';
+import { identifierSchema } from '../identifiers.js';
 import { type IndexType, relateTimelines, type Timeline } from '../position.js';
-import { protocolVersion, type VersionRange } from '../protocol.js';
+import { agreeVersion, protocolVersion, type VersionRange } from '../protocol.js';
 import type { ModelChange } from '../schemas/model.js';
-import type {
-  EndpointList,
-  Heartbeat,
-  HelloReply,
-  HelloRequest,
-  RouterAlert,
-  RouterDirect,
+import {
+  controllersMax,
+  type EndpointList,
+  type Heartbeat,
+  type HelloReply,
+  type HelloRequest,
+  type RouterAlert,
+  type RouterDirect,
 } from '../schemas/router.js';
 import { type Alerts, answered, type NewAlarm, nextToSend, noAlerts, type RouterAlarm, raiseAlarm } from './alerts.js';
 import type { EndpointFinding } from './endpoint-file.js';
@@ -46,8 +49,15 @@ export interface RouterState {
   readonly hello: {
     readonly request: number;
     readonly outstanding: boolean;
+    /** Whom the newest one went to; null: any. */
+    readonly controller: string | null;
     readonly attempt: number;
     readonly refusal: WireError | null;
+    /**
+     * While controllers are upgraded one does not speak the router's version and the next does: those that are still to be
+     * asked before the router counts as refused. Null: none was asked for that reason.
+     */
+    readonly others: readonly string[] | null;
   };
   /** What was agreed at the last hello since the connection was made. */
   readonly session: Session | null;
@@ -96,7 +106,13 @@ export type RouterEffect =
   | { readonly effect: 'count'; readonly counter: RouterCounter }
   /** Runs the named timer, in place of one that runs already, for a time between the two. */
   | { readonly effect: 'timer'; readonly timer: RouterTimer; readonly minMs: number; readonly maxMs: number }
-  | { readonly effect: 'hello'; readonly request: number; readonly hello: HelloRequest }
+  /** To any controller where `controller` is null. */
+  | {
+      readonly effect: 'hello';
+      readonly request: number;
+      readonly hello: HelloRequest;
+      readonly controller: string | null;
+    }
   | { readonly effect: 'heartbeat'; readonly heartbeat: Omit<Heartbeat, 'counters'> }
   | { readonly effect: 'alert'; readonly alert: RouterAlert }
   | { readonly effect: 'alarm'; readonly alarm: RouterAlarm }
@@ -114,7 +130,7 @@ export function initialState(settings: RouterSettings): RouterState {
   return {
     settings,
     connected: false,
-    hello: { request: 0, outstanding: false, attempt: 0, refusal: null },
+    hello: { request: 0, outstanding: false, controller: null, attempt: 0, refusal: null, others: null },
     session: null,
     endpoints: null,
     follow: following.initialFollow(null),
@@ -192,7 +208,8 @@ function onTimer(turn: Turn, name: RouterTimer): void {
   if (!turn.state.connected) return;
   switch (name) {
     case 'hello':
-      sayHello(turn);
+      // The one that accepted the router knows it; another may not even speak its version.
+      sayHello(turn, turn.state.session?.controller ?? null);
       return;
     case 'sync':
       follow(turn, following.onSyncTimer);
@@ -230,7 +247,7 @@ function onDisconnected(turn: Turn): void {
     ...state,
     connected: false,
     session: null,
-    hello: { ...state.hello, outstanding: false, attempt: 0, refusal: null },
+    hello: { ...state.hello, outstanding: false, attempt: 0, refusal: null, others: null },
     follow: following.pause(state.follow),
     alerts: { ...state.alerts, outstanding: false },
   };
@@ -238,11 +255,11 @@ function onDisconnected(turn: Turn): void {
 
 // ---- hello
 
-function sayHello(turn: Turn): void {
+function sayHello(turn: Turn, controller: string | null): void {
   const { state } = turn;
   const { settings } = state;
   const request = state.hello.request + 1;
-  turn.state = { ...state, hello: { ...state.hello, request, outstanding: true } };
+  turn.state = { ...state, hello: { ...state.hello, request, controller, outstanding: true } };
   const hello: HelloRequest = {
     router: settings.router,
     version: settings.version,
@@ -251,17 +268,19 @@ function sayHello(turn: Turn): void {
     position: state.follow.held,
     incarnation: settings.incarnation,
   };
-  turn.out.push({ effect: 'count', counter: 'hellos' }, { effect: 'hello', request, hello });
+  turn.out.push({ effect: 'count', counter: 'hellos' }, { effect: 'hello', request, hello, controller });
 }
 
 function onHelloAnswered(turn: Turn, request: number, reply: HelloReply | null): void {
-  const { hello } = turn.state;
+  const { hello, session } = turn.state;
   if (!hello.outstanding || hello.request !== request) return;
   turn.state = { ...turn.state, hello: { ...hello, outstanding: false } };
-  if (reply === null) helloAgain(turn);
+  // The controller of the session is gone, or does not listen: any other will do.
+  if (reply === null && session !== null && hello.controller !== null) sayHello(turn, null);
+  else if (reply === null) askNext(turn, () => helloAgain(turn));
   else if (reply.ok) onWelcome(turn, reply);
   else if (isRetryable(QuorateError.fromWire(reply.error))) helloAgain(turn);
-  else onRefused(turn, reply.error);
+  else onDeclined(turn, reply.error);
 }
 
 type Welcome = HelloReply & { readonly ok: true };
@@ -270,7 +289,7 @@ function onWelcome(turn: Turn, reply: Welcome): void {
   const { protocol } = turn.state.settings;
   if (reply.protocolVersion < protocol.min || reply.protocolVersion > protocol.max) {
     const message = `the controller ${reply.controller} speaks version ${reply.protocolVersion}`;
-    onRefused(turn, new QuorateError('unsupported-version', message).toWire());
+    onDeclined(turn, new QuorateError('unsupported-version', message).toWire());
   } else if (isOfStranger(turn, reply)) helloAgain(turn);
   else onAccepted(turn, reply);
 }
@@ -294,15 +313,44 @@ function onAccepted(turn: Turn, reply: Welcome): void {
   const isFirst = turn.state.session === null;
   const heartbeatMs = Math.min(limits.heartbeatMaxMs, Math.max(limits.heartbeatMinMs, reply.heartbeatMs));
   const session: Session = { controller: reply.controller, protocolVersion: reply.protocolVersion, heartbeatMs };
-  turn.state = { ...turn.state, session, hello: { ...turn.state.hello, attempt: 0, refusal: null } };
+  turn.state = { ...turn.state, session, hello: { ...turn.state.hello, attempt: 0, refusal: null, others: null } };
   if (!isFirst) return;
   timer(turn, 'heartbeat', 0, heartbeatMs);
   follow(turn, following.resume);
   sendAlert(turn);
 }
 
-function onRefused(turn: Turn, error: WireError): void {
+/** One controller declines. Where that is for its version only, each other that may speak the router's is asked first. */
+function onDeclined(turn: Turn, error: WireError): void {
   turn.out.push({ effect: 'count', counter: 'hellosRefused' });
+  if (error.code === 'unsupported-version' && turn.state.hello.others === null)
+    setOthers(turn, othersFor(turn.state, error));
+  askNext(turn, () => onRefused(turn, error));
+}
+
+/** Whom the refusal names, else those of the list that is held; both may be out of date, so nothing is refused by them. */
+function othersFor({ endpoints, settings, hello }: RouterState, error: WireError): readonly string[] {
+  const named = z.array(identifierSchema).max(controllersMax).safeParse(error.details?.['controllers']);
+  if (named.success) return named.data;
+  return (endpoints?.controllers ?? [])
+    .filter((each) => each.id !== hello.controller && agreeVersion(each.protocol, settings.protocol) !== null)
+    .map((each) => each.id);
+}
+
+function setOthers(turn: Turn, others: readonly string[] | null): void {
+  turn.state = { ...turn.state, hello: { ...turn.state.hello, others } };
+}
+
+/** Asks the next of those that are still to be asked; without one, does `last`. */
+function askNext(turn: Turn, last: () => void): void {
+  const [next, ...others] = turn.state.hello.others ?? [];
+  setOthers(turn, next === undefined ? null : others);
+  if (next === undefined) last();
+  else sayHello(turn, next);
+}
+
+/** No controller accepts this router. */
+function onRefused(turn: Turn, error: WireError): void {
   turn.state = {
     ...turn.state,
     session: null,
@@ -323,7 +371,7 @@ function onRefused(turn: Turn, error: WireError): void {
 function helloAgain(turn: Turn, waitMaxMs: number = limits.retryWaitMaxMs): void {
   const { hello } = turn.state;
   const waitMs = Math.min(waitMaxMs, limits.retryWaitMinMs * 2 ** hello.attempt);
-  turn.state = { ...turn.state, hello: { ...hello, attempt: Math.min(hello.attempt + 1, 32) } };
+  turn.state = { ...turn.state, hello: { ...hello, attempt: Math.min(hello.attempt + 1, 32), others: null } };
   timer(turn, 'hello', waitMs / 4, waitMs);
 }
 

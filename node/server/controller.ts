@@ -401,6 +401,7 @@ export class Controller {
         this.#status.changed();
       }
     }
+    this.#routers?.changed(changes);
     if (this.#leading && changes.length > 0) this.#duties?.publishApplied(changes);
   }
 

@@ -610,44 +610,97 @@ test('routers upgraded first, then one controller of three, then the others: nob
   const nats = await startNatsServer();
   t.teardown(() => nats.kill());
   const source = new ModelSource();
-  const start = async (id: string, max: number) => {
+  const newest = new Map([
+    ['n1', 1],
+    ['n2', 1],
+    ['n3', 1],
+  ]);
+  // Clusters of one controller each stand for one cluster of three: they share source, name and server.
+  const running = new Map<string, FakeCluster>();
+  const start = async (id: string, max: number): Promise<FakeCluster> => {
+    await running.get(id)?.kill(id);
+    newest.set(id, max);
     const cluster = await clusterFor(t, { natsUrl: nats.url, source, controllers: [id], protocol: { min: 1, max } });
-    cluster.endpoints = null;
+    cluster.leader = null;
+    running.set(id, cluster);
+    for (const each of running.values())
+      each.setMembers(['n1', 'n2', 'n3'], undefined, (member) => ({ min: 1, max: newest.get(member) ?? 1 }));
     return cluster;
   };
-  // Three clusters of one controller each stand for one cluster of three: they share source, name and server.
-  const old = [await start('n1', 1), await start('n2', 1), await start('n3', 1)] as const;
-  const [first] = old;
-  const members = (cluster: FakeCluster) => cluster.setMembers(['n1', 'n2', 'n3']);
-  for (const cluster of old) {
-    cluster.leader = cluster === first ? 'n1' : null;
-    members(cluster);
-  }
-  const change = (leader: FakeCluster, id: string, all: readonly FakeCluster[]) => {
+  const change = (leader: FakeCluster, id: string) => {
     const made = source.put('service', id);
-    for (const cluster of all) cluster.follow();
+    for (const each of running.values()) each.follow();
     leader.changed(made);
   };
+  const first = await start('n1', 1);
+  await start('n2', 1);
+  await start('n3', 1);
+  first.elect('n1');
   const upgraded = await liveRouter(t, first, { id: 'upgraded', protocol: { min: 1, max: 2 } });
   const phases: string[] = [];
   upgraded.client.on('phase', (phase) => phases.push(phase));
-  change(first, 's1', old);
+  change(first, 's1');
   await inSync(t, first, upgraded.client);
-  // One controller of three is new; a router that speaks nothing older finds it, though two of three refuse it.
-  await old[1].kill('n2');
+  // One controller of three is new; a router that speaks nothing older finds it each time, though two of three refuse it.
   const second = await start('n2', 2);
-  second.leader = null;
-  members(second);
-  const ahead = await liveRouter(t, second, { id: 'ahead', protocol: { min: 2, max: 2 } });
-  change(first, 's2', [...old, second]);
-  await inSync(t, first, ahead.client);
+  for (let index = 0; index < 8; index += 1) {
+    const ahead = await liveRouter(t, second, { id: `ahead-${index}`, protocol: { min: 2, max: 2 } });
+    t.deepEqual(
+      ahead.alarms.filter((alarm) => alarm.code === 'router.hello.refused'),
+      [],
+    );
+    change(first, `s2-${index}`);
+    await inSync(t, first, ahead.client);
+    // Nor do those that refuse it get it back when it is told to say hello again.
+    const before = ahead.client.counters.hellos;
+    second.send(subjects.routerDirect(`ahead-${index}`), { v: 1, what: 'hello-again', reason: 'a test' });
+    await eventually(() => ahead.client.counters.hellos > before, { what: 'another hello' });
+    change(first, `s3-${index}`);
+    await inSync(t, first, ahead.client);
+    t.is(ahead.client.counters.hellos, before + 1, 'it went to the one that knows it');
+  }
   await inSync(t, first, upgraded.client);
-  await old[0].kill('n1');
-  await old[2].kill('n3');
+  await start('n1', 2);
+  await start('n3', 2);
   second.elect('n2');
-  change(second, 's3', [second]);
-  await inSync(t, second, ahead.client);
+  change(second, 'last');
   await inSync(t, second, upgraded.client);
   t.false(phases.includes('refused'));
   t.deepEqual(endpointIds(upgraded.client), ['n1', 'n2', 'n3']);
+});
+
+test('a router that is disabled in the model is refused at once, and comes back when it is enabled', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const { client } = await liveRouter(t, cluster);
+  await eventually(() => cluster.routerEvents('r1').length === 1, { what: 'online' });
+  cluster.put('router', 'r1', 'r1', { disabled: true });
+  await eventually(() => client.phase === 'refused', { what: 'the refusal' });
+  t.like(cluster.controller('n1').service?.routers(), [
+    { id: 'r1', online: false, refused: { code: 'hello-refused', message: 'the router r1 is disabled in the model' } },
+  ]);
+  cluster.put('service', 'not-for-it');
+  cluster.put('router', 'r1', 'r1', { disabled: false });
+  await client.whenLive();
+  await inSync(t, cluster, client);
+  await eventually(() => cluster.routerEvents('r1').length >= 4, { what: 'online again' });
+  t.deepEqual(cluster.routerEvents('r1'), ['router-online', 'router-offline', 'router-hello-refused', 'router-online']);
+});
+
+test('a disabled router gets no model, and one that missed the word is told again', async (t) => {
+  const cluster = await clusterFor(t, { heartbeatMs: 60 });
+  const { client } = await liveRouter(t, cluster);
+  // No controller told it when this changed: as if the word was lost, and a new leader had not been there.
+  cluster.source.put('router', 'r1', 'r1', { disabled: true });
+  cluster.follow();
+  await cluster.kill('n1');
+  await cluster.add('n4');
+  cluster.elect('n4');
+  await eventually(() => client.phase === 'refused', { what: 'the refusal' });
+  const connection = await connectNats({ servers: [cluster.url], name: 'raw' });
+  t.teardown(() => connection.close());
+  const answer = await connection.request(
+    subjects.routerRequest('r1', 'sync'),
+    JSON.stringify({ v: 1, router: 'r1', want: { what: 'model', cursor: null } }),
+  );
+  t.like(answer.json(), { what: 'refused', error: { code: 'hello-refused' } });
 });

@@ -137,6 +137,47 @@ test('a refused router says so, asks again later, and comes live when it is acce
   t.is(phaseOf(router.state), 'live');
 });
 
+const declined = (controllers: readonly string[]): HelloReply => ({
+  v: 1,
+  ok: false,
+  error: new QuorateError('unsupported-version', undefined, { details: { controllers } }).toWire(),
+});
+const asked = (router: Router) => router.all('hello').map((each) => each.controller);
+
+test('a controller that does not speak its version names others: they are asked before the router counts as refused', (t) => {
+  const router = new Router()
+    .give(missing)
+    .connected()
+    .answer(declined(['n2', 'n3']));
+  router.answer(null).answer(welcome);
+  t.deepEqual(asked(router), [null, 'n2', 'n3']);
+  t.deepEqual(router.phases, ['greeting', 'syncing']);
+  const unlucky = new Router()
+    .give(missing)
+    .connected()
+    .answer(declined(['n2']))
+    .answer(declined(['n1', 'n3']));
+  t.deepEqual(asked(unlucky), [null, 'n2'], 'one round, whoever names whom');
+  t.deepEqual(unlucky.phases, ['greeting', 'refused']);
+  t.is(unlucky.timer('hello')?.maxMs, routerLimits.retryWaitMinMs);
+});
+
+test('where the refusal names nobody, those of the list that speak its version are asked', (t) => {
+  const [known] = list.controllers;
+  const controllers: EndpointList['controllers'] = [known, { ...known, id: 'n2', protocol: { min: 7, max: 9 } }];
+  const router = new Router().give({ input: 'start', finding: { found: 'list', list: { ...list, controllers } } });
+  router.connected().answer(refusal('unsupported-version'));
+  t.deepEqual(asked(router), [null, 'n1']);
+});
+
+test('a router that is told to say hello again says it to the controller that knows it, then to any', (t) => {
+  const router = new Router().give(missing).connected().answer(welcome).synced();
+  const again = { input: 'direct', direct: { v: 1, what: 'hello-again', reason: '' } } as const;
+  router.give(again, { input: 'timer', timer: 'hello' }).answer(null);
+  t.deepEqual(asked(router), [null, 'n1', null]);
+  t.is(phaseOf(router.answer(null).state), 'live');
+});
+
 test('an answer to an earlier hello has no effect', (t) => {
   const router = new Router().connected().give({ input: 'timer', timer: 'hello' });
   router.give({ input: 'hello-answered', request: 1, reply: welcome });

@@ -209,6 +209,7 @@ const hello: HelloRequest = {
 };
 const position: Position = { timeline: { id: 'a', epoch: 1 }, indexType: 'raft', index: 3 };
 const facts: HelloFacts = {
+  router: null,
   controller: 'n1',
   heartbeatMs: 1000,
   position,
@@ -231,6 +232,24 @@ for (const [what, router, controller, expected] of [
   ['a router that is too new', { ...hello, protocol: { min: 5, max: 9 } }, facts, 'unsupported-version'],
   ['a router that is too old', hello, { ...facts, protocol: { min: 2, max: 9 } }, 'unsupported-version'],
   ['a router that does not know raft indexes', { ...hello, indexTypes: ['legacy' as const] }, facts, 'hello-refused'],
+  [
+    'a router that is disabled',
+    hello,
+    {
+      ...facts,
+      router: {
+        kind: 'router',
+        id: hello.router,
+        name: hello.router,
+        version: 1,
+        createdAt: 1,
+        updatedAt: 1,
+        tags: {},
+        spec: { disabled: true },
+      },
+    },
+    'hello-refused',
+  ],
   ['a controller without a model', hello, { ...facts, position: null }, 'behind'],
   ['a controller that is in no configuration', hello, { ...facts, endpoints: null }, 'behind'],
 ] as const) {

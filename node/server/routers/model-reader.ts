@@ -14,6 +14,7 @@ export interface RouterModelReader {
    * `snapshot-required` where the journal no longer reaches back.
    */
   changesAfter(index: number, limit: number): readonly ModelChange[] | 'snapshot-required';
+  entity(kind: string, id: string): Entity | undefined;
   kinds(): readonly string[];
   /** Entities of a kind with ids after this one, in the order of the ids. */
   entities(kind: string, after: string | undefined, limit: number): readonly Entity[];
@@ -42,6 +43,7 @@ export function readerOf(store: ModelStore): RouterModelReader {
         entity,
       }));
     },
+    entity: (kind, id) => store.get(kind, id),
     kinds: () => Object.keys(store.countsByKind()),
     entities: (kind, after, limit) => store.list(kind, { after, limit }),
   };

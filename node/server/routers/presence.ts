@@ -88,6 +88,25 @@ export class Presence {
     this.#compare(seen);
   }
 
+  /** It is heard; whether any controller accepts it is not known here. Not online until it says so itself. */
+  elsewhere(hello: HelloRequest, refusal: WireError, nowMs: number): void {
+    const seen = this.#hear(hello.router, nowMs, false);
+    if (seen !== null && !seen.online) Object.assign(seen, { version: hello.version, refused: refusal });
+  }
+
+  /** The controllers do not accept it any more, whatever it says until it is accepted again. */
+  refuse(router: string, refusal: WireError): void {
+    const seen = this.#routers.get(router);
+    if (seen === undefined) return;
+    Object.assign(seen, { online: false, refused: refusal });
+    this.#compare(seen);
+  }
+
+  /** Heard of and refused: what its heartbeats say does not count. Null: it is accepted. Undefined: it is not known. */
+  refusalOf(router: string): WireError | null | undefined {
+    return this.#routers.get(router)?.refused;
+  }
+
   /** Returns why the router should say hello again, or null: it misses something and seems not to know. */
   heartbeat(heartbeat: Heartbeat, standing: Standing, nowMs: number): string | null {
     const seen = this.#hear(heartbeat.router, nowMs, true);

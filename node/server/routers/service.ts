@@ -6,10 +6,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseJson } from '../../../messaging/api-client.js';
 import { type Msg, type NatsConnection, NatsEvents, type Subscription } from '../../../messaging/connection.js';
-import { QuorateError, toQuorateError, validate } from '../../../messaging/errors.js';
+import { QuorateError, toQuorateError, validate, type WireError } from '../../../messaging/errors.js';
 import { protocolVersion, type VersionRange } from '../../../messaging/protocol.js';
 import type { AlertEvent, RouterEvent } from '../../../messaging/schemas/events.js';
 import { routerEventSchema } from '../../../messaging/schemas/events.js';
+import type { Entity } from '../../../messaging/schemas/model.js';
 import {
   type EndpointList,
   type HelloRequest,
@@ -22,7 +23,7 @@ import {
   syncRequestSchema,
 } from '../../../messaging/schemas/router.js';
 import { anyControllerQueue, type Subjects, subjectToken } from '../../../messaging/subjects.js';
-import { answerHello, type HelloFacts, refusalOf } from './hello.js';
+import { answerHello, type HelloFacts, namesOthers, refusalByModel, refusalOf } from './hello.js';
 import { serviceLimits as limits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
 import { Presence, type Standing } from './presence.js';
@@ -80,6 +81,8 @@ export interface RouterService {
   /** For the status of this controller. */
   presence(): { readonly online: number; readonly known: number };
   counters(): RouterServiceCounters;
+  /** Call it with what was applied to the model, so that a router that is disabled or enabled hears of it at once. */
+  changed(changes: readonly { readonly entity: Entity }[]): void;
   /** Call it when leadership, membership or the list of controllers changed, so that it acts at once; it also looks by itself. */
   refresh(): void;
   stop(): void;
@@ -160,6 +163,19 @@ class NatsRouterService implements RouterService {
     this.#tick();
   }
 
+  changed(changes: readonly { readonly entity: Entity }[]): void {
+    for (const { entity } of changes) {
+      if (entity.kind !== 'router') continue;
+      const was = this.#presence.refusalOf(entity.id);
+      const refusal = refusalByModel(entity.id, this.#options.model);
+      // One that is away, or speaks another version, is told when it says hello.
+      const isNews = refusal === null ? was?.code === 'hello-refused' : was === null;
+      if (!isNews) continue;
+      if (refusal !== null) this.#presence.refuse(entity.id, refusal);
+      if (this.#options.isLeader()) this.#nudge(entity.id, refusal?.message ?? 'the router is enabled again');
+    }
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#stopTicking();
@@ -172,6 +188,7 @@ class NatsRouterService implements RouterService {
     const { subjects } = this.#options;
     this.#listening.push(
       this.#subscribe(subjects.routerRequests('hello'), (message) => this.#observeHello(this.#helloIn(message))),
+      this.#subscribe(subjects.routerRequests('hello', '*'), (message) => this.#observeHello(this.#helloIn(message))),
       this.#subscribe(subjects.routerRequests('heartbeat'), (message) => this.#onHeartbeat(message)),
       this.#subscribe(subjects.routerRequests('alert'), (message) => this.#onAlert(message)),
       this.#subscribe(subjects.event('router.>'), (message) => {
@@ -184,8 +201,9 @@ class NatsRouterService implements RouterService {
   }
 
   #observeHello(hello: HelloRequest): void {
-    const refusal = refusalOf(hello, this.#facts());
+    const refusal = refusalOf(hello, this.#facts(hello.router));
     const now = this.#now();
+    if (refusal !== null && namesOthers(refusal)) return this.#presence.elsewhere(hello, refusal, now);
     this.#presence.hello(hello, refusal, now);
     if (refusal === null) this.#refusedAt.delete(hello.router);
     else if (
@@ -210,13 +228,24 @@ class NatsRouterService implements RouterService {
     const heartbeat = validate(heartbeatSchema, parseJson(message), 'invalid-request', 'the heartbeat');
     checkSender(message, heartbeat.router);
     this.#counters.heartbeats += 1;
+    const disabled = this.#disabled(heartbeat.router);
     const nudge = this.#presence.heartbeat(heartbeat, this.#standing(), this.#now());
+    if (disabled !== null) this.#presence.refuse(heartbeat.router, disabled);
     if (!this.#options.isLeader()) return;
     this.#publishTransitions();
-    if (nudge === null) return;
+    const reason = disabled?.message ?? nudge;
+    if (reason !== null) this.#nudge(heartbeat.router, reason);
+  }
+
+  /** A router that is followed and accepted was looked up before; the model says when that changes (`changed`). */
+  #disabled(router: string): WireError | null {
+    return this.#presence.refusalOf(router) === null ? null : refusalByModel(router, this.#options.model);
+  }
+
+  #nudge(router: string, reason: string): void {
     this.#counters.nudges += 1;
-    const direct: RouterDirect = { v: protocolVersion, what: 'hello-again', reason: nudge };
-    this.#options.connection.publish(this.#options.subjects.routerDirect(heartbeat.router), JSON.stringify(direct));
+    const direct: RouterDirect = { v: protocolVersion, what: 'hello-again', reason };
+    this.#options.connection.publish(this.#options.subjects.routerDirect(router), JSON.stringify(direct));
   }
 
   /** Only the leader takes alerts, and answers: what is not answered is sent again. */
@@ -254,6 +283,7 @@ class NatsRouterService implements RouterService {
     const queue = anyControllerQueue;
     this.#answering = [
       this.#subscribe(subjects.routerRequests('hello'), (message) => this.#answerHello(message), queue),
+      this.#subscribe(subjects.routerRequests('hello', nodeId), (message) => this.#answerHello(message)),
       this.#subscribe(subjects.routerRequests('sync'), (message) => void this.#answerSync(message), queue),
       this.#subscribe(subjects.routerRequests('sync', nodeId), (message) => void this.#answerSync(message)),
     ];
@@ -267,7 +297,8 @@ class NatsRouterService implements RouterService {
   #answerHello(message: Msg): void {
     let answer: string;
     try {
-      const reply = answerHello(this.#helloIn(message), this.#facts());
+      const hello = this.#helloIn(message);
+      const reply = answerHello(hello, this.#facts(hello.router));
       this.#counters[reply.ok ? 'hellos' : 'hellosRefused'] += 1;
       answer = JSON.stringify(reply);
     } catch (error) {
@@ -295,6 +326,8 @@ class NatsRouterService implements RouterService {
   async #syncAnswer(message: Msg): Promise<Uint8Array> {
     const { router, want } = validate(syncRequestSchema, parseJson(message), 'invalid-request', 'the request');
     checkSender(message, router);
+    const disabled = refusalByModel(router, this.#options.model);
+    if (disabled !== null) throw QuorateError.fromWire(disabled);
     if (want.what === 'changes') {
       this.#counters.changesAnswers += 1;
       return this.#changes.after(want.after);
@@ -365,12 +398,13 @@ class NatsRouterService implements RouterService {
     }
   }
 
-  #facts(): HelloFacts {
+  #facts(router: string): HelloFacts {
     return {
       controller: this.#options.nodeId,
       heartbeatMs: this.#heartbeatMs,
       protocol: this.#options.protocol,
       position: this.#options.model.position(),
+      router: this.#options.model.entity('router', router) ?? null,
       endpoints: this.#options.endpoints(),
     };
   }

@@ -7,6 +7,7 @@ import {
   connectNats,
   type Endpoint,
   type EndpointList,
+  type Entity,
   entityTypeOfKind,
   eventSchema,
   eventSubjectType,
@@ -142,10 +143,14 @@ export class FakeCluster {
   }
 
   /** A committed change of membership. */
-  setMembers(ids: readonly string[], address: (id: string) => readonly string[] = () => [this.url]): void {
+  setMembers(
+    ids: readonly string[],
+    address: (id: string) => readonly string[] = () => [this.url],
+    protocol: (id: string) => VersionRange = () => this.options.protocol ?? supportedVersions,
+  ): void {
     this.membershipIndex += 1;
     const members = ids.map(
-      (id): Endpoint => ({ id, name: id, addresses: [...address(id)], role: 'voter', protocol: supportedVersions }),
+      (id): Endpoint => ({ id, name: id, addresses: [...address(id)], role: 'voter', protocol: protocol(id) }),
     );
     const { timeline, indexType } = this.source.position;
     const position = { timeline, indexType, index: this.membershipIndex };
@@ -153,8 +158,8 @@ export class FakeCluster {
     for (const controller of this.controllers.values()) controller.service?.refresh();
   }
 
-  put(kind: string, id: string, name?: string): ModelChange {
-    return this.changed(this.source.put(kind, id, name));
+  put(kind: string, id: string, name?: string, spec?: Entity['spec']): ModelChange {
+    return this.changed(this.source.put(kind, id, name, spec));
   }
 
   delete(kind: string, id: string): ModelChange {
@@ -164,6 +169,7 @@ export class FakeCluster {
   /** The replicas take what the source has, and the leader publishes the change. */
   changed(change: ModelChange): ModelChange {
     this.follow();
+    if (this.replicasFollow) for (const controller of this.controllers.values()) controller.service?.changed([change]);
     const leader = this.leader === null ? undefined : this.controllers.get(this.leader);
     if (this.publishesChanges && leader !== undefined) this.publishChange(change, leader.connection);
     return change;

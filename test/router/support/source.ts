@@ -42,10 +42,10 @@ export class ModelSource {
     return this.#truth.all;
   }
 
-  put(kind: string, id: string, name = id): ModelChange {
+  put(kind: string, id: string, name = id, spec: Entity['spec'] = { name }): ModelChange {
     const old = this.entities.get(`${kind}/${id}`);
     const version = (old?.version ?? 0) + 1;
-    const entity: Entity = { kind, id, name, version, createdAt: 1, updatedAt: version, tags: {}, spec: { name } };
+    const entity: Entity = { kind, id, name, version, createdAt: 1, updatedAt: version, tags: {}, spec };
     return this.#change(old === undefined ? 'created' : 'updated', entity);
   }
 
@@ -134,6 +134,10 @@ export class Replica implements RouterModelReader {
   changesAfter(index: number, limit: number): readonly ModelChange[] | 'snapshot-required' {
     if (index < this.#journalStart) return 'snapshot-required';
     return this.#journal.filter((change) => change.position.index > index).slice(0, limit);
+  }
+
+  entity(kind: string, id: string): Entity | undefined {
+    return this.#entities.get(`${kind}/${id}`);
   }
 
   kinds(): readonly string[] {
