@@ -1,11 +1,12 @@
 /**
  * Raft messages on the wire: MessagePack arrays, one self-contained message each.
  *
- * `[protocolVersion, clusterId, incarnation, kind, term, ...fields]`, where `kind` and the fields stand in `raftLayouts` below.
- * The sender and the receiver are not inside: they are tokens of the subject, which NATS permissions bind. Whatever does not
- * have this form decodes to a reason, never to an exception.
+ * `[protocolVersion, clusterId, incarnation, logTimeline, kind, term, ...fields]`, where `kind` and the fields stand in
+ * `raftLayouts` below. The sender and the receiver are not inside: they are tokens of the subject, which NATS permissions
+ * bind. Whatever does not have this form decodes to a reason, never to an exception.
  */
 import { Decoder, Encoder } from '@msgpack/msgpack';
+import type { Timeline } from './position.js';
 
 /** Version of the Raft messages; raised when their meaning changes. */
 export const raftProtocolVersion = 1;
@@ -128,6 +129,8 @@ export type RaftWireMessage = {
 export interface RaftEnvelope {
   readonly clusterId: string;
   readonly incarnation: number;
+  /** With which timeline the sender's log began; null while it has none. On the wire `[id, epoch]`. */
+  readonly logTimeline: Timeline | null;
   readonly message: RaftWireMessage;
 }
 
@@ -136,7 +139,7 @@ export type RaftDecodeFailure = 'undecodable' | 'unsupported-version';
 
 const kinds = Object.keys(raftLayouts) as readonly RaftMessageKind[];
 const kindNumbers: ReadonlyMap<string, number> = new Map(kinds.map((kind, number) => [kind, number]));
-const headerLength = 5;
+const headerLength = 6;
 
 /** Limits on what a decoder will hold, so that a hostile message costs little. NATS's own bound is `max_payload`. */
 const bytesMax = 8 * 1024 * 1024;
@@ -158,6 +161,7 @@ export function encodeRaftMessage(envelope: RaftEnvelope): Uint8Array {
     raftProtocolVersion,
     envelope.clusterId,
     envelope.incarnation,
+    envelope.logTimeline === null ? null : [envelope.logTimeline.id, envelope.logTimeline.epoch],
     kindNumbers.get(message.type),
     message.term,
   ];
@@ -176,10 +180,12 @@ export function decodeRaftMessage(bytes: Uint8Array, from: string, to: string): 
     return 'undecodable';
   }
   if (!Array.isArray(values) || values.length < headerLength) return 'undecodable';
-  const [version, clusterId, incarnation, kindNumber, term] = values as unknown[];
+  const [version, clusterId, incarnation, timeline, kindNumber, term] = values as unknown[];
   if (version !== raftProtocolVersion) return isCount(version) ? 'unsupported-version' : 'undecodable';
   const type = isCount(kindNumber) ? kinds[kindNumber] : undefined;
   if (typeof clusterId !== 'string' || !isCount(incarnation) || !isCount(term)) return 'undecodable';
+  const logTimeline = unpackTimeline(timeline);
+  if (logTimeline === malformed) return 'undecodable';
   // A kind that a newer version has added.
   if (type === undefined) return 'unsupported-version';
   const message: Record<string, unknown> = { type, from, to, term };
@@ -190,7 +196,7 @@ export function decodeRaftMessage(bytes: Uint8Array, from: string, to: string): 
     message[name] = field;
     place += 1;
   }
-  return { clusterId, incarnation, message: message as unknown as RaftWireMessage };
+  return { clusterId, incarnation, logTimeline, message: message as unknown as RaftWireMessage };
 }
 
 // -------------------------------------------------------------------------------------------------- entries, also on disk
@@ -336,6 +342,13 @@ function unpackOutcome(value: unknown): WireOutcome | Malformed {
   return typeof leader === 'string'
     ? { ok, code: first, message: second, leader }
     : { ok, code: first, message: second };
+}
+
+function unpackTimeline(value: unknown): Timeline | null | Malformed {
+  if (value === null) return null;
+  if (!Array.isArray(value)) return malformed;
+  const [id, epoch] = value as unknown[];
+  return typeof id === 'string' && isCount(epoch) ? { id, epoch } : malformed;
 }
 
 function isCount(value: unknown): value is number {

@@ -27,11 +27,13 @@ export const clusterEventTypes = [
   'member.added',
   'member.promoted',
   'member.removed',
+  'member.left-behind',
   'quorum.lost',
   'quorum.regained',
   'snapshot.taken',
   'snapshot.installed',
   'model.differs',
+  'timeline.conflict',
   'operation.started',
   'operation.finished',
 ] as const;

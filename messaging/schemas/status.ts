@@ -1,7 +1,7 @@
 /** What a controller says of itself on `status.<node>`: on change and once a second. */
 import { z } from 'zod';
 import { nodeIdSchema } from '../identifiers.js';
-import { positionSchema } from '../position.js';
+import { positionSchema, timelineSchema } from '../position.js';
 import { versionRangeSchema } from '../protocol.js';
 
 export const configurationSchema = z.object({
@@ -53,6 +53,21 @@ export type Member = z.infer<typeof memberSchema>;
 export const nodeStateSchema = z.enum(['starting', 'blank', 'standalone', 'member', 'removed', 'damaged', 'stopping']);
 export type NodeState = z.infer<typeof nodeStateSchema>;
 
+export const backupStatusSchema = z.object({
+  directory: z.string(),
+  /** Milliseconds from the beginning of one to the beginning of the next. */
+  everyMs: z.number(),
+  /** So many are kept. */
+  keep: z.int(),
+  /** The last one that was written and verified; null: none yet. */
+  last: z.object({ at: z.number(), path: z.string(), sizeBytes: z.number(), position: positionSchema }).nullable(),
+  /** When and why the last attempt failed; null where it did not. */
+  failure: z.object({ at: z.number(), code: z.string(), message: z.string() }).nullable(),
+  /** When the next one is due. */
+  nextAt: z.number(),
+});
+export type BackupStatus = z.infer<typeof backupStatusSchema>;
+
 export const nodeStatusSchema = z.object({
   v: z.int(),
   cluster: z.string(),
@@ -73,6 +88,11 @@ export const nodeStatusSchema = z.object({
   /** Rises with each status of this incarnation. */
   sequence: z.int(),
   position: positionSchema.nullable(),
+  /**
+   * The newest timeline that a log of this cluster is known here to have begun with: of a member, that of its own log; of one
+   * that recovery has left behind, the one that took its place.
+   */
+  logTimeline: timelineSchema.nullable().default(null),
   raft: z
     .object({
       role: raftRoleSchema,
@@ -80,6 +100,8 @@ export const nodeStatusSchema = z.object({
       leader: z.string().nullable(),
       firstIndex: z.int(),
       lastIndex: z.int(),
+      /** Of the last entry of its log: with `lastIndex`, how up to date it is. */
+      lastTerm: z.int().default(0),
       commit: z.int(),
       applied: z.int(),
       configuration: configurationSchema,
@@ -107,6 +129,8 @@ export const nodeStatusSchema = z.object({
   storage: z
     .object({ raftBytes: z.number(), modelBytes: z.number(), entities: z.record(z.string(), z.int()) })
     .nullable(),
+  /** Scheduled backups; null where none are configured. */
+  backup: backupStatusSchema.nullable().default(null),
   operation: z.string().nullable(),
   alarms: z.array(alarmSchema),
   /** Settings that were given and have no effect, by name, e.g. `bootstrap`. */

@@ -4,6 +4,7 @@
  */
 import { asRequestError, type Msg, type NatsConnection, type Subscription } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate, wireErrorSchema } from '../../messaging/errors.js';
+import { relateTimelines, type Timeline } from '../../messaging/position.js';
 import { decodeRaftMessage, encodeRaftMessage, type RaftWireMessage } from '../../messaging/raft-codec.js';
 import { type Lane, subjectRest, subjectsOf, subjectToken } from '../../messaging/subjects.js';
 import type { Message } from '../raft/types.js';
@@ -17,7 +18,14 @@ export interface NatsTransportOptions {
   readonly incarnation: number;
   /** Null while this controller belongs to no cluster: then nothing of Raft is received or sent. */
   readonly clusterId: () => string | null;
+  /** With which timeline this controller's log began; null while it has none. */
+  readonly logTimeline: () => Timeline | null;
+  /** A controller of the same cluster spoke from another log; what it said was dropped. */
+  readonly onOtherLog: (from: string, logTimeline: Timeline, relation: OtherLog) => void;
 }
+
+/** How another log stands to ours; `conflict`: two were begun from the same one. */
+export type OtherLog = 'newer' | 'older' | 'conflict';
 
 /** A lane whose socket holds more than this drops what it is given: Raft sends again, and memory stays bounded. */
 const pendingBytesMax = 16 * 1024 * 1024;
@@ -36,6 +44,8 @@ export class NatsTransport implements Transport {
   #lastAppend: { readonly content: string; readonly bytes: Uint8Array } = { content: '', bytes: new Uint8Array() };
   /** Messages dropped, by reason. */
   readonly dropped: Record<string, number> = {};
+  #handler: (message: Message) => void = () => undefined;
+  #receiving = false;
   sent = 0;
   received = 0;
 
@@ -63,9 +73,10 @@ export class NatsTransport implements Transport {
 
   /** The same entries usually go to all followers, one after the other: they are encoded once. */
   #encode(clusterId: string, message: Message): Uint8Array {
-    const envelope = { clusterId, incarnation: this.#options.incarnation, message: toWire(message) };
+    const { incarnation, logTimeline } = this.#options;
+    const envelope = { clusterId, incarnation, logTimeline: logTimeline(), message: toWire(message) };
     if (message.type !== 'append' || message.entries.length === 0) return encodeRaftMessage(envelope);
-    // In one term, a leader's log has one entry at an index: this says all that the bytes hold.
+    // In one term (and recovery begins a new one), a leader's log has one entry at an index: this says all that the bytes hold.
     const { term, prevIndex, prevTerm, commit, entries } = message;
     const content = `${clusterId} ${term} ${prevIndex} ${prevTerm} ${commit} ${entries.length} ${entries.at(-1)?.term}`;
     if (this.#lastAppend.content !== content) this.#lastAppend = { content, bytes: encodeRaftMessage(envelope) };
@@ -73,13 +84,16 @@ export class NatsTransport implements Transport {
   }
 
   receive(handler: (message: Message) => void): void {
+    this.#handler = handler;
+    if (this.#receiving) return;
+    this.#receiving = true;
     for (const lane of ['control', 'bulk'] as const) {
       const callback = (error: unknown, message: Msg): void => {
         if (error !== null) return;
         const decoded = this.#decode(message);
         if (decoded === undefined) return;
         this.received += 1;
-        handler(decoded);
+        this.#handler(decoded);
       };
       this.#subscriptions.push(
         this.#lanes[lane].subscribe(this.#subjects.raftTo(this.#options.nodeId, lane), { callback }),
@@ -125,6 +139,14 @@ export class NatsTransport implements Transport {
     if (typeof envelope === 'string') return this.#drop(envelope);
     const clusterId = this.#options.clusterId();
     if (clusterId === null || envelope.clusterId !== clusterId) return this.#drop('other-cluster');
+    const held = this.#options.logTimeline();
+    if (held !== null && envelope.logTimeline !== null) {
+      const relation = relateTimelines(held, envelope.logTimeline);
+      if (relation !== 'same') {
+        this.#options.onOtherLog(from, envelope.logTimeline, relation);
+        return this.#drop('other-log');
+      }
+    }
     if (envelope.incarnation < (this.#incarnations.get(from) ?? 0)) return this.#drop('earlier-incarnation');
     this.#incarnations.set(from, envelope.incarnation);
     return fromWire(envelope.message);

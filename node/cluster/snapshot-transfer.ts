@@ -5,6 +5,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import { z } from 'zod';
 import { QuorateError, validate } from '../../messaging/errors.js';
+import { relateTimelines } from '../../messaging/position.js';
 import type { Index, NodeId } from '../raft/index.js';
 import type { SnapshotFile, StagedSnapshot, Staging, Storage } from '../storage/index.js';
 import type { Clock } from './clock.js';
@@ -172,7 +173,18 @@ export class SnapshotFetcher {
     if (!isCurrent()) return undefined;
     const staging = storage.beginStaging({ sizeBytes: described.sizeBytes, sha256: described.sha256 });
     await this.#pullChunks(leader, staging, isCurrent);
-    return isCurrent() ? staging.finish() : undefined;
+    if (!isCurrent()) return undefined;
+    const staged = await staging.finish();
+    this.#refuseOtherLog(leader, staged, staging);
+    return staged;
+  }
+
+  /** Log and model that recovery has parted must not meet again in one directory. */
+  #refuseOtherLog(leader: NodeId, { manifest }: StagedSnapshot, staging: Staging): void {
+    const held = this.#options.storage.model.meta()?.logTimeline;
+    if (held === undefined || relateTimelines(held, manifest.meta.logTimeline) === 'same') return;
+    staging.discard();
+    throw new QuorateError('timeline-conflict', `the snapshot of ${leader} belongs to another log than this member's`);
   }
 
   async #pullChunks(leader: NodeId, staging: Staging, isCurrent: () => boolean): Promise<void> {

@@ -5,7 +5,7 @@ import type { Message } from '../raft/types.js';
 export interface Transport {
   /** Hands a message over and forgets it: loss, duplication and lateness are normal. */
   send(message: Message): void;
-  /** Sets who receives. Called once, before anything is received. */
+  /** Sets who receives, in the place of who did before: a controller that recovers begins another member. */
   receive(handler: (message: Message) => void): void;
   /** Asks one other controller something that is not Raft. Rejects with `timeout`, `no-responders` or the other's refusal. */
   request(to: string, verb: PeerVerb, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;

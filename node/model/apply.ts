@@ -191,10 +191,11 @@ class Batch {
       const message = `a timeline of epoch ${timeline.epoch} cannot follow one of epoch ${before.position.timeline.epoch}`;
       return { type: 'refused', index: this.index, code: 'invalid-request', message };
     }
-    const { clusterId, configuration, term, position } = before;
+    const { clusterId, logTimeline, configuration, term, position } = before;
     this.base = beginTimeline(before, {
       clusterId,
       timeline,
+      logTimeline,
       indexType: position.indexType,
       index: this.index,
       term,

@@ -8,13 +8,19 @@
  *
  * Ids, kinds and keys are ASCII, so that ordering by code unit (JavaScript) and by byte (SQLite `BINARY`) is the same order.
  */
-import type { Entity, Member, Operation, Position } from '../../messaging/index.js';
+import type { Entity, Member, Operation, Position, Timeline } from '../../messaging/index.js';
 import type { Configuration } from '../raft/index.js';
 
 /** Where the model stands and what belongs to no entity. Written once for each batch. */
 export interface ModelMeta {
   /** Made when the cluster was first initialised; never changes. */
   readonly clusterId: string;
+  /**
+   * The timeline with which the log began that the model is applied from: at bootstrap, at recovery, or when a cluster is
+   * begun on a file. A restore into a running cluster begins a new timeline in the same log, and leaves this as it is. Who
+   * stands on another log can share no entry with us.
+   */
+  readonly logTimeline: Timeline;
   /** The last entry that is applied. */
   readonly position: Position;
   /** Term of that entry; 0 where the index type is `legacy`. */

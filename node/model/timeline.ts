@@ -10,6 +10,8 @@ import type { ModelMeta } from './store.js';
 export interface TimelineBeginning {
   readonly clusterId: string;
   readonly timeline: Timeline;
+  /** Where the log goes on: the timeline that it began with. Absent: a new log begins with this timeline. */
+  readonly logTimeline?: Timeline;
   readonly indexType: IndexType;
   /** Nothing of the new timeline stands at or before this index. */
   readonly index: number;
@@ -22,13 +24,14 @@ export interface TimelineBeginning {
  * or undefined for the first timeline of a cluster. The journal before it must be dropped by the caller.
  */
 export function beginTimeline(previous: ModelMeta | undefined, beginning: TimelineBeginning): ModelMeta {
-  const { clusterId, timeline, indexType, index, term, configuration } = beginning;
+  const { clusterId, timeline, logTimeline = timeline, indexType, index, term, configuration } = beginning;
   invariant(
     previous === undefined || timeline.epoch > previous.position.timeline.epoch,
     () => `timeline ${timeline.id} has no higher epoch than the one before it`,
   );
   return {
     clusterId,
+    logTimeline,
     position: { timeline, indexType, index },
     term,
     configuration,

@@ -358,6 +358,8 @@ export interface RaftStatus {
   /** Last index that is durable here. */
   readonly stable: Index;
   readonly lastIndex: Index;
+  /** Of the entry at `lastIndex`. */
+  readonly lastTerm: Term;
   readonly firstIndex: Index;
   readonly configuration: Configuration;
   /** Learner, voter (of either half), or neither. */

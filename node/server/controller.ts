@@ -10,6 +10,7 @@ import { createApiClient } from '../../messaging/api-client.js';
 import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { compareModels } from '../../messaging/model-comparison.js';
+import type { Timeline } from '../../messaging/position.js';
 import { supportedVersions } from '../../messaging/protocol.js';
 import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
 import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
@@ -36,6 +37,7 @@ import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type 
 import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
+import { TimelineWatch } from './timeline-watch.js';
 
 export interface Connections {
   /** Votes, heartbeats, reads. */
@@ -81,9 +83,12 @@ export class Controller {
   readonly #board: StatusBoard;
   readonly #news: LeadershipNews;
   readonly #alarms: Alarms;
+  readonly #timelines: TimelineWatch;
   readonly #backupDirectory: string;
   readonly #startedAt: number;
   #state: NodeState;
+  /** The timeline that a recovery began elsewhere, and that left this controller's log behind. */
+  #leftBehindBy: Timeline | null;
   /** Which cluster a blank controller was told to join; forgotten by a restart, for it has promised nothing yet. */
   #preparedFor: string | null = null;
   #member: Member | undefined;
@@ -102,6 +107,7 @@ export class Controller {
     this.#startedAt = clock.now();
     this.#subjects = subjectsOf(config.cluster);
     this.#state = options.removed ? 'removed' : 'starting';
+    this.#leftBehindBy = storage.raft.removedMark()?.leftBehindBy ?? null;
     this.#backupDirectory = join(config.dataDirectory, backupsFolderName);
     mkdirSync(this.#backupDirectory, { recursive: true });
     this.#transport = new NatsTransport({
@@ -111,6 +117,8 @@ export class Controller {
       nodeId: config.nodeId,
       incarnation,
       clusterId: () => this.#clusterId(),
+      logTimeline: () => this.#logTimeline(),
+      onOtherLog: (from, timeline, relation) => this.#timelines.otherLog(from, timeline, relation),
     });
     this.#snapshotServer = new SnapshotServer(storage);
     this.#events = new EventPublisher({
@@ -129,6 +137,19 @@ export class Controller {
       clock,
       nodeId: config.nodeId,
     });
+    this.#timelines = new TimelineWatch({
+      clock,
+      nodeId: config.nodeId,
+      alarms: this.#alarms,
+      events: this.#events,
+      clusterId: () => this.#clusterId(),
+      logTimeline: () => this.#logTimeline(),
+      timeline: () => storage.model.meta()?.position.timeline ?? null,
+      isLeader: () => this.#leading,
+      onLeftBehind: (by, timeline) => this.#onLeftBehind(by, timeline),
+      tell: (to) => this.#transport.send({ type: 'removed', from: config.nodeId, to, term: 0, index: 0 }),
+    });
+    this.#board.onStatus((status) => this.#timelines.heard(status));
     const handlers = createHandlers({
       clock,
       storage,
@@ -169,7 +190,8 @@ export class Controller {
     switch (how) {
       case 'removed':
         this.#state = 'removed';
-        this.#createMember().start();
+        // One that recovery has left behind must not help the others of its log to elect anybody.
+        if (this.#leftBehindBy === null) this.#createMember().start();
         break;
       case 'blank':
         this.#state = 'blank';
@@ -455,6 +477,26 @@ export class Controller {
     });
   }
 
+  /** The quorum was lost, and `by` has gone on alone, or those who followed it: what this log holds beyond that is given up. */
+  #onLeftBehind(by: string, logTimeline: Timeline): void {
+    if (this.#state === 'removed' || this.#state === 'stopping') return;
+    const { config, log, storage } = this.#options;
+    storage.raft.markRemoved({ by, index: storage.model.meta()?.position.index ?? 0, leftBehindBy: logTimeline });
+    this.#leftBehindBy = logTimeline;
+    log.warn('left behind by a recovery', {
+      by,
+      epoch: logTimeline.epoch,
+      remedy: `what this log holds beyond the recovery is not in the cluster; to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${config.dataDirectory}\` (a backup is kept)`,
+    });
+    this.#setLeading(false);
+    this.#state = 'removed';
+    this.#member?.stop();
+    setImmediate(() => {
+      this.#stopServices();
+      this.#status.now();
+    });
+  }
+
   /**
    * A member that is still catching up must not give its half of the model to a router that starts now. Where no leader is
    * heard, nobody is known to have more than a voter has: it serves that, for a router that starts then needs controllers too.
@@ -473,6 +515,11 @@ export class Controller {
 
   #clusterId(): string | null {
     return this.#options.storage.raft.identity()?.clusterId ?? this.#preparedFor;
+  }
+
+  /** The newest that is known here: see `logTimeline` of the status. */
+  #logTimeline(): Timeline | null {
+    return this.#leftBehindBy ?? this.#options.storage.model.meta()?.logTimeline ?? null;
   }
 
   #buildStatus(sequence: number): NodeStatus {
@@ -501,6 +548,8 @@ export class Controller {
         alarms: this.#alarms.list(),
         ignoredSettings,
         operation: this.#operations?.running() ?? null,
+        logTimeline: this.#logTimeline(),
+        backup: null,
         tickMs: (config.timing ?? defaultTiming).tickMs,
       },
       sequence,

@@ -1,7 +1,15 @@
 /** What a controller says of itself: built from what its parts know, published on change and once a second. */
 import type { NatsConnection } from '../../messaging/connection.js';
+import type { Timeline } from '../../messaging/position.js';
 import { protocolVersion, supportedVersions } from '../../messaging/protocol.js';
-import type { Alarm, NodeState, NodeStatus, ProgressView, RaftRole } from '../../messaging/schemas/status.js';
+import type {
+  Alarm,
+  BackupStatus,
+  NodeState,
+  NodeStatus,
+  ProgressView,
+  RaftRole,
+} from '../../messaging/schemas/status.js';
 import type { Subjects } from '../../messaging/subjects.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
@@ -23,6 +31,8 @@ export interface StatusSources {
   readonly alarms: readonly Alarm[];
   readonly ignoredSettings: readonly string[];
   readonly operation: string | null;
+  readonly logTimeline: Timeline | null;
+  readonly backup: BackupStatus | null;
   readonly tickMs: number;
 }
 
@@ -47,6 +57,7 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
     startedAt: sources.startedAt,
     sequence,
     position: meta?.position ?? null,
+    logTimeline: sources.logTimeline,
     raft: member === undefined ? null : raftView(member.status(), member.appliedIndex, sources.tickMs),
     members: storage.model.records('member').map(({ value }) => value),
     publishedIndex: sources.publishedIndex,
@@ -63,6 +74,7 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
       modelBytes: storage.model.sizeBytes(),
       entities: { ...storage.model.countsByKind() },
     },
+    backup: sources.backup,
     operation: sources.operation,
     alarms: [...sources.alarms],
     ignoredSettings: [...sources.ignoredSettings],
@@ -77,6 +89,7 @@ function raftView(raft: RaftStatus, applied: number, tickMs: number): NodeStatus
     leader: raft.leader ?? null,
     firstIndex: raft.firstIndex,
     lastIndex: raft.lastIndex,
+    lastTerm: raft.lastTerm,
     commit: raft.commit,
     applied,
     configuration: {

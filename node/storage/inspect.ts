@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
-import { positionSchema } from '../../messaging/position.js';
+import { positionSchema, timelineSchema } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
 import { hashContents } from './content-hash.js';
 import { applicationIdOf, type Connection, openReadOnly, schemaVersionOf, tableNames } from './database.js';
@@ -23,8 +23,10 @@ export const snapshotFormatVersion = 1;
 const membersSchema = z.array(z.string());
 
 /** Not strict: what a later version adds is kept as it is. */
-export const modelMetaSchema = z.looseObject({
+const storedMetaSchema = z.looseObject({
   clusterId: z.string().min(1),
+  /** Absent in what was written before there was recovery: then every log began with the only timeline there was. */
+  logTimeline: timelineSchema.optional(),
   position: positionSchema,
   term: z.int().min(0),
   configuration: z.object({
@@ -39,6 +41,11 @@ export const modelMetaSchema = z.looseObject({
   lastChangeIndex: z.int().min(0),
   journalStart: z.int().min(0),
 });
+
+export const modelMetaSchema = storedMetaSchema.transform((meta) => ({
+  ...meta,
+  logTimeline: meta.logTimeline ?? meta.position.timeline,
+}));
 
 const manifestSchema = z.looseObject({
   formatVersion: z.int().min(1),

@@ -12,7 +12,7 @@ export const stateSchemas = {
   compactionPoint: z.object({ index: indexSchema, term: indexSchema, timeline: timelineSchema.nullable() }),
   identity: z.object({ clusterName: z.string(), clusterId: z.string(), nodeId: z.string() }),
   incarnation: z.int().min(0),
-  removed: z.object({ by: z.string(), index: indexSchema }),
+  removed: z.object({ by: z.string(), index: indexSchema, leftBehindBy: timelineSchema.optional() }),
   /** An install that is committed here and not finished in the model: the file to be put in its place, and where that stands. */
   install: z.object({ file: z.string(), index: indexSchema, term: indexSchema }),
 } as const;

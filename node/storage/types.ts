@@ -31,6 +31,8 @@ export interface RemovedMark {
   readonly by: NodeId;
   /** Where in the log the removal stands, as far as is known. */
   readonly index: Index;
+  /** No entry removed it: recovery left its log behind, and a new one began with this timeline. It takes no part in any. */
+  readonly leftBehindBy?: Timeline;
 }
 
 /** All that one turn of the loop wants durable. An absent part leaves what is stored as it is. */

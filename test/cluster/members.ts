@@ -65,6 +65,8 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     nodeId: id,
     incarnation: storage.raft.incarnation(),
     clusterId: () => clusterId,
+    logTimeline: () => storage.model.meta()?.logTimeline ?? null,
+    onOtherLog: () => undefined,
   });
   const server = new SnapshotServer(storage);
   transport.answer(async (from, verb, body) => {

@@ -55,6 +55,7 @@ const leaderRaft: Raft = {
   leader: 'n1',
   firstIndex: 8_001,
   lastIndex: 18_204,
+  lastTerm: 5,
   commit: 18_204,
   applied: 18_204,
   configuration: threeVoters,

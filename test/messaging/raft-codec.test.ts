@@ -8,6 +8,7 @@ import {
   type RaftWireMessage,
 } from '../../messaging/raft-codec.js';
 
+const logTimeline = { id: 't', epoch: 2 };
 const who = { from: 'n1', to: 'n2' } as const;
 const change = {
   changes: [
@@ -59,12 +60,12 @@ const messages: readonly RaftWireMessage[] = [
 
 for (const [number, message] of messages.entries()) {
   test(`a ${message.type} message comes out as it went in (${number})`, (t) => {
-    const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, message });
-    t.deepEqual(decodeRaftMessage(bytes, 'n1', 'n2'), { clusterId: 'c', incarnation: 4, message });
+    const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, logTimeline, message });
+    t.deepEqual(decodeRaftMessage(bytes, 'n1', 'n2'), { clusterId: 'c', incarnation: 4, logTimeline, message });
   });
 
   test(`a ${message.type} message that is cut short never throws and never decodes to something else (${number})`, (t) => {
-    const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, message });
+    const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, logTimeline, message });
     for (let length = 0; length < bytes.length; length += 1)
       t.is(decodeRaftMessage(bytes.subarray(0, length), 'n1', 'n2'), 'undecodable');
   });
@@ -74,6 +75,7 @@ test('who sent a message is what the subject says, not what the bytes say', (t) 
   const bytes = encodeRaftMessage({
     clusterId: 'c',
     incarnation: 1,
+    logTimeline: null,
     message: { type: 'timeoutNow', from: 'liar', to: 'x', term: 1 },
   });
   const decoded = decodeRaftMessage(bytes, 'n1', 'n2');
@@ -81,9 +83,9 @@ test('who sent a message is what the subject says, not what the bytes say', (t) 
 });
 
 test('other versions and kinds of a newer version are told apart from rubbish', (t) => {
-  t.is(decodeRaftMessage(encode([2, 'c', 1, 0, 1]), 'a', 'b'), 'unsupported-version');
-  t.is(decodeRaftMessage(encode([1, 'c', 1, 99, 1]), 'a', 'b'), 'unsupported-version');
-  t.is(decodeRaftMessage(encode(['1', 'c', 1, 0, 1]), 'a', 'b'), 'undecodable');
+  t.is(decodeRaftMessage(encode([2, 'c', 1, null, 0, 1]), 'a', 'b'), 'unsupported-version');
+  t.is(decodeRaftMessage(encode([1, 'c', 1, null, 99, 1]), 'a', 'b'), 'unsupported-version');
+  t.is(decodeRaftMessage(encode(['1', 'c', 1, null, 0, 1]), 'a', 'b'), 'undecodable');
 });
 
 const rubbish: readonly unknown[] = [
@@ -93,11 +95,13 @@ const rubbish: readonly unknown[] = [
   {},
   [],
   [1],
-  [1, 'c', -1, 0, 1, 0, 0],
-  [1, 'c', 1, 0, 2 ** 60, 0, 0],
-  [1, 'c', 1, 4, 1, 0, 0, 0, [[1, 1]]],
-  [1, 'c', 1, 4, 1, 0, 0, 0, [[2, 1, 1, [9, []]]]],
-  [1, 'c', 1, 6, 1, 0, ['x', -1, 2]],
+  [1, 'c', -1, null, 0, 1, 0, 0],
+  [1, 'c', 1, ['t', -1], 0, 1, 0, 0],
+  [1, 'c', 1, 't', 0, 1, 0, 0],
+  [1, 'c', 1, null, 0, 2 ** 60, 0, 0],
+  [1, 'c', 1, null, 4, 1, 0, 0, 0, [[1, 1]]],
+  [1, 'c', 1, null, 4, 1, 0, 0, 0, [[2, 1, 1, [9, []]]]],
+  [1, 'c', 1, null, 6, 1, 0, ['x', -1, 2]],
 ];
 for (const [number, value] of rubbish.entries()) {
   test(`valid MessagePack of the wrong shape is undecodable (${number})`, (t) => {
@@ -106,7 +110,7 @@ for (const [number, value] of rubbish.entries()) {
 }
 
 test('fields that a newer version has added at the end are ignored', (t) => {
-  t.like(decodeRaftMessage(encode([1, 'c', 1, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), {
+  t.like(decodeRaftMessage(encode([1, 'c', 1, null, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), {
     message: { type: 'voteReply', granted: true },
   });
 });

@@ -22,6 +22,7 @@ function filled(): MemoryModelStore {
   const store = new MemoryModelStore();
   const meta: ModelMeta = {
     clusterId: 'id',
+    logTimeline: position.timeline,
     position,
     term: 1,
     configuration: initialConfiguration(['n1', 'n2']),

@@ -649,6 +649,7 @@ export function initialiseDisk(disk: SimulatedDisk, state: InitialState): void {
   const { snapshot, timeline, identity, hardState, members = [] } = state;
   const meta: ModelMeta = {
     clusterId: identity.clusterId,
+    logTimeline: timeline,
     position: { timeline, indexType: 'raft', index: snapshot.index },
     term: snapshot.term,
     configuration: snapshot.configuration,

@@ -13,6 +13,7 @@ export interface ModelStoreSetting {
 export function metaAt(index: number, epoch = 1): ModelMeta {
   return {
     clusterId: 'id-1',
+    logTimeline: { id: `timeline-${epoch}`, epoch },
     position: { timeline: { id: `timeline-${epoch}`, epoch }, indexType: 'raft', index },
     term: 1,
     configuration: {
