@@ -440,7 +440,7 @@ export class Member {
     for (const [index, waiting] of this.#waiting) {
       if (leadership.role === 'leader' && waiting.term === leadership.term) continue;
       this.#waiting.delete(index);
-      waiting.callback({ ok: false, error: new QuorateError('leadership-lost') });
+      waiting.callback(leadershipLost());
     }
     if (leadership.leader === undefined) this.#failReadyReads();
     this.#options.listener.leadership(leadership);
@@ -466,11 +466,10 @@ export class Member {
 
   #await(index: Index, term: Term, callback: ProposalCallback): void {
     const before = this.#waiting.get(index);
-    const lost: ProposalOutcome = { ok: false, error: new QuorateError('leadership-lost') };
     // Two leaders gave the same place away, and the answer of the first came late: only the later one's entry can be there.
-    if (before !== undefined && before.term > term) return callback(lost);
+    if (before !== undefined && before.term > term) return callback(leadershipLost());
     this.#waiting.set(index, { term, since: this.#options.clock.monotonicMs(), callback });
-    before?.callback(lost);
+    before?.callback(leadershipLost());
   }
 
   #settleApplied(entry: AppliedEntry): void {
@@ -481,7 +480,7 @@ export class Member {
     const waiting = this.#waiting.get(entry.index);
     if (waiting === undefined) return;
     this.#waiting.delete(entry.index);
-    if (waiting.term !== entry.term) return waiting.callback({ ok: false, error: new QuorateError('leadership-lost') });
+    if (waiting.term !== entry.term) return waiting.callback(leadershipLost());
     const now = this.#options.clock.monotonicMs();
     this.commitLatency.add(now - waiting.since, now);
     waiting.callback({ ok: true, entry });
@@ -497,8 +496,7 @@ export class Member {
     }
     // Otherwise that leader is deposed, which was told to all who waited before this answer was looked at.
     const entry = this.#remembered.get(index);
-    const outcome: ProposalOutcome =
-      entry?.term === term ? { ok: true, entry } : { ok: false, error: new QuorateError('leadership-lost') };
+    const outcome: ProposalOutcome = entry?.term === term ? { ok: true, entry } : leadershipLost();
     this.#settleForwarded(proposalId, outcome);
   }
 
@@ -583,6 +581,11 @@ export class Member {
     this.#counter += 1;
     return `${this.#options.nodeId}.${this.#options.storage.raft.incarnation()}.${this.#counter}`;
   }
+}
+
+/** Made where it is needed only: an error costs more than the rest of a proposal. */
+function leadershipLost(): ProposalOutcome {
+  return { ok: false, error: new QuorateError('leadership-lost') };
 }
 
 /** A refusal of the core, as an error of the contract. */
