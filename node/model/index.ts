@@ -16,6 +16,7 @@ export * from './kinds/index.js';
 export * from './memory-store.js';
 export { isUnderWay, operationsKeptMax } from './operations.js';
 export * from './prepare.js';
+export { type ModelRecovery, recoverModel } from './recovery.js';
 export * from './resolve.js';
 export * from './store.js';
 export * from './timeline.js';

@@ -19,14 +19,22 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError } from '../../messaging/errors.js';
-import type { Index } from '../raft/types.js';
+import type { ModelMeta } from '../model/store.js';
+import { type Index, votersOf } from '../raft/index.js';
 import { emptyFolder } from './files.js';
 import { type PreparedHash, prepareInThread } from './hash-model.js';
 import { checkInstalled, initialName, replaceModel, stagingFolderName, writeInitialModel } from './install.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
 import { SqliteModelStore } from './model-store.js';
-import { modelFileName, raftFileName } from './names.js';
+import { backupsFolderName, modelFileName, raftFileName } from './names.js';
 import { SqliteRaftStore } from './raft-store.js';
+import {
+  type Recovered,
+  type RecoverRequest,
+  type RecoverStep,
+  recoveredName,
+  writeRecoveredModel,
+} from './recover.js';
 import { finishReset } from './reset.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
 import { openStaging } from './staging.js';
@@ -37,7 +45,9 @@ import type {
   InitialState,
   InstallRequest,
   PersistBatch,
+  RaftStore,
   SnapshotFile,
+  SnapshotOrigin,
   Staging,
   StagingMeta,
   Storage,
@@ -48,6 +58,7 @@ export * from './directory.js';
 export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
 export { backupsFolderName, modelFileName, raftFileName } from './names.js';
+export type { Recovered, RecoverRequest, RecoverStep } from './recover.js';
 export * from './reset.js';
 export type * from './types.js';
 
@@ -68,8 +79,18 @@ export interface StorageOptions {
 /** Rows deleted in one slice of a compaction: about a millisecond. */
 const compactRowsMax = 1_000;
 
+/** A storage on files. */
+export interface DirectoryStorage extends Storage {
+  /**
+   * Goes on alone: a new timeline, a configuration with this controller as its only voter, on all that model and log hold.
+   * Nothing may write meanwhile. A crash leaves the old state or the new one; see `recover.ts`. Rejects with `removed`,
+   * `not-a-member` (it is no voter), `damaged`, `storage-full`, having changed nothing.
+   */
+  recover(request: RecoverRequest): Promise<Recovered>;
+}
+
 /** Opens to serve: makes what is missing, finishes a reset or an install that a crash interrupted, raises the incarnation. */
-export function openStorage(options: StorageOptions): Storage {
+export function openStorage(options: StorageOptions): DirectoryStorage {
   const lock = options.lock ?? lockDirectory(options.directory);
   let raft: SqliteRaftStore | undefined;
   try {
@@ -99,7 +120,7 @@ function openModel(directory: string, raft: SqliteRaftStore): SqliteModelStore {
   return model;
 }
 
-class FileStorage implements Storage {
+class FileStorage implements DirectoryStorage {
   readonly raft: SqliteRaftStore;
   readonly model: DurableModelStore;
   readonly #model: SqliteModelStore;
@@ -107,6 +128,8 @@ class FileStorage implements Storage {
   readonly #lock: DirectoryLock;
   readonly #worker = new StorageWorker();
   readonly #shelf: SnapshotShelf;
+  /** Whatever exchanges model and log, one after the other. */
+  #exchanges: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: StorageOptions, lock: DirectoryLock, raft: SqliteRaftStore, model: SqliteModelStore) {
@@ -118,9 +141,9 @@ class FileStorage implements Storage {
     this.#shelf = new SnapshotShelf(options, this.#worker, join(options.directory, modelFileName), () => model.meta());
   }
 
-  createSnapshot(path?: string): Promise<SnapshotFile> {
+  createSnapshot(path?: string, origin: SnapshotOrigin = 'manual'): Promise<SnapshotFile> {
     this.#model.commit();
-    return this.#shelf.create(path);
+    return this.#shelf.create(path, origin);
   }
 
   snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
@@ -191,6 +214,29 @@ class FileStorage implements Storage {
     );
   }
 
+  async recover(request: RecoverRequest): Promise<Recovered> {
+    const { raft } = this;
+    this.#model.commit();
+    const before = this.#model.meta();
+    refuseRecovery(before, raft, request);
+    const { epoch } = before.position.timeline;
+    const name = `before-recovery-e${epoch}-${before.position.index}-${new Date(request.now).toISOString().replace(/[-:.]/g, '')}.snapshot`;
+    const { path: backup } = await this.#shelf.create(join(this.#directory, backupsFolderName, name), 'automatic');
+    request.onStep?.('backup');
+    const lastIndex = Math.max(raft.lastIndex(), before.position.index);
+    const uncommittedKept = Math.max(0, raft.lastIndex() - Math.max(raft.hardState().commit, before.position.index));
+    const meta = await writeRecoveredModel(this.#stagingFolder, backup, raft, request);
+    const { position, term, clusterId } = meta;
+    await this.#exchange(
+      recoveredName,
+      { index: position.index, term, timeline: position.timeline },
+      { hardState: { term, vote: '', commit: position.index } },
+      raft.identity() ?? { clusterName: request.clusterName, clusterId, nodeId: request.nodeId },
+      request.onStep,
+    );
+    return { meta, lastIndex, uncommittedKept, backup };
+  }
+
   async compactLog(throughIndex: Index): Promise<Index> {
     const durable = await this.#model.makeDurable();
     if (durable === undefined || durable.position.indexType !== 'raft') return this.raft.firstIndex();
@@ -223,15 +269,55 @@ class FileStorage implements Storage {
     point: CompactionPoint,
     batch: PersistBatch,
     identity: Identity | undefined,
+    onStep?: (step: RecoverStep) => void,
+  ): Promise<void> {
+    const before = this.#exchanges;
+    const done = before.then(() => this.#exchangeNow(file, point, batch, identity, onStep));
+    this.#exchanges = done.catch(() => undefined);
+    await done;
+  }
+
+  async #exchangeNow(
+    file: string,
+    point: CompactionPoint,
+    batch: PersistBatch,
+    identity: Identity | undefined,
+    onStep?: (step: RecoverStep) => void,
   ): Promise<void> {
     // A snapshot that is being written reads the old file by its name.
     await this.#worker.idle();
     if (this.#closed) throw new QuorateError('stopping');
     const { index, term } = point;
     this.raft.commitInstall({ ...batch, point, identity, pending: { file, index, term } });
+    onStep?.('commit');
     this.#model.exchange(() => replaceModel(join(this.#stagingFolder, file), join(this.#directory, modelFileName)));
+    onStep?.('exchange');
     checkInstalled({ index, term }, this.#model.meta());
     this.raft.finishInstall();
     emptyFolder(this.#stagingFolder);
+    onStep?.('done');
   }
+}
+
+/** What the start-up table refuses on a directory, said again for one that is open. */
+function refuseRecovery(
+  meta: ModelMeta | undefined,
+  raft: RaftStore,
+  { nodeId }: RecoverRequest,
+): asserts meta is ModelMeta {
+  if (raft.removedMark() !== null || meta?.configuration.removed.includes(nodeId) === true)
+    throw new QuorateError('removed', `${nodeId} was removed from its cluster; what it holds may be old.`);
+  if (meta === undefined || meta.position.indexType !== 'raft')
+    throw new QuorateError('not-a-member', `${nodeId} holds no model of a cluster.`);
+  if (!votersOf(meta.configuration).includes(nodeId)) {
+    throw new QuorateError('not-a-member', `${nodeId} is no voter: it may lack what was acknowledged.`, {
+      remedy:
+        'Recover on a voter that survived. Without one, begin a new cluster on a snapshot: `quorate restore --from FILE`.',
+    });
+  }
+  if (meta.position.index < raft.compactionPoint().index)
+    throw new QuorateError(
+      'damaged',
+      `The log does not reach back to the model, which stands at ${meta.position.index}.`,
+    );
 }

@@ -16,7 +16,7 @@ import { hashContents } from './content-hash.js';
 import { applicationIdOf, type Connection, openReadOnly, schemaVersionOf, tableNames } from './database.js';
 import { sha256OfFile, sizeOf } from './files.js';
 import { modelSchema } from './schema.js';
-import type { SnapshotFile, SnapshotManifest } from './types.js';
+import { type SnapshotFile, type SnapshotManifest, snapshotOrigins } from './types.js';
 
 export const snapshotFormatVersion = 1;
 
@@ -54,6 +54,8 @@ const manifestSchema = z.looseObject({
   clusterName: z.string(),
   createdAt: z.number(),
   createdBy: z.string(),
+  /** Absent in the first files there were. */
+  origin: z.enum(snapshotOrigins).default('manual'),
   meta: modelMetaSchema,
   countByKind: z.record(z.string(), z.int()),
   contentSha256: z.string(),

@@ -31,6 +31,7 @@ import type {
   InstallRequest,
   SnapshotFile,
   SnapshotManifest,
+  SnapshotOrigin,
   StagedSnapshot,
   Staging,
   StagingMeta,
@@ -97,7 +98,7 @@ class MemoryStorage implements Storage {
     this.model = new MemoryDurableModelStore(this.#disk, () => options.beforeWrite?.('model'));
   }
 
-  async createSnapshot(path?: string): Promise<SnapshotFile> {
+  async createSnapshot(path?: string, origin: SnapshotOrigin = 'manual'): Promise<SnapshotFile> {
     const image = imageOf(this.model);
     if (image.meta === null) {
       throw new QuorateError('invalid-request', 'A blank controller has nothing to make a snapshot of.');
@@ -112,6 +113,7 @@ class MemoryStorage implements Storage {
       clusterName,
       createdAt: now(),
       createdBy: nodeId,
+      origin,
       meta: image.meta,
       countByKind: this.model.countsByKind(),
       contentSha256: sha256(contents),

@@ -20,6 +20,7 @@ import type {
 import { asciiLowerCase } from '../model/store.js';
 import { type Connection, openDatabase, settingsOf, toStorageError, translate } from './database.js';
 import { sizeOf } from './files.js';
+import { metaOf } from './inspect.js';
 import { RequestIndex } from './request-index.js';
 import { modelSchema } from './schema.js';
 import type { DurableModelStore } from './types.js';
@@ -302,8 +303,7 @@ export class SqliteModelStore implements DurableModelStore {
     translate(this.#path, () => {
       // An installed snapshot brings its manifest along; what it says is of the file, not of what the model becomes.
       this.#database.exec('DROP TABLE IF EXISTS manifest');
-      const body = this.#statements.meta.get();
-      this.#meta = body === undefined ? undefined : parse<ModelMeta>(body);
+      this.#meta = metaOf(this.#database);
       this.#counts = new Map(this.#statements.counts.all());
       this.#referring = new Set(this.#statements.referring.all());
       this.#requests = new RequestIndex(this.#statements.requests.iterate());

@@ -6,7 +6,7 @@ import type { ModelMeta } from '../model/store.js';
 import type { Index } from '../raft/types.js';
 import { emptyFolder, removeDatabase } from './files.js';
 import { snapshotsFolderName, transferFolderName } from './names.js';
-import type { SnapshotFile } from './types.js';
+import type { SnapshotFile, SnapshotOrigin } from './types.js';
 import type { StorageWorker } from './worker.js';
 
 export interface ShelfOptions {
@@ -38,7 +38,7 @@ export class SnapshotShelf {
     emptyFolder(this.#transferFolder);
   }
 
-  async create(path?: string): Promise<SnapshotFile> {
+  async create(path?: string, origin: SnapshotOrigin = 'manual'): Promise<SnapshotFile> {
     const position = this.#meta()?.position;
     if (position === undefined)
       throw new QuorateError('invalid-request', 'A blank controller has nothing to make a snapshot of.', {
@@ -52,7 +52,7 @@ export class SnapshotShelf {
       job: 'write-snapshot',
       modelPath: this.#modelPath,
       path: target,
-      author: { softwareVersion, clusterName, createdAt, createdBy: nodeId },
+      author: { softwareVersion, clusterName, createdAt, createdBy: nodeId, origin },
     });
   }
 
@@ -72,7 +72,7 @@ export class SnapshotShelf {
   async #makeNext(): Promise<SnapshotFile> {
     try {
       this.#made += 1;
-      this.#last = this.create(join(this.#transferFolder, `${this.#made}.snapshot`));
+      this.#last = this.create(join(this.#transferFolder, `${this.#made}.snapshot`), 'transfer');
       const file = await this.#last;
       this.#dropOld();
       return file;

@@ -90,6 +90,10 @@ export interface SnapshotFile {
   readonly manifest: SnapshotManifest;
 }
 
+/** Why a snapshot was made: asked for, by the schedule, before something that replaces the model, or for a follower. */
+export const snapshotOrigins = ['manual', 'scheduled', 'automatic', 'transfer'] as const;
+export type SnapshotOrigin = (typeof snapshotOrigins)[number];
+
 /** What a snapshot says of itself, in its table `manifest`. */
 export interface SnapshotManifest {
   /** Of the format. */
@@ -101,6 +105,7 @@ export interface SnapshotManifest {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly createdBy: NodeId;
+  readonly origin: SnapshotOrigin;
   /** Position, term, cluster id and configuration: the model's own words, from inside the same transaction. */
   readonly meta: ModelMeta;
   readonly countByKind: Readonly<Record<string, number>>;
@@ -162,7 +167,7 @@ export interface Storage {
    * Writes a snapshot of the model to a new file, in a worker thread, while writes go on. Without a path: into the folder
    * `snapshots` of the directory, under a name that says what it is. One is written at a time; the others wait their turn.
    */
-  createSnapshot(path?: string): Promise<SnapshotFile>;
+  createSnapshot(path?: string, origin?: SnapshotOrigin): Promise<SnapshotFile>;
   /**
    * A snapshot for followers that stands at `indexMin` or later: the last one made for them, or a new one. Whoever asks
    * meanwhile gets the same. The last two are kept, until the directory is opened again.

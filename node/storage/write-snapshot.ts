@@ -10,7 +10,10 @@ import { removeDatabase, sha256OfFile, sizeOf, syncFile, syncFolder } from './fi
 import { countByKindOf, metaOf, snapshotFormatVersion, writeManifest } from './inspect.js';
 import type { SnapshotFile, SnapshotManifest } from './types.js';
 
-export type SnapshotAuthor = Pick<SnapshotManifest, 'softwareVersion' | 'clusterName' | 'createdAt' | 'createdBy'>;
+export type SnapshotAuthor = Pick<
+  SnapshotManifest,
+  'softwareVersion' | 'clusterName' | 'createdAt' | 'createdBy' | 'origin'
+>;
 
 /** Whole and synced under its name, or not there at all. Refuses to write over a file. */
 export function writeSnapshot(modelPath: string, path: string, author: SnapshotAuthor): SnapshotFile {

@@ -92,6 +92,7 @@ export class SnapshotRegistry {
       clusterName: identity?.clusterName ?? '',
       createdAt: 0,
       createdBy,
+      origin: 'manual' as const,
       meta,
       countByKind,
       contentSha256: sha256,

@@ -31,7 +31,8 @@ export function readerOf(store: ModelStore): RouterModelReader {
     changesAfter(index, limit) {
       const meta = store.meta();
       if (meta === undefined) return 'snapshot-required';
-      const rows = store.changesAfter(index, limit);
+      // What lies before is of another timeline: kept for its request ids.
+      const rows = store.changesAfter(Math.max(index, meta.journalStart), limit);
       const [first] = rows;
       // Whether rows were pruned is seen by what the first one follows, and where there is none, by the last change there was.
       const reachesBack = first === undefined ? meta.lastChangeIndex <= index : first.previousIndex <= index;
