@@ -5,7 +5,7 @@ import { asRequestError, type Msg, type NatsConnection, NatsEvents } from './con
 import { isRetryable, QuorateError, validate } from './errors.js';
 import { newRequestId } from './identifiers.js';
 import { protocolVersion } from './protocol.js';
-import { type ApiParams, type ApiResult, type ApiVerb, apiResponseSchema, apiVerbs } from './schemas/api.js';
+import { type ApiParams, type ApiResult, type ApiVerb, apiResponseSchema, apiVerbs, sinceOf } from './schemas/api.js';
 import { eventSchema, type QuorateEvent } from './schemas/events.js';
 import { type Operation, operationSchema } from './schemas/operations.js';
 import { type NodeStatus, nodeStatusSchema } from './schemas/status.js';
@@ -101,7 +101,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     given: RequestOptions = {},
   ): Promise<ApiResult<V>> {
     const deadline = performance.now() + (given.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
-    const body = JSON.stringify({ v: protocolVersion, requestId: given.requestId ?? newRequestId(), params });
+    // The lowest version that knows the verb: older controllers take what they can.
+    const body = JSON.stringify({ v: sinceOf(verb), requestId: given.requestId ?? newRequestId(), params });
     const subject = subjects.api(given.node ?? targetOf(verb), from, verb);
     for (let attempt = 0; ; attempt += 1) {
       const movesBefore = moves;

@@ -125,6 +125,19 @@ export const errorTable = {
   ),
   'invalid-entity': entry('The entity does not satisfy the rules of its kind.', 'Correct the field that is named.'),
   'unknown-kind': entry('There is no such kind of entity.', 'The kinds are router, service, identity and policy.'),
+  // versions
+  'newer-command': entry(
+    'The log or the model holds something of a newer version, which this controller does not understand; it stopped before it.',
+    'Install the version that the other members run (`quorate members` shows it) and start it again on its directory: nothing was lost.',
+  ),
+  'undecodable-command': entry(
+    'The log holds a command that cannot be decoded; the controller stopped before it rather than skip it.',
+    'Report it; to go on without this member, remove it with `quorate members remove ID`, make it blank with `quorate reset --data-dir DIR`, and join it under a new id.',
+  ),
+  'gate-closed': entry(
+    'The cluster does not use this feature yet: not every member understands it.',
+    'Upgrade the members that run an older version (`quorate members`); the leader raises the gate by itself.',
+  ),
   // start-up and storage
   'data-dir-locked': entry(
     'Another process uses the data directory.',

@@ -5,7 +5,9 @@
  */
 export * from './api-client.js';
 export * from './connection.js';
+export * from './entity-hash.js';
 export * from './errors.js';
+export * from './feature-gates.js';
 export * from './identifiers.js';
 export * from './model-comparison.js';
 export * from './position.js';

@@ -1,6 +1,7 @@
 /** `quorate node`: one controller. The only command that loads it. */
 import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
+import { spokenVersions } from '../../messaging/protocol.js';
 import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
 import { anyText, choice, durationMs, integer, list, onOff, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
@@ -160,6 +161,7 @@ export const nodeCommand = defineCommand({
       name: given.name ?? given.id,
       dataDirectory: given.dataDirectory,
       nats,
+      protocol: spokenVersions(context.env),
       advertise: given.advertise ?? nats.servers,
       bootstrap: given.bootstrap,
       logLevel: given.logLevel,

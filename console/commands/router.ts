@@ -1,6 +1,7 @@
 /** `quorate router`: the reference router. */
 import { mkdirSync } from 'node:fs';
 import { identifierSchema } from '../../messaging/identifiers.js';
+import { spokenVersions } from '../../messaging/protocol.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
 import { path, text } from '../config/setting.js';
@@ -62,6 +63,7 @@ export const routerCommand = defineCommand({
       credentials,
       dataDirectory: given.dataDirectory,
       version: softwareVersion,
+      protocol: spokenVersions(context.env),
       signal: stop,
       log: (level, message, fields) => {
         if (levels.indexOf(level) < levels.indexOf(given.logLevel)) return;

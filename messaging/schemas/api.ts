@@ -25,6 +25,8 @@ interface Verb {
   readonly to: 'leader' | 'any' | 'node';
   /** Whether it changes something: then the request id makes a retry harmless. */
   readonly changes: boolean;
+  /** The protocol version that brought it; absent: the first. */
+  readonly since?: number;
   readonly params: z.ZodType;
   readonly result: z.ZodType;
 }
@@ -69,6 +71,16 @@ export const apiVerbs = {
     changes: true,
     params: entityDraftSchema,
     result: written,
+  },
+  'model.import': {
+    summary:
+      'Creates an entity as it was elsewhere, with its id, version and times; where it is there already, the very same, nothing happens. Refused with `gate-closed` until all members understand it.',
+    to: 'leader',
+    changes: true,
+    since: 2,
+    params: z.object({ entity: entitySchema }),
+    /** `existed`: it was there already. */
+    result: written.extend({ existed: z.boolean() }),
   },
   'model.update': {
     summary: 'Changes an entity; with `version`, only if it still has that version.',
@@ -139,6 +151,8 @@ export const apiVerbs = {
       /** Where the model stood: at `index`, or where it was when it missed it. */
       position: positionSchema,
       sha256: z.string().nullable(),
+      /** Of the entities alone, as an export carries it; controllers of protocol version 1 do not say. */
+      entitiesSha256: z.string().nullable().optional(),
     }),
   },
   'snapshot.create': {
@@ -183,6 +197,12 @@ export const apiVerbs = {
     result: z.object({ operations: z.array(operationSchema) }),
   },
 } as const satisfies Record<string, Verb>;
+
+/** The protocol version that brought a verb. */
+export function sinceOf(verb: ApiVerb): number {
+  const { since = 1 }: Verb = apiVerbs[verb];
+  return since;
+}
 
 export type ApiVerb = keyof typeof apiVerbs;
 export type ApiParams<V extends ApiVerb> = z.input<(typeof apiVerbs)[V]['params']>;

@@ -36,6 +36,7 @@ export const clusterEventTypes = [
   'timeline.conflict',
   'operation.started',
   'operation.finished',
+  'gate.raised',
 ] as const;
 
 export const clusterEventSchema = z.object({

@@ -113,6 +113,8 @@ export const nodeStatusSchema = z.object({
     })
     .nullable(),
   members: z.array(memberSchema),
+  /** Feature gates that are raised, by name; controllers of protocol version 1 know of none. */
+  gates: z.array(z.string()).default([]),
   /** Highest model change that this controller, as leader, has published. */
   publishedIndex: z.int(),
   /** Changes of the list of controllers; rises with each committed change of membership. */

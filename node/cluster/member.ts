@@ -7,7 +7,8 @@
  * The order in which this happens is the contract of `node/raft/index.ts`.
  */
 import { QuorateError } from '../../messaging/errors.js';
-import { applyBatch, type Outcome } from '../model/index.js';
+import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
+import { applyBatch, type Outcome, refuseGatesBeyond } from '../model/index.js';
 import {
   type ConfChange,
   type Entry,
@@ -85,6 +86,8 @@ export interface MemberOptions {
   readonly timing?: MemberTiming;
   readonly compaction?: CompactionPolicy;
   readonly limits?: Partial<RaftLimits>;
+  /** The versions that this controller understands; default: those of this build. */
+  readonly protocol?: VersionRange;
 }
 
 /** One committed entry, and what came of it. */
@@ -122,6 +125,7 @@ export class Member {
   readonly syncLatency = new LatencyWindow();
   readonly counters = { proposals: 0, committed: 0, turns: 0, syncs: 0, reads: 0, elections: 0, snapshotsInstalled: 0 };
   readonly #options: MemberOptions;
+  readonly #protocol: VersionRange;
   readonly #waiting = new Map<Index, Waiting>();
   readonly #forwarded = new Map<string, { readonly callback: ProposalCallback; readonly cancel: () => void }>();
   readonly #remembered = new Map<Index, AppliedEntry>();
@@ -142,6 +146,8 @@ export class Member {
   constructor(options: MemberOptions) {
     this.#options = options;
     const { storage, timing = defaultTiming } = options;
+    this.#protocol = options.protocol ?? supportedVersions;
+    refuseGatesBeyond(storage.model, this.#protocol);
     const meta = storage.model.meta();
     this.#applied = meta?.position.index ?? 0;
     this.#compactedAt = storage.raft.firstIndex() - 1;
@@ -366,6 +372,7 @@ export class Member {
       hardState: ready.hardState,
       identity: identity(),
     });
+    refuseGatesBeyond(storage.model, this.#protocol);
     this.#applied = index;
     this.#compactedAt = index;
     this.counters.snapshotsInstalled += 1;
@@ -392,7 +399,7 @@ export class Member {
   #applyEntries(entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
-    const outcomes = applyBatch(this.#options.storage.model, entries);
+    const outcomes = applyBatch(this.#options.storage.model, entries, this.#protocol);
     // Entries that the model had applied before a restart come first, and have no outcome.
     const skipped = entries.length - outcomes.length;
     const applied = outcomes.map((outcome, place) => ({

@@ -12,10 +12,17 @@
  * The journal reaches back {@link journalIndexesMax} entries; a copy that comes even later is judged anew, and then the id
  * (`already-exists`) or the version still guards whatever named one.
  */
-import type { Member, Timeline } from '../../messaging/index.js';
+import {
+  type Entity,
+  type Member,
+  supportedVersions,
+  type Timeline,
+  type VersionRange,
+} from '../../messaging/index.js';
 import { applyConfChange, type ConfChange, type Configuration, type Entry, membersOf } from '../raft/index.js';
 import { type Command, decodeCommand, decodeMembershipContext, type EntityCommand } from './commands.js';
 import { applyEntityCommand } from './entities.js';
+import { raiseGate } from './gates.js';
 import { invariant } from './invariant.js';
 import { putOperation } from './operations.js';
 import type { ChangeRow, JournalRow, ModelMeta, ModelStore } from './store.js';
@@ -40,20 +47,29 @@ export type Outcome =
   | { readonly type: 'described'; readonly index: number; readonly member: Member }
   | { readonly type: 'operation'; readonly index: number; readonly revision: number }
   | { readonly type: 'timeline'; readonly index: number; readonly timeline: Timeline }
+  /** `raised`: by this entry, and not before. */
+  | { readonly type: 'gate'; readonly index: number; readonly gate: string; readonly raised: boolean }
+  /** An import of what is there already, the same. */
+  | { readonly type: 'unchanged'; readonly index: number; readonly entity: Entity }
   | { readonly type: 'nothing'; readonly index: number };
 
 /**
  * Applies entries in one transaction; the position is written with them. Entries at or before the position were applied
  * already and are skipped, so replaying is harmless. Returns the outcomes of those that were applied, in order.
+ * @param protocol the versions that this controller understands
  * @throws UnappliableEntry, ModelInvariantViolation: this member must stop; nothing of the batch was written.
  */
-export function applyBatch(store: ModelStore, entries: readonly Entry[]): readonly Outcome[] {
+export function applyBatch(
+  store: ModelStore,
+  entries: readonly Entry[],
+  protocol: VersionRange = supportedVersions,
+): readonly Outcome[] {
   const meta = store.meta();
   invariant(meta !== undefined, 'a model without a timeline cannot apply entries');
   const pending = entries.filter((entry) => entry.index > meta.position.index);
   if (pending.length === 0) return [];
   return store.transaction(() => {
-    const batch = new Batch(store, meta);
+    const batch = new Batch(store, meta, protocol);
     const outcomes = pending.map((entry) => batch.apply(entry));
     store.putMeta(batch.meta());
     return outcomes;
@@ -74,6 +90,7 @@ class Batch {
   constructor(
     private readonly store: ModelStore,
     meta: ModelMeta,
+    private readonly protocol: VersionRange,
   ) {
     this.base = meta;
     this.index = meta.position.index;
@@ -117,7 +134,7 @@ class Batch {
       case 'configuration':
         return this.applyConfiguration(entry.change);
       case 'normal':
-        return this.applyCommand(decodeCommand(entry.data));
+        return this.applyCommand(decodeCommand(entry.data, this.protocol.max));
     }
   }
 
@@ -126,7 +143,15 @@ class Batch {
       case 'create':
       case 'update':
       case 'delete':
+      case 'import':
         return this.applyEntityCommand(command);
+      case 'gate.raise': {
+        const { index, configuration, protocol } = this;
+        const raise = raiseGate(this.store, command, { index, configuration, protocol });
+        return raise.ok
+          ? { type: 'gate', index, gate: command.gate, raised: raise.raised }
+          : { type: 'refused', index, code: raise.code, message: raise.message };
+      }
       case 'operation.put': {
         const put = putOperation(this.store, command);
         return put.ok
@@ -156,6 +181,8 @@ class Batch {
       return { type: 'refused', index, code, message };
     }
     const { type, entity } = result;
+    // Nothing changed, and asking again changes nothing either: there is nothing to remember.
+    if (type === 'unchanged') return { type, index, entity };
     const change: ChangeRow = {
       index,
       requestId: command.requestId,
@@ -177,7 +204,7 @@ class Batch {
     const after = outcome.ok ? outcome.configuration : before;
     this.configuration = after;
     this.membersIndex = this.index;
-    for (const member of decodeMembershipContext(change.context).members) {
+    for (const member of decodeMembershipContext(change.context, this.protocol.max).members) {
       if (isMember(after, member.id)) this.store.putRecord('member', member.id, member);
     }
     for (const { key } of this.store.records('member'))
@@ -227,12 +254,11 @@ function repeat(known: JournalRow, command: EntityCommand, index: number): Outco
 
 /** A client that gives one id to two requests must not take the outcome of the first for that of the second. */
 function isSameRequest(known: ChangeRow, command: EntityCommand): boolean {
-  return (
-    known.type === changeTypeOf[command.type] && known.entity.kind === command.kind && known.entity.id === command.id
-  );
+  const { kind, id } = command.type === 'import' ? command.entity : command;
+  return known.type === changeTypeOf[command.type] && known.entity.kind === kind && known.entity.id === id;
 }
 
-const changeTypeOf = { create: 'created', update: 'updated', delete: 'deleted' } as const;
+const changeTypeOf = { create: 'created', update: 'updated', delete: 'deleted', import: 'created' } as const;
 
 export function isMember(configuration: Configuration, id: string): boolean {
   return membersOf(configuration).includes(id);

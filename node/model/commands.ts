@@ -3,12 +3,21 @@
  * time, ids and names of people are stamped by the leader that proposes it, so that every member, at any time, comes to the
  * same result.
  *
- * An entry's data is one MessagePack array: `[format, type, ...fields]`. `format` is the lowest version of this layout that
- * understands the command. A member that meets a command it does not know must stop: to skip it would make its model differ
+ * An entry's data is one MessagePack array: `[format, type, ...fields]`. `format` is the protocol version that brought the
+ * command: the lowest that understands it. A command of a format above 1 is proposed only where a feature gate says that all
+ * members understand it (`gates.ts`); `gate.raise` is itself proposed only where they do. A member that meets a command it does not know must stop: to skip it would make its model differ
  * from the others' for ever, silently.
  */
 import { decode, Encoder } from '@msgpack/msgpack';
-import type { EntityPatch, Member, Operation, Timeline } from '../../messaging/index.js';
+import {
+  type Entity,
+  type EntityPatch,
+  type Member,
+  type Operation,
+  QuorateError,
+  supportedVersions,
+  type Timeline,
+} from '../../messaging/index.js';
 
 /** What is stamped on each request that changes something. */
 export interface Stamp {
@@ -46,6 +55,25 @@ export type DeleteCommand = Stamp & {
   readonly version: number | null;
 };
 
+/**
+ * Creates an entity as it was elsewhere, with its version and times. Where it is there already, the very same, nothing happens:
+ * an import that is run again goes on where it stopped, however long ago that was.
+ */
+export type ImportCommand = Stamp & {
+  readonly type: 'import';
+  readonly entity: Entity;
+};
+
+/** Raises a feature gate: see `gates.ts`. */
+export interface GateRaiseCommand {
+  readonly type: 'gate.raise';
+  readonly gate: string;
+  /** The protocol version that brought the feature. */
+  readonly version: number;
+  /** Milliseconds since 1970, by the leader's clock. */
+  readonly at: number;
+}
+
 /** Writes the record of an operation, if it still has `revision` (0: there is none yet). */
 export interface OperationPutCommand {
   readonly type: 'operation.put';
@@ -70,20 +98,22 @@ export interface NoopCommand {
   readonly type: 'noop';
 }
 
-export type EntityCommand = CreateCommand | UpdateCommand | DeleteCommand;
-export type Command = EntityCommand | OperationPutCommand | MemberDescribeCommand | TimelineBeginCommand | NoopCommand;
-
-/** The highest layout that this build understands. */
-export const commandFormat = 1;
+export type EntityCommand = CreateCommand | UpdateCommand | DeleteCommand | ImportCommand;
+export type Command =
+  | EntityCommand
+  | OperationPutCommand
+  | MemberDescribeCommand
+  | TimelineBeginCommand
+  | GateRaiseCommand
+  | NoopCommand;
 
 /** This member cannot apply a committed entry, and must stop before it. */
-export class UnappliableEntry extends Error {
-  override readonly name = 'UnappliableEntry';
+export class UnappliableEntry extends QuorateError {
   /** `newer`: written by a newer version, upgrade this member. `undecodable`: the entry is damaged, or a bug. */
   readonly reason: 'newer' | 'undecodable';
 
   constructor(reason: 'newer' | 'undecodable', message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(reason === 'newer' ? 'newer-command' : 'undecodable-command', message, options);
     this.reason = reason;
   }
 }
@@ -124,6 +154,10 @@ function layOut(command: Command): unknown[] {
       ];
     case 'delete':
       return [1, 'delete', command.requestId, command.at, command.by, command.kind, command.id, command.version];
+    case 'import':
+      return [2, 'import', command.requestId, command.at, command.by, command.entity];
+    case 'gate.raise':
+      return [2, 'gate.raise', command.gate, command.version, command.at];
     case 'operation.put':
       return [1, 'operation.put', command.revision, command.operation];
     case 'member.describe':
@@ -138,16 +172,17 @@ function layOut(command: Command): unknown[] {
 /**
  * The command in an entry's data. What a leader wrote was checked by `prepare.ts` before it was proposed, and is trusted
  * here to have the form of its type: this is on the path of every entry on every member.
+ * @param formatMax the highest format that this controller understands
  * @throws UnappliableEntry
  */
-export function decodeCommand(data: Uint8Array): Command {
+export function decodeCommand(data: Uint8Array, formatMax: number = supportedVersions.max): Command {
   const [format, type, ...fields] = decodeArray(data);
   if (typeof format !== 'number' || typeof type !== 'string')
     throw new UnappliableEntry('undecodable', 'the entry holds no command');
-  if (format > commandFormat) {
+  if (format > formatMax) {
     throw new UnappliableEntry(
       'newer',
-      `the log holds a command (${type}) of format ${format}; this version knows formats up to ${commandFormat}`,
+      `the log holds a command (${type}) of protocol version ${format}; this controller understands versions up to ${formatMax}`,
     );
   }
   const command = takeUp(type, fields);
@@ -187,6 +222,10 @@ function takeUp(type: string, fields: unknown[]): Command | undefined {
       return as<UpdateCommand>({ type, requestId: first, at, by, kind, id, version: rest[0], patch: rest[1] });
     case 'delete':
       return as<DeleteCommand>({ type, requestId: first, at, by, kind, id, version: rest[0] });
+    case 'import':
+      return as<ImportCommand>({ type, requestId: first, at, by, entity: kind });
+    case 'gate.raise':
+      return as<GateRaiseCommand>({ type, gate: first, version: at, at: by });
     case 'operation.put':
       return as<OperationPutCommand>({ type, revision: first, operation: at });
     case 'member.describe':
@@ -212,11 +251,14 @@ export function encodeMembershipContext(context: MembershipContext): Uint8Array 
 }
 
 /** @throws UnappliableEntry */
-export function decodeMembershipContext(data: Uint8Array | undefined): MembershipContext {
+export function decodeMembershipContext(
+  data: Uint8Array | undefined,
+  formatMax: number = supportedVersions.max,
+): MembershipContext {
   // A change that the core proposes by itself (leaving a joint configuration) carries nothing.
   if (data === undefined || data.length === 0) return { members: [] };
   const [format, members] = decodeArray(data);
-  if (typeof format === 'number' && format > commandFormat)
+  if (typeof format === 'number' && format > formatMax)
     throw new UnappliableEntry('newer', `the log holds a change of membership of format ${format}`);
   return { members: members as readonly Member[] };
 }

@@ -1,6 +1,6 @@
 /** What create, update and delete do to entities: each gives the change to be remembered, or why it is refused. */
-import type { Entity } from '../../messaging/index.js';
-import type { CreateCommand, DeleteCommand, EntityCommand, UpdateCommand } from './commands.js';
+import { canonicalJson, type Entity } from '../../messaging/index.js';
+import type { CreateCommand, DeleteCommand, EntityCommand, ImportCommand, UpdateCommand } from './commands.js';
 import { invariant } from './invariant.js';
 import { findKind, type KindDefinition } from './kinds/index.js';
 import { tagsMax } from './prepare.js';
@@ -9,7 +9,7 @@ import type { EntityReference, ModelStore } from './store.js';
 const referrersNamedMax = 3;
 
 export type EntityChange =
-  | { readonly ok: true; readonly type: 'created' | 'updated' | 'deleted'; readonly entity: Entity }
+  | { readonly ok: true; readonly type: 'created' | 'updated' | 'deleted' | 'unchanged'; readonly entity: Entity }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 export function applyEntityCommand(store: ModelStore, command: EntityCommand): EntityChange {
@@ -20,20 +20,34 @@ export function applyEntityCommand(store: ModelStore, command: EntityCommand): E
       return update(store, command);
     case 'delete':
       return remove(store, command);
+    case 'import':
+      return importEntity(store, command);
   }
 }
 
 function create(store: ModelStore, command: CreateCommand): EntityChange {
   const { kind, id, name, tags, spec, at } = command;
-  const definition = definitionOf(kind);
   if (store.get(kind, id) !== undefined)
     return refuse('already-exists', `there is already a ${kind} with the id ${id}`);
+  return insert(store, { kind, id, name, version: 1, createdAt: at, updatedAt: at, tags, spec });
+}
+
+function importEntity(store: ModelStore, { entity }: ImportCommand): EntityChange {
+  const { kind, id } = entity;
+  const held = store.get(kind, id);
+  if (held === undefined) return insert(store, entity);
+  if (canonicalJson(held) === canonicalJson(entity)) return { ok: true, type: 'unchanged', entity: held };
+  return refuse('already-exists', `there is already a ${kind} with the id ${id}, and it is another or has changed`);
+}
+
+function insert(store: ModelStore, entity: Entity): EntityChange {
+  const { kind, name, spec } = entity;
+  const definition = definitionOf(kind);
   const holder = store.idOfName(kind, name);
   if (holder !== undefined) return nameTaken(kind, name, holder);
   const references = definition.references(spec);
   const missing = firstMissing(store, references);
   if (missing !== undefined) return referenceMissing(kind, name, missing);
-  const entity: Entity = { kind, id, name, version: 1, createdAt: at, updatedAt: at, tags, spec };
   store.insert(entity, references);
   return { ok: true, type: 'created', entity };
 }

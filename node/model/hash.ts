@@ -8,6 +8,7 @@
  * inside one transaction.
  */
 import { createHash, type Hash } from 'node:crypto';
+import { canonicalJson, EntityHash } from '../../messaging/index.js';
 import { everyEntity } from './resolve.js';
 import { byCodeUnit, type ModelStore, recordBuckets } from './store.js';
 
@@ -17,18 +18,29 @@ export type HashedModel = Pick<ModelStore, 'meta' | 'countsByKind' | 'list' | 'r
 const pageSize = 500;
 
 /** SHA-256, in hexadecimal. */
+export interface ModelHashes {
+  readonly sha256: string;
+  /** Of the entities alone, as an export carries it: see `EntityHash`. */
+  readonly entitiesSha256: string;
+}
+
 export function modelHash(store: HashedModel): string {
+  return modelHashes(store).sha256;
+}
+
+export function modelHashes(store: HashedModel): ModelHashes {
   const hash = createHash('sha256');
+  const entities = new EntityHash();
   add(hash, 'meta', store.meta() ?? null);
-  for (const kind of Object.keys(store.countsByKind()).sort(byCodeUnit)) addEntities(hash, store, kind);
+  for (const kind of Object.keys(store.countsByKind()).sort(byCodeUnit)) addEntities(hash, entities, store, kind);
   for (const bucket of recordBuckets)
     for (const { key, value } of store.records(bucket)) add(hash, `${bucket}/${key}`, value);
   addJournal(hash, store);
-  return hash.digest('hex');
+  return { sha256: hash.digest('hex'), entitiesSha256: entities.digest() };
 }
 
-function addEntities(hash: Hash, store: HashedModel, kind: string): void {
-  for (const entity of everyEntity(store, kind)) add(hash, `entity/${kind}/${entity.id}`, entity);
+function addEntities(hash: Hash, entities: EntityHash, store: HashedModel, kind: string): void {
+  for (const entity of everyEntity(store, kind)) hash.update(entities.add(entity));
 }
 
 function addJournal(hash: Hash, store: HashedModel): void {
@@ -42,16 +54,4 @@ function addJournal(hash: Hash, store: HashedModel): void {
 
 function add(hash: Hash, place: string, value: unknown): void {
   hash.update(`${place}\n${canonicalJson(value)}\n`);
-}
-
-/** JSON with sorted keys and nothing that is undefined. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value)
-      .filter(([, each]) => each !== undefined)
-      .sort(([a], [b]) => byCodeUnit(a, b));
-    return `{${fields.map(([key, each]) => `${JSON.stringify(key)}:${canonicalJson(each)}`).join(',')}}`;
-  }
-  return JSON.stringify(value) ?? 'null';
 }

@@ -10,6 +10,7 @@
  */
 export * from './apply.js';
 export * from './commands.js';
+export * from './gates.js';
 export * from './hash.js';
 export * from './invariant.js';
 export * from './kinds/index.js';

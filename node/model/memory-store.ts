@@ -30,6 +30,7 @@ export class MemoryModelStore implements ModelStore {
   private readonly buckets: { readonly [Bucket in RecordBucket]: Map<string, RecordTypes[Bucket]> } = {
     member: new Map(),
     operation: new Map(),
+    gate: new Map(),
   };
   /** How to take back what the transaction has written so far, oldest first; undefined outside of one. */
   private undo: (() => void)[] | undefined;

@@ -3,8 +3,8 @@
  * proposed. What depends on the rest of the model (is the name free, does the version fit, does what it refers to exist) is
  * judged where the command is applied (`apply.ts`), because only there is it known what came before.
  */
-import type { ApiParsedParams, EntityPatch } from '../../messaging/index.js';
-import type { CreateCommand, DeleteCommand, Stamp, UpdateCommand } from './commands.js';
+import type { ApiParsedParams, Entity, EntityPatch } from '../../messaging/index.js';
+import type { CreateCommand, DeleteCommand, ImportCommand, Stamp, UpdateCommand } from './commands.js';
 import { kindNamed } from './kinds/index.js';
 import { invalid, isCleanText } from './kinds/kind.js';
 
@@ -47,6 +47,14 @@ export function prepareUpdate(params: ApiParsedParams<'model.update'>, stamp: St
 export function prepareDelete(params: ApiParsedParams<'model.delete'>, stamp: Stamp): DeleteCommand {
   kindNamed(params.kind);
   return { type: 'delete', ...stamp, kind: params.kind, id: params.id, version: params.version ?? null };
+}
+
+/** @throws QuorateError `unknown-kind` | `invalid-entity` */
+export function prepareImport(given: Entity, stamp: Stamp): ImportCommand {
+  const kind = kindNamed(given.kind);
+  checkName(given.kind, given.name);
+  checkTags(given.kind, given.tags);
+  return { type: 'import', ...stamp, entity: { ...given, spec: { ...kind.parseSpec(given.spec) } } };
 }
 
 function checkName(kind: string, name: string): void {

@@ -70,15 +70,26 @@ export interface OperationRecord {
   readonly operation: Operation;
 }
 
+/** A feature gate that is raised: see `gates.ts`. */
+export interface GateRecord {
+  /** The protocol version that brought the feature. */
+  readonly version: number;
+  /** The entry that raised it, and when, by the clock of the leader of that time. */
+  readonly index: number;
+  readonly at: number;
+}
+
 /** What is kept beside the entities, by bucket. */
 export interface RecordTypes {
   /** Keyed by the controller's id. */
   readonly member: Member;
   /** Keyed by the operation's id. */
   readonly operation: OperationRecord;
+  /** Keyed by the gate's name. */
+  readonly gate: GateRecord;
 }
 export type RecordBucket = keyof RecordTypes;
-export const recordBuckets = ['member', 'operation'] as const satisfies readonly RecordBucket[];
+export const recordBuckets = ['member', 'operation', 'gate'] as const satisfies readonly RecordBucket[];
 
 export interface ListOptions {
   /** Ids greater than this one; absent: from the first. */

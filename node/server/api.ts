@@ -6,13 +6,14 @@
 import { parseJson } from '../../messaging/api-client.js';
 import type { Msg, NatsConnection, Subscription } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
-import { protocolVersion, supportedVersions } from '../../messaging/protocol.js';
+import { protocolVersion, supportedVersions, type VersionRange } from '../../messaging/protocol.js';
 import {
   type ApiParsedParams,
   type ApiResult,
   type ApiVerb,
   apiRequestSchema,
   apiVerbs,
+  sinceOf,
 } from '../../messaging/schemas/api.js';
 import { anyControllerQueue, type Subjects, subjectRest, subjectToken } from '../../messaging/subjects.js';
 import type { Log } from './log.js';
@@ -36,6 +37,8 @@ export interface ApiServerOptions {
   readonly nodeId: string;
   readonly log: Log;
   readonly handlers: ApiHandlers;
+  /** What this controller speaks; default: all that this build understands. */
+  readonly protocol?: VersionRange;
 }
 
 /** Requests that are being answered; more are refused as `overloaded`. */
@@ -113,14 +116,15 @@ export class ApiServer {
   async #handle(message: Msg): Promise<unknown> {
     if (this.#running > requestsMax) throw new QuorateError('overloaded');
     const request = validate(apiRequestSchema, parseJson(message), 'invalid-request', 'the request');
-    if (request.v < supportedVersions.min || request.v > supportedVersions.max) {
+    const { min, max } = this.#options.protocol ?? supportedVersions;
+    if (request.v < min || request.v > max) {
       throw new QuorateError(
         'unsupported-version',
-        `the request has protocol version ${request.v}; this controller understands ${supportedVersions.min} to ${supportedVersions.max}`,
+        `the request has protocol version ${request.v}; this controller understands ${min} to ${max}`,
       );
     }
     const verb = subjectRest(message.subject, 3);
-    if (!isVerb(verb)) throw new QuorateError('unknown-verb', `there is no verb ${verb}`);
+    if (!isVerb(verb) || sinceOf(verb) > max) throw new QuorateError('unknown-verb', `there is no verb ${verb}`);
     const params = validate(apiVerbs[verb].params, request.params ?? {}, 'invalid-request', verb);
     const context = { requestId: request.requestId, from: subjectToken(message.subject, 2) };
     // Each verb's parameters were validated by its own schema one line above; TypeScript cannot follow that by key.

@@ -1,5 +1,6 @@
 /** What one controller is told when it is started. */
 import type { ConnectionOptions } from '../../messaging/connection.js';
+import type { VersionRange } from '../../messaging/protocol.js';
 import type { CompactionPolicy, MemberTiming } from '../cluster/member.js';
 import type { LogLevel } from './log.js';
 
@@ -16,6 +17,8 @@ export interface ControllerConfig {
   readonly bootstrap: boolean;
   readonly logLevel: LogLevel;
   readonly logPretty: boolean;
+  /** What it speaks; default: all that this build understands. Less makes it act as an older build, for tests. */
+  readonly protocol?: VersionRange;
   readonly timing?: MemberTiming;
   readonly compaction?: CompactionPolicy;
   /** How often the leader compares the models of the members. */

@@ -11,7 +11,7 @@ import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { compareModels } from '../../messaging/model-comparison.js';
 import type { Timeline } from '../../messaging/position.js';
-import { supportedVersions } from '../../messaging/protocol.js';
+import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
 import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
 import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
 import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
@@ -84,6 +84,8 @@ export class Controller {
   readonly #news: LeadershipNews;
   readonly #alarms: Alarms;
   readonly #timelines: TimelineWatch;
+  /** What it speaks: less than this build understands where a test wants an older one. */
+  readonly #protocol: VersionRange;
   readonly #backupDirectory: string;
   readonly #startedAt: number;
   #state: NodeState;
@@ -104,6 +106,7 @@ export class Controller {
     this.#options = options;
     const { config, connections, clock, storage, log } = options;
     const incarnation = storage.raft.incarnation();
+    this.#protocol = config.protocol ?? supportedVersions;
     this.#startedAt = clock.now();
     this.#subjects = subjectsOf(config.cluster);
     this.#state = options.removed ? 'removed' : 'starting';
@@ -171,6 +174,7 @@ export class Controller {
       nodeId: config.nodeId,
       log,
       handlers,
+      protocol: this.#protocol,
     });
     this.#status = new StatusPublisher(
       clock,
@@ -265,7 +269,7 @@ export class Controller {
           id: config.nodeId,
           name: config.name,
           version,
-          protocol: supportedVersions,
+          protocol: this.#protocol,
           addresses: [...config.advertise],
           addedAt: clock.now(),
         },
@@ -326,6 +330,7 @@ export class Controller {
       listener: this.#listener(),
       timing: config.timing,
       compaction: config.compaction,
+      protocol: this.#protocol,
     });
     return this.#member;
   }
@@ -349,6 +354,7 @@ export class Controller {
       clock,
       log,
       tickMs: (config.timing ?? defaultTiming).tickMs,
+      protocol: this.#protocol,
       snapshotServer: this.#snapshotServer,
       events: this.#events,
       routers: () => this.#routers,
@@ -359,6 +365,7 @@ export class Controller {
       subjects: this.#subjects,
       nodeId: config.nodeId,
       model: readerOf(storage.model),
+      protocol: this.#protocol,
       serves: () => this.#servesRouters(),
       isLeader: () => this.#leading,
       endpoints: endpointsOf(storage.model, config.cluster),
@@ -376,6 +383,7 @@ export class Controller {
       alarms: this.#alarms,
       nodeId: config.nodeId,
       tickMs: (config.timing ?? defaultTiming).tickMs,
+      protocol: this.#protocol,
       compareEveryMs: config.compareEveryMs ?? compareEveryMsDefault,
       compare: (nodes) => compareModels(client, nodes, { timeoutMs: compareMaxMs }),
     });
@@ -418,6 +426,7 @@ export class Controller {
       if (outcome.type === 'configured') {
         if (this.#leading) this.#duties?.configured(index, outcome.before, outcome.after);
       }
+      if (outcome.type === 'gate' && outcome.raised) this.#status.changed();
       if (outcome.type === 'configured' || outcome.type === 'described') {
         this.#routers?.refresh();
         this.#status.changed();
@@ -579,7 +588,7 @@ export class Controller {
       cluster: config.cluster,
       clusterId: this.#clusterId(),
       version,
-      protocol: supportedVersions,
+      protocol: this.#protocol,
       addresses: [...config.advertise],
       ...measureDisk(config.dataDirectory),
       maxPayloadBytes: connections.service.info?.max_payload ?? 0,

@@ -12,6 +12,7 @@ import {
   encodeCommand,
   prepareCreate,
   prepareDelete,
+  prepareImport,
   prepareUpdate,
   type Stamp,
 } from '../model/index.js';
@@ -108,6 +109,14 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     },
 
     'model.create': (draft, context) => write(prepareCreate(draft, stamp(context))),
+    'model.import': async ({ entity }, context) => {
+      if (storage.model.record('gate', 'model-import') === undefined) throw new QuorateError('gate-closed');
+      const { outcome } = await propose(member(), prepareImport(entity, stamp(context)));
+      if (outcome.type === 'unchanged') return { entity: outcome.entity, position: position(), existed: true };
+      if (outcome.type !== 'changed') throw refusalOf(outcome);
+      const { change, repeated } = outcome;
+      return { entity: change.entity, position: { ...position(), index: change.index }, existed: repeated };
+    },
     'model.update': (params, context) => write(prepareUpdate(params, stamp(context))),
     'model.delete': (params, context) => write(prepareDelete(params, stamp(context))),
 

@@ -2,6 +2,7 @@
  * What only the leader does beside leading: publishes what was committed (also what the leader before it may not have),
  * keeps what the model says of the members up to date, and tells of members that come and go.
  */
+import type { VersionRange } from '../../messaging/protocol.js';
 import type { Member as MemberRecord, NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
@@ -10,6 +11,7 @@ import type { Configuration } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
+import { GateKeeper } from './gate-keeper.js';
 import type { Log } from './log.js';
 import { ModelWatch, type ModelWatchOptions } from './model-watch.js';
 import { isActive } from './status.js';
@@ -25,6 +27,7 @@ export interface LeaderDutiesOptions {
   readonly alarms: Alarms;
   readonly nodeId: string;
   readonly tickMs: number;
+  readonly protocol: VersionRange;
   readonly compareEveryMs: number;
   readonly compare: ModelWatchOptions['compare'];
 }
@@ -40,12 +43,14 @@ export class LeaderDuties {
   readonly #connected = new Map<string, boolean>();
   readonly #stopListening: () => void;
   readonly #modelWatch: ModelWatch;
+  readonly #gateKeeper: GateKeeper;
   #stopWatching: (() => void) | undefined;
   #publishing = false;
   #describing = false;
 
   constructor(options: LeaderDutiesOptions) {
     this.#options = options;
+    this.#gateKeeper = new GateKeeper(options);
     this.#modelWatch = new ModelWatch({
       ...options,
       everyMs: options.compareEveryMs,
@@ -141,6 +146,7 @@ export class LeaderDuties {
   #watch(): void {
     this.#watchPeers();
     this.#watchStatuses();
+    this.#gateKeeper.look();
   }
 
   #watchPeers(): void {

@@ -1,6 +1,7 @@
 /** Starts one controller: storage, connections, controller; and stops it in the opposite order. */
 import { connectNats, type NatsConnection, NatsEvents } from '../../messaging/connection.js';
-import { QuorateError } from '../../messaging/errors.js';
+import { QuorateError, toQuorateError } from '../../messaging/errors.js';
+import { protocolMaxVariable, supportedVersions } from '../../messaging/protocol.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { systemClock } from '../cluster/clock.js';
 import { decideStart, type StartAction } from '../cluster/decide-start.js';
@@ -86,6 +87,9 @@ async function start(
   ignoredSettings: readonly string[],
   log: Log,
 ): Promise<RunningController> {
+  const { min, max } = config.protocol ?? supportedVersions;
+  if (max < supportedVersions.max)
+    log.warn('acts as an older version', { protocol: { min, max }, because: protocolMaxVariable });
   const connections = await connectAll(config, log);
   let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   const closed = new Promise<void>((resolve, reject) => {
@@ -103,8 +107,11 @@ async function start(
     ignoredSettings,
     removed: how === 'removed',
     onFatal: (error) => {
+      const { code, message, remedy } = toQuorateError(error);
       log.error('cannot go on', {
-        error: error instanceof Error ? error.message : String(error),
+        error: message,
+        code,
+        remedy,
         stack: error instanceof Error ? error.stack : undefined,
       });
       void closeAll(connections).finally(() => settle?.reject(error));

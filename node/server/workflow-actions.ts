@@ -2,7 +2,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
-import { supportedVersions } from '../../messaging/protocol.js';
+import type { VersionRange } from '../../messaging/protocol.js';
 import type { WorkflowParameters } from '../../messaging/schemas/operations.js';
 import type { Member as MemberRecord, ProgressView } from '../../messaging/schemas/status.js';
 import type { Subjects } from '../../messaging/subjects.js';
@@ -11,7 +11,7 @@ import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
 import type { SnapshotServer } from '../cluster/snapshot-transfer.js';
 import type { Transport } from '../cluster/transport.js';
-import { encodeMembershipContext, isUnderWay, type OperationRecord } from '../model/index.js';
+import { encodeMembershipContext, isUnderWay, type OperationRecord, raisedGates } from '../model/index.js';
 import type { RaftStatus } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { Actions } from '../workflows/actions.js';
@@ -37,6 +37,7 @@ export interface WorkflowSources {
   readonly clock: Clock;
   readonly log: Log;
   readonly tickMs: number;
+  readonly protocol: VersionRange;
   readonly events: EventPublisher;
   /** An operation began, went on or ended: the status says so. */
   readonly onChange: () => void;
@@ -140,13 +141,14 @@ export function createActions(sources: WorkflowSources): Actions {
         lastIndex: status.lastIndex,
         commit: status.commit,
         version: softwareVersion,
-        protocol: supportedVersions,
+        protocol: sources.protocol,
         changePending: status.pendingChangeIndex > status.applied || configuration.votersOutgoing.length > 0,
         transferringTo: status.transferTarget ?? null,
         dataBytes: storage.raft.sizeBytes() + storage.model.sizeBytes(),
       },
       configuration,
       members: storage.model.records('member').map(({ value }) => value),
+      gates: raisedGates(storage.model),
       progress: progressOf(status).filter(({ id }) => id !== nodeId),
       heard: board
         .all()
@@ -191,6 +193,7 @@ export function createActions(sources: WorkflowSources): Actions {
       const heard = board.get(node);
       return heard === undefined ? undefined : { status: heard.status, ageMs: clock.monotonicMs() - heard.heardAtMs };
     },
+    raisedGates: () => raisedGates(storage.model),
     prepareCandidate: async (node) => {
       const answer = await transport.request(
         node,

@@ -1,7 +1,7 @@
 /** Runs in the hashing thread: opens the model, waits to be told to begin, and hashes it. See `hash-model.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
-import { modelHash } from '../model/hash.js';
+import { modelHashes } from '../model/hash.js';
 import { openReadOnly } from './database.js';
 import { cell, command, type HashJob, type HashMessage, type ModelHash, readyMaxMs } from './hash-model.js';
 import { readerOf } from './model-store.js';
@@ -24,7 +24,7 @@ function hash(): ModelHash {
     Atomics.notify(shared, cell.begun);
     if (Atomics.load(shared, cell.command) !== command.begin) throw new QuorateError('timeout', 'It began too late.');
     if (meta === undefined) throw new QuorateError('not-a-member');
-    return { position: meta.position, sha256: modelHash(model) };
+    return { position: meta.position, ...modelHashes(model) };
   } finally {
     database.close();
   }

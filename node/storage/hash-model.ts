@@ -9,12 +9,10 @@
 import { Worker } from 'node:worker_threads';
 import { QuorateError, type WireError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
-import { type HashedModel, modelHash } from '../model/hash.js';
+import { type HashedModel, type ModelHashes, modelHashes } from '../model/hash.js';
 
-export interface ModelHash {
+export interface ModelHash extends ModelHashes {
   readonly position: Position;
-  /** SHA-256, in hexadecimal: see `modelHash`. */
-  readonly sha256: string;
 }
 
 /** Ready to hash; one of `begin` and `abandon` has to be called soon. */
@@ -89,7 +87,7 @@ export function prepareAtOnce(model: HashedModel): PreparedHash {
     begin() {
       const position = model.meta()?.position;
       if (position === undefined) settle?.reject(new QuorateError('not-a-member'));
-      else settle?.resolve({ position, sha256: modelHash(model) });
+      else settle?.resolve({ position, ...modelHashes(model) });
       return true;
     },
     abandon: () => settle?.reject(new QuorateError('timeout')),

@@ -6,7 +6,7 @@
  * `timeout` or `leadership-lost` where the outcome is not known; the engine then looks whether it happened.
  */
 import type { Member, NodeStatus, ProgressView } from '../../messaging/index.js';
-import type { OperationRecord } from '../model/index.js';
+import type { OperationRecord, RaisedGate } from '../model/index.js';
 import type { ConfChange, Configuration } from '../raft/index.js';
 import type { FactGatherer } from './facts.js';
 
@@ -20,6 +20,8 @@ export interface Actions extends FactGatherer {
   leadership(): { readonly leading: boolean; readonly leader: string | null; readonly term: number };
   /** Committed and applied here. */
   configuration(): Configuration;
+  /** Feature gates that are raised, as applied here. */
+  raisedGates(): readonly RaisedGate[];
   /** This member's log: what there is, what of it is committed, what of that is applied here. */
   log(): { readonly lastIndex: number; readonly commit: number; readonly applied: number };
   /** What the leader knows of a member's replication; undefined: not a member, or nothing is known. */

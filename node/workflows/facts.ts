@@ -11,6 +11,7 @@ import type {
   VersionRange,
   WorkflowParameters,
 } from '../../messaging/index.js';
+import type { RaisedGate } from '../model/index.js';
 import { type Configuration, isVoter, membersOf } from '../raft/index.js';
 
 /** Gathers what the checks of these parameters need. Asks the candidate or target itself; takes at most a few seconds. */
@@ -27,6 +28,8 @@ export interface Facts {
   /** Committed and applied on the leader. */
   readonly configuration: Configuration;
   readonly members: readonly Member[];
+  /** Feature gates that are raised. */
+  readonly gates: readonly RaisedGate[];
   /** What the leader knows of each member's replication, without itself. */
   readonly progress: readonly ProgressView[];
   /** The last status of every controller that was heard, members or not. */

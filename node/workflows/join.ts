@@ -1,5 +1,6 @@
 /** A blank controller becomes a learner, catches up, and becomes a voter; or is removed again, with the reason. */
 import type { WorkflowParameters } from '../../messaging/index.js';
+import { gatesBeyond } from '../model/index.js';
 import { membersOf } from '../raft/index.js';
 import { candidate, cluster, member } from './checks/index.js';
 import type { Step, Verification, Work, Workflow } from './definition.js';
@@ -48,6 +49,11 @@ const addLearner: Step = {
     if (isMember(work)) return `${work.target} is a member already`;
     // Asked again, because the leader that asked first may not be this one.
     const member = await work.actions.prepareCandidate(work.target);
+    // A gate may have been raised since the checks; while this operation is under way none is.
+    const [beyond] = gatesBeyond(work.actions.raisedGates(), member.protocol);
+    if (beyond !== undefined) {
+      throw failed(`the cluster has begun to use ${beyond.gate}, which ${work.target} does not understand`);
+    }
     await changeMembership(
       work,
       { type: 'addLearner', id: work.target },
@@ -256,6 +262,7 @@ export const join: Workflow = {
     candidate.candidateCluster,
     candidate.candidateNameUnique,
     candidate.candidateVersion,
+    candidate.candidateFeatures,
     candidate.candidateClock,
     candidate.candidateDiskSpace,
     candidate.candidateDiskLatency,

@@ -203,7 +203,7 @@ test('a gap between the position and the next entry stops the member, with nothi
 
 test('a command of a newer version stops the member instead of being skipped', (t) => {
   const model = new Model();
-  const newer: Entry = { type: 'normal', term: 1, index: 3, data: Uint8Array.of(0x92, 2, 0xa3, 0x6e, 0x65, 0x77) };
+  const newer: Entry = { type: 'normal', term: 1, index: 3, data: Uint8Array.of(0x92, 99, 0xa3, 0x6e, 0x65, 0x77) };
   const error = t.throws(() => applyBatch(model.store, [normal(2, { type: 'noop' }), newer]), {
     instanceOf: UnappliableEntry,
   });

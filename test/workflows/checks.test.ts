@@ -181,6 +181,21 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       /shares no protocol version with a, b, c/,
     ],
   ],
+  'candidate-features': [
+    ['ok', join, {}, /understands protocol versions up to 1; 0 feature gates raised/],
+    [
+      'ok',
+      join,
+      { gates: [{ gate: 'model-import', version: 2, index: 9, at: 0 }], ...probe({ protocol: { min: 1, max: 2 } }) },
+      /up to 2; 1 feature gate raised/,
+    ],
+    [
+      'fail',
+      join,
+      { gates: [{ gate: 'model-import', version: 2, index: 9, at: 0 }] },
+      /x understands protocol versions up to 1; the cluster uses model-import of version 2/,
+    ],
+  ],
   'candidate-clock': [
     ['ok', join, probe({ clockOffsetMs: -200 }), /200 ms behind/],
     ['warn', join, probe({ clockOffsetMs: 400 }), /400 ms ahead/],

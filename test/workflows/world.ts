@@ -16,6 +16,7 @@ import {
   MemoryModelStore,
   type ModelStore,
   type Outcome,
+  raisedGates,
 } from '../../node/model/index.js';
 import {
   applyConfChange,
@@ -334,6 +335,7 @@ export class World {
       snapshotProgress: () => null,
       status: (id) => this.statusOf(id),
       gather: (parameters) => Promise.resolve(this.facts(parameters)),
+      raisedGates: () => raisedGates(this.store),
       prepareCandidate: (id) => this.counted(self, `prepare ${id}`, () => this.prepare(id)),
       releaseCandidate: (id) =>
         this.counted(self, `release ${id}`, async () => {
@@ -464,6 +466,7 @@ export class World {
       members: this.store.records('member').map(({ value }) => value),
       progress: membersOf(this.configuration).flatMap((id) => this.progressOf(leader, id) ?? []),
       heard: [...this.controllers.keys()].map((id) => ({ ...this.statusOf(id), twice: false })),
+      gates: raisedGates(this.store),
       running: running?.value.operation ?? null,
       probe: node === null || !this.controllers.has(node) ? { type: 'none' } : this.probeOf(node),
       routers: [],
@@ -518,6 +521,7 @@ export function nodeStatus(id: string, state: NodeStatus['state'], raft: NodeSta
     position: state === 'member' ? { timeline, indexType: 'raft', index: raft?.applied ?? 0 } : null,
     raft,
     members: [],
+    gates: [],
     publishedIndex: 0,
     routers: { online: 0, known: 0 },
     counters: {},

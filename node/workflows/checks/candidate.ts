@@ -3,9 +3,10 @@
  * connection are those that it will serve with.
  */
 import { agreeVersion } from '../../../messaging/index.js';
+import { gatesBeyond } from '../../model/index.js';
 import type { Facts, Probe } from '../facts.js';
 import { isMemberNow } from '../facts.js';
-import { type Answer, bytes, type Check, fail, milliseconds, ok, type Subject, warn } from './check.js';
+import { type Answer, bytes, type Check, count, fail, milliseconds, ok, type Subject, warn } from './check.js';
 
 export const clockOffsetWarnMs = 250;
 export const clockOffsetFailMs = 10_000;
@@ -153,6 +154,22 @@ export const candidateVersion = ofCandidate({
     return candidate.version === leader.version
       ? ok(`${target} runs version ${candidate.version}, as the leader does`)
       : warn(`${target} runs version ${candidate.version}, the leader ${leader.version}`);
+  },
+});
+
+export const candidateFeatures = ofCandidate({
+  name: 'candidate-features',
+  question: 'Does the candidate understand the features that the cluster uses?',
+  remedy: 'Install the version that the members run on the candidate: a feature gate that is raised is never lowered.',
+  judge: (candidate, { gates }, { target }) => {
+    const beyond = gatesBeyond(gates, candidate.protocol);
+    return beyond.length === 0
+      ? ok(
+          `${target} understands protocol versions up to ${candidate.protocol.max}; ${count(gates.length, 'feature gate')} raised`,
+        )
+      : fail(
+          `${target} understands protocol versions up to ${candidate.protocol.max}; the cluster uses ${beyond.map(({ gate, version }) => `${gate} of version ${version}`).join(', ')}`,
+        );
   },
 });
 
