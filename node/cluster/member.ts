@@ -8,7 +8,7 @@
  */
 import { QuorateError } from '../../messaging/errors.js';
 import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
-import { applyBatch, type Outcome, refuseGatesBeyond } from '../model/index.js';
+import { applyBatch, refuseGatesBeyond } from '../model/index.js';
 import {
   type ConfChange,
   type Entry,
@@ -23,13 +23,17 @@ import {
   type RaftStatus,
   type Ready,
   type Refusal,
-  type Term,
 } from '../raft/index.js';
 import type { Identity, Storage } from '../storage/index.js';
 import type { Clock, Scheduler } from './clock.js';
 import { LatencyWindow } from './latency.js';
+import { type AppliedEntry, PendingProposals, type ProposalCallback } from './proposals.js';
+import { PendingReads, type ReadCallback } from './reads.js';
 import type { SnapshotFetcher } from './snapshot-transfer.js';
 import type { Transport } from './transport.js';
+
+export type { AppliedEntry, ProposalCallback, ProposalOutcome } from './proposals.js';
+export type { ReadCallback } from './reads.js';
 
 export interface MemberTiming {
   readonly tickMs: number;
@@ -90,34 +94,8 @@ export interface MemberOptions {
   readonly protocol?: VersionRange;
 }
 
-/** One committed entry, and what came of it. */
-export interface AppliedEntry {
-  readonly index: Index;
-  readonly term: Term;
-  readonly outcome: Outcome;
-}
-
-/** A command's fate. Refused by the model is also an outcome: `entry.outcome` says so. */
-export type ProposalOutcome =
-  | { readonly ok: true; readonly entry: AppliedEntry }
-  | { readonly ok: false; readonly error: QuorateError };
-export type ProposalCallback = (outcome: ProposalOutcome) => void;
-export type ReadCallback = (refusal: QuorateError | null) => void;
-
-interface Waiting {
-  readonly term: Term;
-  readonly since: number;
-  readonly callback: ProposalCallback;
-}
-
-/** Commands that wait for their commit; more are refused as `overloaded`. */
-const waitingMax = 16_384;
-/** What was applied last, for answers to forwarded proposals that come after the fact. */
-const rememberedMax = 1_024;
 /** What the model gathers is committed to its file so often; a crash loses at most that much, and replays it. */
 const commitModelEveryMs = 200;
-/** A forwarded proposal that was not applied here by then is answered `timeout`. */
-const forwardedTimeoutMs = 5_000;
 
 export class Member {
   readonly core: Raft;
@@ -126,14 +104,10 @@ export class Member {
   readonly counters = { proposals: 0, committed: 0, turns: 0, syncs: 0, reads: 0, elections: 0, snapshotsInstalled: 0 };
   readonly #options: MemberOptions;
   readonly #protocol: VersionRange;
-  readonly #waiting = new Map<Index, Waiting>();
-  readonly #forwarded = new Map<string, { readonly callback: ProposalCallback; readonly cancel: () => void }>();
-  readonly #remembered = new Map<Index, AppliedEntry>();
+  readonly #proposals: PendingProposals;
+  readonly #reads = new PendingReads();
   /** Those that wait for the model to stand at one index. */
   readonly #watchers = new Map<() => void, Index>();
-  #newReads: ReadCallback[] = [];
-  readonly #sentReads = new Map<string, readonly ReadCallback[]>();
-  #readyReads: { readonly index: Index; readonly callbacks: readonly ReadCallback[] }[] = [];
   #applied: Index;
   #compactedAt: Index;
   #compacting = false;
@@ -145,7 +119,8 @@ export class Member {
 
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { storage, timing = defaultTiming } = options;
+    const { storage, clock, timing = defaultTiming } = options;
+    this.#proposals = new PendingProposals(clock, (latencyMs, nowMs) => this.commitLatency.add(latencyMs, nowMs));
     this.#protocol = options.protocol ?? supportedVersions;
     refuseGatesBeyond(storage.model, this.#protocol);
     const meta = storage.model.meta();
@@ -211,11 +186,8 @@ export class Member {
     this.#guard(() => {
       const result = this.core.propose([data], proposalId);
       if (!result.ok) return callback({ ok: false, error: asError(result) });
-      if (!result.forwarded) return this.#await(result.index, result.term, callback);
-      const cancel = this.#options.clock.after(forwardedTimeoutMs, () =>
-        this.#settleForwarded(proposalId, { ok: false, error: new QuorateError('timeout') }),
-      );
-      this.#forwarded.set(proposalId, { callback, cancel });
+      if (!result.forwarded) return this.#proposals.await(result.index, result.term, callback);
+      this.#proposals.forwarded(proposalId, callback);
     });
   }
 
@@ -224,7 +196,7 @@ export class Member {
     if (this.#refuseEarly(callback)) return;
     this.#guard(() => {
       const result = this.core.proposeConfChange(change);
-      if (result.ok) this.#await(result.index, result.term, callback);
+      if (result.ok) this.#proposals.await(result.index, result.term, callback);
       else callback({ ok: false, error: asError(result) });
     });
   }
@@ -233,7 +205,7 @@ export class Member {
   read(callback: ReadCallback): void {
     if (this.#stopped) return callback(new QuorateError('stopping'));
     this.counters.reads += 1;
-    this.#newReads.push(callback);
+    this.#reads.take(callback);
     this.#wake();
   }
 
@@ -244,6 +216,12 @@ export class Member {
   whenApplied(index: Index, callback: () => void): () => void {
     this.#watchers.set(callback, index);
     return () => this.#watchers.delete(callback);
+  }
+
+  #refuseEarly(callback: ProposalCallback): boolean {
+    const code = this.#stopped ? 'stopping' : this.#proposals.full ? 'overloaded' : undefined;
+    if (code !== undefined) callback({ ok: false, error: new QuorateError(code) });
+    return code !== undefined;
   }
 
   transferLeadership(target?: NodeId): QuorateError | null {
@@ -283,7 +261,7 @@ export class Member {
 
   #wake(): void {
     if (this.#turnScheduled || this.#inTurn || this.#stopped) return;
-    if (!this.core.hasReady() && this.#newReads.length === 0) return;
+    if (!this.core.hasReady() && !this.#reads.anyTaken) return;
     this.#turnScheduled = true;
     this.#options.scheduler.turn(() => {
       this.#turnScheduled = false;
@@ -294,8 +272,14 @@ export class Member {
   #beginTurn(): void {
     this.#inTurn = true;
     this.counters.turns += 1;
-    this.#sendReads();
+    if (this.#reads.anyTaken) this.#askToRead();
     this.#takeReady();
+  }
+
+  #askToRead(): void {
+    const requestId = this.#nextId();
+    const result = this.core.readIndex(requestId);
+    this.#reads.sent(requestId, result.ok ? null : asError(result));
   }
 
   #takeReady(): void {
@@ -410,7 +394,7 @@ export class Member {
     this.#applied = last.index;
     this.core.applied(last.index);
     this.counters.committed += entries.length;
-    for (const entry of applied) this.#settleApplied(entry);
+    for (const entry of applied) this.#proposals.applied(entry);
     this.#options.listener.applied(applied);
     this.#compactWhenDue();
     for (const [callback, index] of this.#watchers) {
@@ -422,15 +406,16 @@ export class Member {
 
   #settle(ready: Ready): void {
     for (const { requestId, result } of ready.readResults) {
-      const callbacks = this.#sentReads.get(requestId) ?? [];
-      this.#sentReads.delete(requestId);
-      if (result.ok) this.#readyReads.push({ index: result.index, callbacks });
-      else for (const callback of callbacks) callback(asError(result));
+      if (result.ok) this.#reads.confirmed(requestId, result.index);
+      else this.#reads.refused(requestId, asError(result));
     }
-    this.#answerReads();
+    this.#reads.answer(this.#applied);
     for (const { proposalId, result } of ready.proposalResults) {
-      if (!result.ok) this.#settleForwarded(proposalId, { ok: false, error: asError(result) });
-      else this.#awaitForwarded(proposalId, result.index, result.term);
+      if (!result.ok) this.#proposals.refused(proposalId, asError(result));
+      else {
+        const own = { applied: this.#applied, term: this.core.term };
+        this.#proposals.appended(proposalId, result.index, result.term, own);
+      }
     }
     if (ready.snapshotOffer !== undefined) this.#fetchSnapshot(ready.snapshotOffer.leader, ready.snapshotOffer.index);
     if (ready.removed !== undefined) {
@@ -443,13 +428,8 @@ export class Member {
 
   #onLeadership(leadership: Leadership): void {
     if (leadership.role === 'candidate') this.counters.elections += 1;
-    // What was appended in another term may or may not survive: only a retry, with the same request id, finds out.
-    for (const [index, waiting] of this.#waiting) {
-      if (leadership.role === 'leader' && waiting.term === leadership.term) continue;
-      this.#waiting.delete(index);
-      waiting.callback(leadershipLost());
-    }
-    if (leadership.leader === undefined) this.#failReadyReads();
+    this.#proposals.leadershipChanged(leadership);
+    if (leadership.leader === undefined) this.#reads.leaderGone();
     this.#options.listener.leadership(leadership);
   }
 
@@ -459,104 +439,9 @@ export class Member {
     this.#options.listener.failed(error);
   }
 
-  // ----------------------------------------------------------------------------------------------------------- proposals
-
-  #refuseEarly(callback: ProposalCallback): boolean {
-    const code = this.#stopped
-      ? 'stopping'
-      : this.#waiting.size + this.#forwarded.size >= waitingMax
-        ? 'overloaded'
-        : undefined;
-    if (code !== undefined) callback({ ok: false, error: new QuorateError(code) });
-    return code !== undefined;
-  }
-
-  #await(index: Index, term: Term, callback: ProposalCallback): void {
-    const before = this.#waiting.get(index);
-    // Two leaders gave the same place away, and the answer of the first came late: only the later one's entry can be there.
-    if (before !== undefined && before.term > term) return callback(leadershipLost());
-    this.#waiting.set(index, { term, since: this.#options.clock.monotonicMs(), callback });
-    before?.callback(leadershipLost());
-  }
-
-  #settleApplied(entry: AppliedEntry): void {
-    if (this.#forwarded.size > 0) {
-      this.#remembered.set(entry.index, entry);
-      if (this.#remembered.size > rememberedMax) this.#remembered.delete(this.#remembered.keys().next().value ?? 0);
-    }
-    const waiting = this.#waiting.get(entry.index);
-    if (waiting === undefined) return;
-    this.#waiting.delete(entry.index);
-    if (waiting.term !== entry.term) return waiting.callback(leadershipLost());
-    const now = this.#options.clock.monotonicMs();
-    this.commitLatency.add(now - waiting.since, now);
-    waiting.callback({ ok: true, entry });
-  }
-
-  /** The leader has appended it at `index`; it may have been applied here before the leader's answer came. */
-  #awaitForwarded(proposalId: string, index: Index, term: Term): void {
-    const forwarded = this.#forwarded.get(proposalId);
-    if (forwarded === undefined) return;
-    if (index > this.#applied && term === this.core.term) {
-      this.#await(index, term, (outcome) => this.#settleForwarded(proposalId, outcome));
-      return;
-    }
-    // Otherwise that leader is deposed, which was told to all who waited before this answer was looked at.
-    const entry = this.#remembered.get(index);
-    const outcome: ProposalOutcome = entry?.term === term ? { ok: true, entry } : leadershipLost();
-    this.#settleForwarded(proposalId, outcome);
-  }
-
-  #settleForwarded(proposalId: string, outcome: ProposalOutcome): void {
-    const forwarded = this.#forwarded.get(proposalId);
-    if (forwarded === undefined) return;
-    this.#forwarded.delete(proposalId);
-    forwarded.cancel();
-    forwarded.callback(outcome);
-  }
-
   #failWaiting(error: QuorateError): void {
-    const outcome: ProposalOutcome = { ok: false, error };
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const each of waiting) each.callback(outcome);
-    for (const proposalId of [...this.#forwarded.keys()]) this.#settleForwarded(proposalId, outcome);
-    const reads = [
-      ...this.#newReads,
-      ...[...this.#sentReads.values()].flat(),
-      ...this.#readyReads.flatMap((each) => each.callbacks),
-    ];
-    this.#newReads = [];
-    this.#sentReads.clear();
-    this.#readyReads = [];
-    for (const callback of reads) callback(error);
-  }
-
-  // --------------------------------------------------------------------------------------------------------------- reads
-
-  /** All reads of one turn share one round of confirmation. */
-  #sendReads(): void {
-    if (this.#newReads.length === 0) return;
-    const callbacks = this.#newReads;
-    this.#newReads = [];
-    const requestId = this.#nextId();
-    const result = this.core.readIndex(requestId);
-    if (result.ok) this.#sentReads.set(requestId, callbacks);
-    else for (const callback of callbacks) callback(asError(result));
-  }
-
-  /** Nobody sends what they wait for; a member that was left out without knowing it would keep them for ever. */
-  #failReadyReads(): void {
-    const reads = this.#readyReads;
-    this.#readyReads = [];
-    for (const { callbacks } of reads) for (const callback of callbacks) callback(new QuorateError('no-leader'));
-  }
-
-  #answerReads(): void {
-    if (this.#readyReads.length === 0) return;
-    const due = this.#readyReads.filter((each) => each.index <= this.#applied);
-    this.#readyReads = this.#readyReads.filter((each) => each.index > this.#applied);
-    for (const { callbacks } of due) for (const callback of callbacks) callback(null);
+    this.#proposals.fail(error);
+    this.#reads.fail(error);
   }
 
   // --------------------------------------------------------------------------------------------- snapshots and compaction
@@ -588,11 +473,6 @@ export class Member {
     this.#counter += 1;
     return `${this.#options.nodeId}.${this.#options.storage.raft.incarnation()}.${this.#counter}`;
   }
-}
-
-/** Made where it is needed only: an error costs more than the rest of a proposal. */
-function leadershipLost(): ProposalOutcome {
-  return { ok: false, error: new QuorateError('leadership-lost') };
 }
 
 /** A refusal of the core, as an error of the contract. */

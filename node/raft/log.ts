@@ -36,6 +36,8 @@ export class RaftLog {
   #tailStart: Index;
   #tailBytes = 0;
   #last: Index;
+  /** As it was when it was appended or opened; asking for it reads nothing. */
+  #lastTermSeen: Term;
   #handed: Index;
   #stable: Index;
   #snapshot: SnapshotMeta | undefined;
@@ -61,6 +63,7 @@ export class RaftLog {
     this.#tailBytesMax = tailBytesMax;
     this.#tailStart = last + 1;
     this.#last = last;
+    this.#lastTermSeen = last === 0 ? 0 : (store.term(last) ?? 0);
     this.#handed = last;
     this.#stable = last;
     this.#commit = Math.max(commit, applied);
@@ -88,6 +91,11 @@ export class RaftLog {
     const term = this.term(this.#last);
     invariant(term !== undefined, 'the term of the last entry is not known');
     return term;
+  }
+
+  /** For who looks on: it does not fail where the entry has been damaged since. */
+  get lastTermSeen(): Term {
+    return this.#lastTermSeen;
   }
 
   get firstIndex(): Index {
@@ -193,6 +201,7 @@ export class RaftLog {
       this.#tailBytes += entryBytes(entry);
     }
     this.#last += entries.length;
+    this.#lastTermSeen = entries.at(-1)?.term ?? first.term;
   }
 
   /** Figure 2, AppendEntries, receiver 2 to 4. Undefined when the entry before them is not ours. */
@@ -231,6 +240,7 @@ export class RaftLog {
     this.#tailBytes = 0;
     this.#tailStart = snapshot.index + 1;
     this.#last = snapshot.index;
+    this.#lastTermSeen = snapshot.term;
     this.#handed = snapshot.index;
     this.#commit = snapshot.index;
     this.#applying = snapshot.index;

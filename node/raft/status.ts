@@ -15,7 +15,7 @@ export function statusOf(s: MemberState): RaftStatus {
     applied: log.applied,
     stable: log.stable,
     lastIndex: log.lastIndex,
-    lastTerm: log.lastTerm,
+    lastTerm: log.lastTermSeen,
     firstIndex: log.firstIndex,
     configuration: s.configuration,
     membership: membershipOf(s),

@@ -365,9 +365,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'read answered before it is applied',
-    file: 'node/cluster/member.js',
-    find: 'this.#readyReads.filter((each) => each.index <= this.#applied);',
-    replace: 'this.#readyReads.filter(() => true);',
+    file: 'node/cluster/reads.js',
+    find: 'this.#ready.filter((each) => each.index <= applied);',
+    replace: 'this.#ready.filter(() => true);',
     why: 'The model is read before it holds what the read must see.',
   },
 
@@ -449,7 +449,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'lost leadership not told to who waits',
-    file: 'node/cluster/member.js',
+    file: 'node/cluster/proposals.js',
     find: "if (leadership.role === 'leader' && waiting.term === leadership.term)",
     replace: 'if (true)',
     why: 'A client waits for an entry that will never be.',
@@ -457,7 +457,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'acknowledged when appended',
     file: 'node/cluster/member.js',
-    find: 'return this.#await(result.index, result.term, callback);',
+    find: 'return this.#proposals.await(result.index, result.term, callback);',
     replace:
       "return callback({ ok: true, entry: { index: result.index, term: result.term, outcome: { type: 'refused', index: result.index, code: 'not-found', message: '' } } });",
     why: 'A client is answered before its command is committed.',
