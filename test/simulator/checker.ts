@@ -498,6 +498,7 @@ export class Checker {
     const record = this.records.get(member.id);
     if (record === undefined) return;
     record.ticks += 1;
+    if (member.role === 'leader') this.#checkDecides(record);
     if (record.ticks % 4 === 0) this.#checkBeliefs(record, member);
     if (record.ticks % 8 !== 0 || member.role !== 'leader' || record.role !== 'leader') return;
     const since = record.ticks - 3 * this.#electionTimeoutTicks - 4;
@@ -508,6 +509,14 @@ export class Checker {
         `${record.id} still leads, and has not heard of a majority for three election timeouts`,
       );
     }
+  }
+
+  /** Section 4.2.2: a leader whose removal is committed, and applied by itself, leads no more. */
+  #checkDecides({ id, configurations }: Remembered): void {
+    const configuration = configurations.at(-1);
+    if (configuration === undefined) return;
+    if (!configuration.voters.includes(id) && !configuration.votersOutgoing.includes(id))
+      this.violate('removed leader steps down', `${id} still leads, and has applied that it is no voter any more`);
   }
 
   // ---------------------------------------------------------------------------------------------------------------- applied

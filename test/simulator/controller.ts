@@ -56,6 +56,8 @@ export class SimulatedController {
   clockRate = 1;
   clockOffsetMs = 0;
   slowDisk: number;
+  /** Until then nothing gets to its disk. */
+  stalledUntil = 0;
 
   constructor(world: World, id: NodeId, place: number, seed: number) {
     this.#world = world;
@@ -328,6 +330,12 @@ export class SimulatedController {
 
   /** Mostly the disk is done at once; sometimes much happens before. */
   #afterSend(number: number, call: () => void): void {
+    const stalledMs = this.stalledUntil - this.#world.queue.now;
+    if (stalledMs > 0) {
+      this.#world.cover('disk: stalled');
+      this.#world.queue.schedule(stalledMs, () => this.inLife(number, call));
+      return;
+    }
     if (this.slowDisk > 0 && this.#random.chance(this.slowDisk)) {
       this.#world.cover('disk: slow');
       this.#world.queue.schedule((this.#random.chance(0.15) ? 90 : 12) * this.#random.next(), () =>

@@ -52,6 +52,7 @@ export class Faults {
       each.disk.isFull = false;
       each.disk.nextWrite = undefined;
       each.slowDisk = 0;
+      each.stalledUntil = 0;
       each.clockRate = 1;
       each.resume();
       if (each.disk.identity !== null) each.start();
@@ -168,6 +169,9 @@ export class Faults {
           subject.slowDisk = world.plan.slowDisk;
         });
         return;
+      case 'disk stall':
+        subject.stalledUntil = world.queue.now + action.forMs;
+        return;
       case 'rot entry':
         this.#rot(subject, action.who.nth);
         return;
@@ -214,7 +218,7 @@ export class Faults {
     const world = this.#world;
     const leader = world.leader();
     if (leader === undefined) return;
-    const { heldBackMs, forMs, company, writes } = action;
+    const { heldBackMs, forMs, company, writes, stallMs } = action;
     if (heldBackMs > 0)
       this.#lasting(
         heldBackMs,
@@ -234,6 +238,11 @@ export class Faults {
       });
       const client = world.clients.at(-1);
       client?.burst(writes, leader);
+      if (stallMs > 0) {
+        for (const each of others.slice(0, company)) each.stalledUntil = world.queue.now + forMs + stallMs;
+        // More comes while what came first waits for the disk.
+        world.queue.schedule(forMs / 4, () => client?.burst(1, leader));
+      }
       for (let at = 10; at < Math.min(forMs, strandedReadsMs); at += 12)
         world.queue.schedule(at, () => client?.request('k1', { type: 'get' }, () => undefined, leader));
     });

@@ -1,17 +1,20 @@
 /** `npm run simulate`: runs schedules from seeds, or one seed with all that happens in it. */
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Coverage } from './coverage.js';
 import { makePlan, type Plan, type Profile, profileOf, profiles } from './plan.js';
 import { minimise, type Reduction, reduce } from './reduction.js';
-import { type Failure, runSchedules, type Summary } from './runner.js';
+import { type Failure, runSchedules, type Summary, sumOf } from './runner.js';
 import { simulate } from './simulation.js';
 
 const usage = `npm run simulate -- [--seeds N] [--from S] [--jobs J] [--profile ${profiles.join('|')}] [--failures F] [--minutes M] [--json]
+npm run simulate -- --sum SUMMARY.json ...           adds up what runs with --json have written
 npm run simulate -- --seed X [--profile P] [--trace] [--reduce JSON] [--minimise]`;
 const progressEveryMs = 10_000;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string' },
@@ -24,6 +27,7 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     reduce: { type: 'string' },
     minimise: { type: 'boolean', default: false },
+    sum: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -103,15 +107,30 @@ async function runMany(profile: Profile | undefined): Promise<boolean> {
     console.log(JSON.stringify(summary));
     return summary.failures.length === 0;
   }
-  showCoverage(summary.coverage);
-  console.log(
-    `seeds ${from} to ${from + summary.schedules - 1}: ${summary.schedules} schedules, ${perSecond(summary)} a second on ${jobs} cores`,
-  );
-  console.log(
-    `${summary.events} events, ${summary.operations} operations of clients, ${Math.round(summary.virtualMs / 60_000)} minutes of virtual time`,
-  );
+  showSummary(summary, `seeds ${from} to ${from + summary.schedules - 1}, on ${jobs} cores`);
   await showFailures(summary.failures, profile);
   return summary.failures.length === 0;
+}
+
+/** Where nothing ran there is nothing to be glad of. */
+function sumUp(paths: readonly string[]): boolean {
+  const summaries: readonly Summary[] = paths.map((path) => JSON.parse(readFileSync(path, 'utf8')));
+  const summary = sumOf(summaries);
+  showSummary(summary, `${paths.length} runs`);
+  for (const { seed, check, text } of summary.failures) console.log(`seed ${seed}: ${check}: ${text}`);
+  return summary.failures.length === 0 && summary.schedules > 0;
+}
+
+function showSummary(summary: Summary, what: string): void {
+  const { schedules, events, operations, virtualMs, elapsedMs, cpuMs, coverage, failures } = summary;
+  showCoverage(coverage);
+  const perCore = ((schedules / Math.max(1, cpuMs)) * 1_000).toFixed(0);
+  console.log(
+    `${what}: ${schedules} schedules in ${Math.round(elapsedMs / 1_000)} s, ${perSecond(summary)} a second, ${perCore} a second of CPU time`,
+  );
+  console.log(
+    `${events} events, ${operations} operations of clients, ${Math.round(virtualMs / 60_000)} minutes of virtual time; ${failures.length} failed`,
+  );
 }
 
 function perSecond({ schedules, elapsedMs }: Summary): string {
@@ -132,6 +151,7 @@ async function showFailures(failures: readonly Failure[], profile: Profile | und
 }
 
 if (values.help) console.log(usage);
+else if (values.sum) process.exitCode = sumUp(positionals) ? 0 : 1;
 else {
   Error.stackTraceLimit = values.trace ? 10 : 0;
   const profile = profileNamed(values.profile);

@@ -67,12 +67,15 @@ export type Action = { readonly at: number } & (
       readonly heldBackMs: number;
       readonly forMs: number;
       readonly writes: number;
+      /** The disk of the leader's company hangs for so long after they are back: it hears of the next leader in the same turn. */
+      readonly stallMs: number;
       readonly afterwards: 'nothing' | 'crash the others' | 'crash the leader' | 'strand again';
     }
   | { readonly type: 'clock rate'; readonly who: Who; readonly rate: number; readonly forMs: number }
   | { readonly type: 'clock jump'; readonly who: Who; readonly byMs: number }
   | { readonly type: 'disk full'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'slow disk'; readonly who: Who; readonly forMs: number }
+  | { readonly type: 'disk stall'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'rot entry'; readonly who: Who }
   | { readonly type: 'rot chunk'; readonly who: Who }
   | { readonly type: 'lose log'; readonly who: Who }
@@ -234,6 +237,7 @@ const drawers = {
     heldBackMs: random.chance(0.5) ? random.between(20, 300) : 0,
     forMs: random.between(60, 500),
     writes: random.between(0, 6),
+    stallMs: random.chance(0.3) ? random.between(5, 80) : 0,
     afterwards: random.pick(['nothing', 'crash the others', 'crash the leader', 'strand again'] as const),
   }),
   'clock rate': (random) => ({
@@ -249,6 +253,7 @@ const drawers = {
   }),
   'disk full': (random) => ({ type: 'disk full', who: who(random), forMs: random.between(50, 400) }),
   'slow disk': (random) => ({ type: 'slow disk', who: who(random), forMs: random.between(50, 500) }),
+  'disk stall': (random) => ({ type: 'disk stall', who: who(random), forMs: random.between(20, 400) }),
   'rot entry': (random) => ({ type: 'rot entry', who: who(random) }),
   'rot chunk': (random) => ({ type: 'rot chunk', who: who(random) }),
   'lose log': (random) => ({ type: 'lose log', who: who(random) }),
@@ -295,6 +300,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     'clock jump': 0.5,
     'disk full': 0.7,
     'slow disk': 0.7,
+    'disk stall': 0.7,
     'rot entry': 0.3,
     'rot chunk': 0.5,
     'lose log': 0.2,
@@ -315,6 +321,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     campaign: 2,
     burst: 2,
     'slow disk': 1,
+    'disk stall': 1,
     pause: 1,
   },
   membership: {
@@ -347,6 +354,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     'write fault': 5,
     'disk full': 2,
     'slow disk': 2,
+    'disk stall': 2,
     'rot entry': 0.7,
     'rot chunk': 1,
     'lose log': 0.5,

@@ -28,6 +28,8 @@ export interface Summary {
   readonly operations: number;
   readonly virtualMs: number;
   readonly elapsedMs: number;
+  /** Of all cores together. */
+  readonly cpuMs: number;
   readonly coverage: Coverage;
   readonly failures: readonly Failure[];
 }
@@ -37,17 +39,39 @@ const rangeSize = 50;
 /** A schedule takes milliseconds; one that takes so long does not come back. */
 const hangMs = 60_000;
 
-export async function runSchedules(options: RunOptions): Promise<Summary> {
-  const began = performance.now();
-  const sum = {
+function emptySum() {
+  return {
     schedules: 0,
     events: 0,
     operations: 0,
     virtualMs: 0,
     elapsedMs: 0,
+    cpuMs: 0,
     coverage: {} as Coverage,
     failures: [] as Failure[],
   };
+}
+
+/** Of runs one after the other. */
+export function sumOf(summaries: readonly Summary[]): Summary {
+  const sum = emptySum();
+  for (const each of summaries) {
+    sum.schedules += each.schedules;
+    sum.events += each.events;
+    sum.operations += each.operations;
+    sum.virtualMs += each.virtualMs;
+    sum.elapsedMs += each.elapsedMs;
+    sum.cpuMs += each.cpuMs;
+    addCoverage(sum.coverage, each.coverage);
+    sum.failures.push(...each.failures);
+  }
+  return sum;
+}
+
+export async function runSchedules(options: RunOptions): Promise<Summary> {
+  const began = performance.now();
+  const cpuBefore = process.cpuUsage();
+  const sum = emptySum();
   let next = options.from;
   const end = options.from + options.seeds;
   const isOver = (): boolean =>
@@ -72,6 +96,8 @@ export async function runSchedules(options: RunOptions): Promise<Summary> {
   };
   await Promise.all(Array.from({ length: options.jobs }, () => runWorker(takeRange, add)));
   sum.elapsedMs = performance.now() - began;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  sum.cpuMs = (user + system) / 1_000;
   sum.failures.sort((a, b) => a.seed - b.seed);
   return sum;
 }
