@@ -20,5 +20,6 @@ export * from './schemas/model.js';
 export * from './schemas/operations.js';
 export * from './schemas/router.js';
 export * from './schemas/status.js';
+export * from './selection.js';
 export * from './subjects.js';
 export * from './version.js';

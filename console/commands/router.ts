@@ -4,7 +4,7 @@ import { identifierSchema } from '../../messaging/identifiers.js';
 import { spokenVersions } from '../../messaging/protocol.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
-import { path, text } from '../config/setting.js';
+import { choice, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
 import { stopSignal } from './signals.js';
@@ -37,6 +37,15 @@ export const routerCommand = defineCommand({
       describe: 'Directory of this router alone; made where it is missing',
       schema: path,
     }),
+    scope: setting({
+      flag: 'scope',
+      env: 'QUORATE_ROUTER_SCOPE',
+      key: 'router.scope',
+      placeholder: 'whole|own',
+      group: 'Options',
+      describe: 'What to hold: the whole model, or only what concerns this router',
+      schema: choice(['whole', 'own']).default('whole'),
+    }),
     exitWithParent: parentSetting,
     ...connectionSettings,
     ...logSettings,
@@ -64,6 +73,7 @@ export const routerCommand = defineCommand({
       dataDirectory: given.dataDirectory,
       version: softwareVersion,
       protocol: spokenVersions(context.env),
+      scope: given.scope,
       signal: stop,
       log: (level, message, fields) => {
         if (levels.indexOf(level) < levels.indexOf(given.logLevel)) return;

@@ -54,6 +54,11 @@ export interface RouterOptions {
   readonly version?: string;
   /** Range of protocol versions to offer. Default: all that this client understands. */
   readonly protocol?: VersionRange;
+  /**
+   * What to hold of the model. `whole` (default): everything. `own`: what the controllers choose for this router: itself, the
+   * policies that select it, and the services and identities that those join.
+   */
+  readonly scope?: 'whole' | 'own';
   /** Default: both. */
   readonly indexTypes?: readonly IndexType[];
   readonly log?: RouterLog;
@@ -152,6 +157,7 @@ class NatsRouterClient implements RouterClient {
       cluster: options.cluster,
       router: options.id,
       version: options.version ?? '',
+      scope: options.scope ?? 'whole',
       protocol: options.protocol ?? supportedVersions,
       indexTypes: options.indexTypes ?? ['legacy', 'raft'],
       incarnation: this.#clock.wallMs(),
@@ -246,6 +252,7 @@ class NatsRouterClient implements RouterClient {
         controller: session.controller,
         protocolVersion: session.protocolVersion,
         version: this.#state.settings.version,
+        scope: this.#state.settings.scope,
         leaving: true,
         counters: this.#counters,
       });
@@ -269,10 +276,10 @@ class NatsRouterClient implements RouterClient {
     if (this.#closing !== null) return;
     switch (effect.effect) {
       case 'apply':
-        this.#tell(this.#model.apply(effect.change, effect.source));
+        for (const change of this.#model.apply(effect.change, effect.source, effect.part)) this.#tell(change);
         return;
       case 'replace':
-        for (const change of this.#model.replace(effect.entities, effect.position)) this.#tell(change);
+        for (const change of this.#model.replace(effect.entities, effect.position, effect.part)) this.#tell(change);
         return;
       case 'advance':
         this.#model.advance(effect.position);

@@ -10,8 +10,13 @@ import { comparable, type Position, relate, relateTimelines, type Timeline } fro
 import type { Entity, ModelChange } from '../schemas/model.js';
 import type { SyncReply, SyncRequest } from '../schemas/router.js';
 import { routerLimits as limits } from './limits.js';
+import { contains, type Part, partAfter, partOf } from './part.js';
 
 export interface Follow {
+  /** The id of a router that wants its own part of the model only; null: the whole. */
+  readonly own: string | null;
+  /** The part that is held, where it is one. */
+  readonly part: Part | null;
   readonly held: Position | null;
   /** The history that the list of controllers on disk belongs to: known before anything is held. */
   readonly anchor: Timeline | null;
@@ -38,6 +43,8 @@ interface ModelSync extends Asking {
   readonly pages: Pages | null;
   /** Answers, in a row, of an older history than that of the target. */
   readonly olderReplies: number;
+  /** A model from before this is of no use: the change here is why it is asked for. */
+  readonly atLeast: Position | null;
 }
 type Sync = ChangesSync | ModelSync;
 
@@ -71,10 +78,21 @@ export type FollowEffect =
       readonly controller: string | null;
     }
   | { readonly effect: 'timer'; readonly timer: 'sync'; readonly minMs: number; readonly maxMs: number }
-  | { readonly effect: 'apply'; readonly change: ModelChange; readonly source: 'event' | 'sync' }
+  /** `part`: what it is with the change; null where the whole model is held. */
+  | {
+      readonly effect: 'apply';
+      readonly change: ModelChange;
+      readonly source: 'event' | 'sync';
+      readonly part: Part | null;
+    }
   /** The model stands further on, and nothing of it changed on the way. */
   | { readonly effect: 'advance'; readonly position: Position }
-  | { readonly effect: 'replace'; readonly entities: readonly Entity[]; readonly position: Position }
+  | {
+      readonly effect: 'replace';
+      readonly entities: readonly Entity[];
+      readonly position: Position;
+      readonly part: Part | null;
+    }
   | { readonly effect: 'count'; readonly counter: FollowCounter }
   /** `claimed` says the epoch of `known` belongs to it. */
   | { readonly effect: 'conflict'; readonly known: Timeline; readonly claimed: Timeline };
@@ -84,8 +102,9 @@ export type FollowEffects = FollowEffect[];
 /** What became of a request for changes or a page: an answer, or that none came. */
 export type SyncOutcome = SyncReply | { readonly what: 'failed' };
 
-export function initialFollow(anchor: Timeline | null): Follow {
-  return { held: null, anchor, target: null, buffer: [], sync: null, requests: 0 };
+/** @param own the router's id, where it wants its own part only */
+export function initialFollow(anchor: Timeline | null, own: string | null = null): Follow {
+  return { own, part: null, held: null, anchor, target: null, buffer: [], sync: null, requests: 0 };
 }
 
 export function isFollowing(follow: Follow): boolean {
@@ -107,9 +126,12 @@ export function onChange(follow: Follow, change: ModelChange, out: FollowEffects
     return follow;
   }
   switch (relate(follow.held, change.position, change.previousIndex)) {
-    case 'next':
+    case 'next': {
+      const applied = apply(follow, change, 'event', out);
+      if (applied === null) return takeUpTo(buffer(raise(follow, change.position), change, out), change.position, out);
       out.push({ effect: 'count', counter: 'events' });
-      return settle(drain(apply(follow, change, 'event', out), out));
+      return settle(drain(applied, out));
+    }
     case 'old':
       out.push({ effect: 'count', counter: 'duplicates' });
       return follow;
@@ -117,7 +139,7 @@ export function onChange(follow: Follow, change: ModelChange, out: FollowEffects
       out.push({ effect: 'count', counter: 'gaps' });
       return startChanges(buffer(raise(follow, change.position), change, out), limits.gapWaitMs, out);
     case 'resync':
-      return startModel(buffer(raise(follow, change.position), change, out), out);
+      return startModel(buffer(raise(follow, change.position), change, out), limits.modelSpreadMs, out);
     case 'stale':
     case 'conflict':
       return follow;
@@ -140,7 +162,7 @@ export function onControllerPosition(
     return { follow: conflict(follow, known, position.timeline, out), refused: 'conflict' };
   const { held } = follow;
   if (held === null || !comparable(held, position))
-    return { follow: startModel(raise(follow, position), out), refused: null };
+    return { follow: startModel(raise(follow, position), 0, out), refused: null };
   if (position.index > held.index) return { follow: startChanges(raise(follow, position), 0, out), refused: null };
   return { follow, refused: null };
 }
@@ -195,8 +217,10 @@ function onChangesReply(
     if (relation === 'old') continue;
     // An answer that leaves something out, or comes from elsewhere, is a controller's error: only the whole model is safe.
     if (relation !== 'next') return beginModel(counted(next, 'badReplies', out), sync, out);
+    const applied = apply(next, change, 'sync', out);
+    if (applied === null) return beginModel(raise(next, change.position), sync, out, change.position);
     out.push({ effect: 'count', counter: 'changesFetched' });
-    next = apply(next, change, 'sync', out);
+    next = applied;
   }
   if (reply.more) {
     const progressed = next.held !== null && next.held.index > held.index;
@@ -230,7 +254,7 @@ function onPage(follow: Follow, sync: ModelSync, reply: SyncReply & { what: 'mod
   if (sync.pages === null) {
     const older = olderThanKnown(follow, reply.position, out);
     if (older === 'than-target') return onOlderReply(follow, sync, out);
-    if (older === 'than-held') return retry(follow, sync, 0, out);
+    if (older === 'than-held' || isTooEarly(sync, reply.position)) return retry(follow, sync, 0, out);
   }
   const received = [...(sync.pages?.received ?? []), reply.entities];
   const count = (sync.pages?.count ?? 0) + reply.entities.length;
@@ -252,15 +276,24 @@ function onPage(follow: Follow, sync: ModelSync, reply: SyncReply & { what: 'mod
   );
   if (reached(taken)) return { ...taken, target: null };
   const within = taken.held !== null && taken.target !== null && comparable(taken.held, taken.target);
-  return within ? startChanges(taken, 0, out) : startModel(taken, out);
+  return within ? startChanges(taken, 0, out) : startModel(taken, 0, out);
+}
+
+/** As often as that it is asked for again: who answers lags; but a position that nobody reaches must not hold it up for ever. */
+function isTooEarly({ atLeast, attempt }: ModelSync, position: Position): boolean {
+  const lags = atLeast !== null && comparable(atLeast, position) && position.index < atLeast.index;
+  return lags && attempt < limits.unreachedRepliesMax;
 }
 
 /** The model is there, whole. It is not used where live changes have led further meanwhile: a router never goes back. */
 function take(follow: Follow, entities: readonly Entity[], position: Position, out: FollowEffects): Follow {
   out.push({ effect: 'count', counter: 'resyncs' });
   if (follow.held !== null && comparable(follow.held, position) && follow.held.index >= position.index) return follow;
-  out.push({ effect: 'replace', entities, position });
-  return { ...follow, held: position };
+  const part = follow.own === null ? null : partOf(follow.own, entities);
+  // A controller that knows nothing of parts gives the whole.
+  const taken = part === null ? entities : entities.filter((entity) => contains(part, entity));
+  out.push({ effect: 'replace', entities: taken, position, part });
+  return { ...follow, held: position, part };
 }
 
 /** Whether a first page comes from before what is held (which would lead back), or from before what events spoke of. */
@@ -285,12 +318,15 @@ function onOlderReply(follow: Follow, sync: ModelSync, out: FollowEffects): Foll
   const olderReplies = sync.olderReplies + 1;
   if (olderReplies < limits.olderRepliesMax) return retry(follow, { ...sync, olderReplies }, 0, out);
   const forgetful = giveUp(follow, out);
-  return follow.held === null ? startModel(forgetful, out) : startChanges(forgetful, 0, out);
+  return follow.held === null ? startModel(forgetful, 0, out) : startChanges(forgetful, 0, out);
 }
 
-function apply(follow: Follow, change: ModelChange, source: 'event' | 'sync', out: FollowEffects): Follow {
-  out.push({ effect: 'apply', change, source });
-  return { ...follow, held: change.position };
+/** Null where it cannot be applied: it brings more into the router's part of the model than the change itself holds. */
+function apply(follow: Follow, change: ModelChange, source: 'event' | 'sync', out: FollowEffects): Follow | null {
+  const part = follow.part === null ? null : partAfter(follow.part, change);
+  if (part === null && follow.part !== null) return null;
+  out.push({ effect: 'apply', change, source, part });
+  return { ...follow, held: change.position, part };
 }
 
 /** Applies what was kept and has become next. */
@@ -301,8 +337,10 @@ function drain(follow: Follow, out: FollowEffects): Follow {
   for (const change of follow.buffer) {
     const relation = relate(next.held, change.position, change.previousIndex);
     if (relation === 'next') {
+      const applied = apply(next, change, 'event', out);
+      if (applied === null) break;
       out.push({ effect: 'count', counter: 'events' });
-      next = apply(next, change, 'event', out);
+      next = applied;
     } else if (relation === 'gap' || relation === 'resync') {
       break;
     }
@@ -356,24 +394,33 @@ function startChanges(follow: Follow, waitMs: number, out: FollowEffects): Follo
   return { ...follow, sync };
 }
 
-function startModel(follow: Follow, out: FollowEffects): Follow {
+/** @param spreadMs what all routers hear at once they ask for at random within this time */
+function startModel(follow: Follow, spreadMs: number, out: FollowEffects, atLeast: Position | null = null): Follow {
   if (follow.sync?.what === 'model') return follow;
-  return ask(follow, newModelSync(0), out);
+  const sync = newModelSync(0, atLeast);
+  if (spreadMs === 0) return ask(follow, sync, out);
+  out.push({ effect: 'timer', timer: 'sync', minMs: 0, maxMs: spreadMs });
+  return { ...follow, sync };
+}
+
+/** The change at `position` brings more than it holds: the model is taken again, from there or later. */
+function takeUpTo(follow: Follow, position: Position, out: FollowEffects): Follow {
+  return startModel(follow, limits.modelSpreadMs, out, position);
 }
 
 /** Begins the model anew in place of what was asked; without a wait the first time only. */
-function beginModel(follow: Follow, sync: Sync, out: FollowEffects): Follow {
-  if (sync.what === 'changes') return ask(follow, newModelSync(0), out);
+function beginModel(follow: Follow, sync: Sync, out: FollowEffects, atLeast: Position | null = null): Follow {
+  if (sync.what === 'changes') return ask(follow, newModelSync(0, atLeast), out);
   return retry(follow, { ...sync, pages: null }, 0, out);
 }
 
-function newModelSync(attempt: number): ModelSync {
-  return { what: 'model', request: null, attempt, pages: null, olderReplies: 0 };
+function newModelSync(attempt: number, atLeast: Position | null): ModelSync {
+  return { what: 'model', request: null, attempt, pages: null, olderReplies: 0, atLeast };
 }
 
 function ask(follow: Follow, sync: Sync, out: FollowEffects): Follow {
   const { held } = follow;
-  if (sync.what === 'changes' && held === null) return ask(follow, newModelSync(sync.attempt), out);
+  if (sync.what === 'changes' && held === null) return ask(follow, newModelSync(sync.attempt, null), out);
   const request = follow.requests + 1;
   if (sync.what === 'changes' && held !== null) {
     out.push({ effect: 'ask', request, want: { what: 'changes', after: held }, controller: null });
@@ -381,7 +428,12 @@ function ask(follow: Follow, sync: Sync, out: FollowEffects): Follow {
     out.push({
       effect: 'ask',
       request,
-      want: { what: 'model', cursor: sync.pages?.cursor ?? null },
+      want: {
+        what: 'model',
+        cursor: sync.pages?.cursor ?? null,
+        ...(follow.own === null ? {} : { scope: 'own' as const }),
+        ...(sync.atLeast === null ? {} : { atLeast: sync.atLeast }),
+      },
       controller: sync.pages?.controller ?? null,
     });
   }

@@ -17,6 +17,8 @@ export const routerLimits = {
   retryWaitMaxMs: 15_000,
   /** Hellos after a reconnect are spread over this, so that a thousand routers do not speak at once. */
   helloSpreadMs: 500,
+  /** What all routers hear at once, and answer by asking for the model, they ask for at random within this time. */
+  modelSpreadMs: 250,
   /** The longest wait of a router that was refused: what refused it may have been upgraded. */
   refusedRetryMs: 30_000,
   /** An alert of one kind is sent once in this time. */

@@ -1,6 +1,7 @@
 /** The router's copy of the model, in memory. The client changes it; applications see it through {@link ModelView}. */
 import type { Position } from '../position.js';
 import type { Entity, ModelChange } from '../schemas/model.js';
+import { contains, type Part } from './part.js';
 
 /** A live, read-only view: it always shows the newest state, and between two awaits of yours it does not change. */
 export interface ModelView {
@@ -33,6 +34,7 @@ export class RouterModel implements ModelView {
   #kinds = new Map<string, Map<string, Entity>>();
   #size = 0;
   #position: Position | null = null;
+  #part: Part | null = null;
 
   get size(): number {
     return this.#size;
@@ -54,11 +56,37 @@ export class RouterModel implements ModelView {
     return [...this.#kinds.keys()];
   }
 
-  apply(change: ModelChange, source: RouterChange['source']): RouterChange {
-    if (change.type === 'deleted') this.#delete(change.entity);
-    else this.#put(change.entity);
-    this.#position = change.position;
-    return { type: change.type, entity: change.entity, position: change.position, source };
+  /**
+   * Takes in one change and returns what that changes for the application. Where only a part is held: nothing, if the entity
+   * is not in it; an entity that comes into the part is `created`, one that leaves it `deleted`.
+   *
+   * @param part what the part is with the change; null where the whole model is held
+   */
+  apply(change: ModelChange, source: RouterChange['source'], part: Part | null): readonly RouterChange[] {
+    const { type, entity, position } = change;
+    this.#position = position;
+    const isSamePart = part === this.#part;
+    this.#part = part;
+    if (part === null) {
+      if (type === 'deleted') this.#delete(entity);
+      else this.#put(entity);
+      return [{ type, entity, position, source }];
+    }
+    const changes: RouterChange[] = [];
+    const held = this.get(entity.kind, entity.id);
+    if (type !== 'deleted' && contains(part, entity)) {
+      this.#put(entity);
+      changes.push({ type: held === undefined ? 'created' : 'updated', entity, position, source });
+    } else if (held !== undefined) {
+      this.#delete(entity);
+      changes.push({ type: 'deleted', entity: type === 'deleted' ? entity : held, position, source });
+    }
+    if (isSamePart) return changes;
+    for (const left of [...this.#entities()].filter((each) => !contains(part, each))) {
+      this.#delete(left);
+      changes.push({ type: 'deleted', entity: left, position, source });
+    }
+    return changes;
   }
 
   /** The controllers stand at `position` and nothing changed on the way there. */
@@ -67,11 +95,12 @@ export class RouterModel implements ModelView {
   }
 
   /** Puts another model in place of this one and says what differs. */
-  replace(entities: readonly Entity[], position: Position): readonly RouterChange[] {
+  replace(entities: readonly Entity[], position: Position, part: Part | null): readonly RouterChange[] {
     const before = this.#kinds;
     this.#kinds = new Map();
     this.#size = 0;
     this.#position = position;
+    this.#part = part;
     const changes: RouterChange[] = [];
     for (const entity of entities) {
       const old = before.get(entity.kind)?.get(entity.id);
@@ -86,6 +115,10 @@ export class RouterModel implements ModelView {
       }
     }
     return changes;
+  }
+
+  *#entities(): Generator<Entity> {
+    for (const ofKind of this.#kinds.values()) yield* ofKind.values();
   }
 
   #put(entity: Entity): void {

@@ -28,6 +28,8 @@ export interface RouterSettings {
   readonly cluster: string;
   readonly router: string;
   readonly version: string;
+  /** What to hold of the model. */
+  readonly scope: 'whole' | 'own';
   readonly protocol: VersionRange;
   readonly indexTypes: readonly IndexType[];
   /** Rises at each start. */
@@ -133,9 +135,13 @@ export function initialState(settings: RouterSettings): RouterState {
     hello: { request: 0, outstanding: false, controller: null, attempt: 0, refusal: null, others: null },
     session: null,
     endpoints: null,
-    follow: following.initialFollow(null),
+    follow: initialFollowOf(settings, null),
     alerts: noAlerts,
   };
+}
+
+function initialFollowOf({ scope, router }: RouterSettings, anchor: Timeline | null): following.Follow {
+  return following.initialFollow(anchor, scope === 'own' ? router : null);
 }
 
 export function phaseOf(state: RouterState): RouterPhase {
@@ -228,7 +234,7 @@ function onStart(turn: Turn, finding: EndpointFinding): void {
     turn.state = {
       ...turn.state,
       endpoints: finding.list,
-      follow: following.initialFollow(finding.list.position.timeline),
+      follow: initialFollowOf(turn.state.settings, finding.list.position.timeline),
     };
     return;
   }
@@ -387,6 +393,7 @@ function beat(turn: Turn): void {
     controller: session.controller,
     protocolVersion: session.protocolVersion,
     version: settings.version,
+    scope: settings.scope,
   };
   turn.out.push({ effect: 'heartbeat', heartbeat });
   timer(turn, 'heartbeat', session.heartbeatMs * 0.9, session.heartbeatMs * 1.1);

@@ -79,6 +79,8 @@ export const heartbeatSchema = z.object({
   controller: z.string(),
   protocolVersion: z.int(),
   version: z.string().max(64),
+  /** What it holds of the model. Default: all of it. */
+  scope: z.enum(['whole', 'own']).optional(),
   /** Set on the last one: the router stops. */
   leaving: z.boolean().optional(),
   /** Counted by the router since its start, e.g. `events`, `gaps`, `duplicates`, `resyncs`. */
@@ -100,6 +102,10 @@ export const syncRequestSchema = z.object({
       what: z.literal('model'),
       /** As given with the page before; null for the first page. */
       cursor: z.string().max(512).nullable(),
+      /** `own`: only what concerns this router; the controller chooses. Default: the whole model. */
+      scope: z.enum(['whole', 'own']).optional(),
+      /** With the first page: a model from before this position is of no use to the router. */
+      atLeast: positionSchema.optional(),
     }),
   ]),
 });
@@ -169,6 +175,8 @@ export const routerViewSchema = z.object({
   inSync: z.boolean(),
   lastContactMs: z.number(),
   connectedTo: z.string().nullable(),
+  /** What it holds: the whole model, or its own part. */
+  scope: z.enum(['whole', 'own']).default('whole'),
   refused: wireErrorSchema.nullable(),
   counters: z.record(z.string(), z.number()),
 });

@@ -1,43 +1,8 @@
-/**
- * Which identities, services and routers a policy joins. A list of roles selects an entity when it names its id (`@id`), when
- * it holds `#all`, or by the entity's attributes: one of the named ones (`AnyOf`) or all of them (`AllOf`). An empty list selects
- * nobody: a policy that was not finished must not open anything.
- */
-import type { Entity } from '../../messaging/index.js';
-import { type PolicySide, policySides } from './kinds/policy.js';
+/** Which identities, services and routers a policy joins, by the rules of `messaging/selection.ts`. */
+import { type Entity, type PolicySide, policySides, selectionOf, selects } from '../../messaging/index.js';
 import { byCodeUnit, type ModelStore } from './store.js';
 
-export type Semantic = 'AnyOf' | 'AllOf';
-
-export interface Selection {
-  readonly all: boolean;
-  readonly ids: ReadonlySet<string>;
-  readonly attributes: readonly string[];
-  readonly semantic: Semantic;
-}
-
 const pageSize = 500;
-const allRole = '#all';
-
-/** What one side of a policy selects. */
-export function selectionOf(policy: Entity, side: PolicySide): Selection {
-  const roles = stringsIn(policy.spec[side]);
-  return {
-    all: roles.includes(allRole),
-    ids: new Set(roles.filter((role) => role.startsWith('@')).map((role) => role.slice(1))),
-    attributes: roles.filter((role) => role.startsWith('#') && role !== allRole).map((role) => role.slice(1)),
-    semantic: policy.spec['semantic'] === 'AllOf' ? 'AllOf' : 'AnyOf',
-  };
-}
-
-export function selects(selection: Selection, entity: Entity): boolean {
-  if (selection.all || selection.ids.has(entity.id)) return true;
-  if (selection.attributes.length === 0) return false;
-  const has = new Set(stringsIn(entity.spec['roleAttributes']));
-  return selection.semantic === 'AllOf'
-    ? selection.attributes.every((attribute) => has.has(attribute))
-    : selection.attributes.some((attribute) => has.has(attribute));
-}
 
 /** The entities that one side of a policy selects, in the order of their ids. The store must not change while it runs. */
 export function* selectedBy(store: ModelStore, policy: Entity, side: PolicySide): Generator<Entity> {
@@ -87,8 +52,4 @@ export function* everyEntity(store: Pick<ModelStore, 'list'>, kind: string): Gen
     after = page.at(-1)?.id;
     if (page.length < pageSize) return;
   }
-}
-
-function stringsIn(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }

@@ -37,12 +37,18 @@ const change = (index: number, previousIndex = index - 1, timeline: Timeline = f
   type: 'created',
   entity: entity(`s${index}`),
 });
-const page = (index: number, cursor: string | null, timeline: Timeline = first, controller = 'n1'): SyncOutcome => ({
+const page = (
+  index: number,
+  cursor: string | null,
+  timeline: Timeline = first,
+  controller = 'n1',
+  entities = [entity(`of-${index}`)],
+): SyncOutcome => ({
   v: 1,
   what: 'model',
   controller,
   position: at(index, timeline),
-  entities: [entity(`of-${index}`)],
+  entities,
   cursor,
 });
 const changes = (position: Position, list: readonly ModelChange[], more = false): SyncOutcome => ({
@@ -312,8 +318,10 @@ test('changes ahead are kept up to a bound, and over it asked for again', (t) =>
 
 test('a higher epoch leads to the whole model, and its changes are kept meanwhile', (t) => {
   const router = Router.live(900);
-  router.hear(change(3, 2, second), change(4, 3, second));
-  t.deepEqual(router.took(), ['ask page one of any']);
+  router.hear(change(3, 2, second), change(4, 3, second)).timer();
+  // After a random wait: all routers hear that change at once.
+  t.deepEqual(router.took(), ['wait', 'ask page one of any']);
+  t.deepEqual(router.waitMs, [0, routerLimits.modelSpreadMs]);
   router.reply(page(3, null, second));
   t.deepEqual(router.took(), ['model at 3@2', 'apply 4']);
 });
@@ -362,7 +370,10 @@ test('the same epoch with another id is an alarm, in a change, a greeting and an
 
 test('a history that no controller answers from is given up, and the one that is held goes on', (t) => {
   const router = Router.live(10);
-  router.hear(change(99, 98, second)).took();
+  router
+    .hear(change(99, 98, second))
+    .timer()
+    .took();
   router.hear(change(11));
   t.deepEqual(router.took(), ['apply 11']);
   for (let reply = 1; reply < routerLimits.olderRepliesMax; reply += 1) router.reply(page(10, null)).timer();
@@ -385,11 +396,47 @@ test('a position that no controller reaches is given up, and the router goes on'
   t.deepEqual(router.took(), ['apply 11']);
 });
 
+test('a change that brings more into the own part than it holds is not applied: the part is taken again, from there on', (t) => {
+  const self: Entity = { ...entity('r1'), kind: 'router', spec: { roleAttributes: ['eu'] } };
+  const policy: Entity = { ...entity('p'), kind: 'policy', spec: { routerRoles: ['#eu'], serviceRoles: ['#all'] } };
+  const router = new Router();
+  router.follow = initialFollow(null, 'r1');
+  router.welcome(at(10));
+  const given = (index: number, ...entities: Entity[]) => page(index, null, first, 'n1', entities);
+  router.reply(given(10, self)).took();
+  router.hear({ ...change(11), entity: policy }, change(12)).timer();
+  t.deepEqual(router.took(), ['wait', 'ask page one of any']);
+  // A controller that lags gives what has no use; it is asked again.
+  router.reply(given(10, self)).timer();
+  t.deepEqual(router.took(), ['wait', 'ask page one of any']);
+  router.reply(given(11, self, policy, entity('s1')));
+  t.deepEqual(router.took(), ['model at 11@1', 'apply 12']);
+  t.true(isFollowing(router.follow));
+  // So it is where the change was missed and is fetched.
+  const wider = { ...policy, spec: { ...policy.spec, identityRoles: ['#all'] } };
+  router.hear(change(15, 14)).timer();
+  router.reply(changes(at(15), [change(13), { ...change(14), entity: wider }, change(15)]));
+  t.deepEqual(router.took(), ['wait', 'ask changes after 12', 'apply 13', 'ask page one of any']);
+  router.reply(given(14, self, wider));
+  t.deepEqual(router.took(), ['model at 14@1', 'apply 15']);
+});
+
+test('a part that no controller can give from where it is needed does not hold the router up for ever', (t) => {
+  const router = new Router();
+  router.follow = initialFollow(null, 'r1');
+  router.welcome(at(10));
+  router.reply(page(10, null)).took();
+  router.hear({ ...change(11), entity: { ...entity('r1'), kind: 'router' } }).timer();
+  for (let reply = 0; reply <= routerLimits.unreachedRepliesMax; reply += 1) router.reply(page(10, null)).timer();
+  t.is(router.follow.sync?.what, 'changes');
+});
+
 test('legacy and raft indexes are never compared', (t) => {
   const router = Router.live(900);
   const legacy = { ...change(5), position: { ...at(5), indexType: 'legacy' as const } };
   router.hear(legacy);
-  t.deepEqual(router.took(), ['ask page one of any']);
+  t.deepEqual(router.took(), ['wait']);
+  t.is(router.follow.sync?.what, 'model');
 });
 
 test('what was asked when the connection broke is asked again', (t) => {

@@ -1,87 +1,16 @@
 /** What routers are promised, each against real clients, the real service and a real nats-server. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import {
-  connectNats,
-  connectRouter,
-  endpointFileName,
-  type RouterAlarm,
-  type RouterChange,
-  type RouterClient,
-  type RouterOptions,
-  subjectsOf,
-} from '../../messaging/index.js';
+import test from 'ava';
+import { connectNats, connectRouter, endpointFileName, subjectsOf } from '../../messaging/index.js';
 import { startNatsServer } from '../support/nats.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
-import { clusterName, FakeCluster, type FakeClusterOptions } from './support/fake-cluster.js';
-import { ModelSource, sorted } from './support/source.js';
+import { clusterName, type FakeCluster } from './support/fake-cluster.js';
+import { ModelSource } from './support/source.js';
+import { clusterFor, endpointIds, inSync, liveRouter, router } from './support/watched.js';
 
 const subjects = subjectsOf(clusterName);
-
-interface Watched {
-  readonly client: RouterClient;
-  readonly changes: RouterChange[];
-  readonly alarms: RouterAlarm[];
-  readonly logged: string[];
-  readonly directory: string;
-}
-
-async function clusterFor(t: ExecutionContext, options?: FakeClusterOptions): Promise<FakeCluster> {
-  const cluster = await FakeCluster.start(options);
-  t.teardown(() => cluster.end());
-  return cluster;
-}
-
-async function router(
-  t: ExecutionContext,
-  cluster: FakeCluster,
-  options: Partial<RouterOptions> = {},
-): Promise<Watched> {
-  const directory = options.dataDirectory ?? temporaryDirectory('router');
-  const changes: RouterChange[] = [];
-  const alarms: RouterAlarm[] = [];
-  const logged: string[] = [];
-  const log: RouterOptions['log'] = (level, message) => logged.push(`${level}: ${message}`);
-  const client = await connectRouter({
-    cluster: clusterName,
-    id: 'r1',
-    servers: [cluster.url],
-    dataDirectory: directory,
-    log,
-    ...options,
-  });
-  t.teardown(() => client.close());
-  client.on('change', (change) => changes.push(change));
-  client.on('alarm', (alarm) => alarms.push(alarm));
-  return { client, changes, alarms, logged, directory };
-}
-
-async function liveRouter(
-  t: ExecutionContext,
-  cluster: FakeCluster,
-  options?: Partial<RouterOptions>,
-): Promise<Watched> {
-  const watched = await router(t, cluster, options);
-  await watched.client.whenLive();
-  return watched;
-}
-
-const entitiesOf = (client: RouterClient) => sorted(client.model.kinds().flatMap((kind) => client.model.list(kind)));
-
-async function inSync(t: ExecutionContext, cluster: FakeCluster, client: RouterClient): Promise<void> {
-  await eventually(
-    () => client.phase === 'live' && JSON.stringify(client.model.position) === JSON.stringify(cluster.source.position),
-    {
-      what: `the router to stand where the source stands, ${JSON.stringify(cluster.source.position)}`,
-      show: () => ({ phase: client.phase, position: client.model.position, counters: client.counters }),
-    },
-  );
-  t.deepEqual(entitiesOf(client), sorted(cluster.source.entities.values()));
-}
-
-const endpointIds = (client: RouterClient) => client.endpoints?.controllers.map((each) => each.id);
 
 // ---- 1. A router never ends up without controllers
 

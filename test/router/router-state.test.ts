@@ -38,6 +38,7 @@ class Router {
     cluster: 'test',
     router: 'r1',
     version: '1.0',
+    scope: 'whole',
     protocol: { min: 1, max: 1 },
     indexTypes: ['raft'],
     incarnation: 1,

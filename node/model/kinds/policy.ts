@@ -1,10 +1,7 @@
 import { z } from 'zod';
+import { type PolicySide, policySides } from '../../../messaging/index.js';
 import type { EntityReference } from '../store.js';
 import { defineKind, roles } from './kind.js';
-
-/** What each list of a policy selects. */
-export const policySides = { identityRoles: 'identity', serviceRoles: 'service', routerRoles: 'router' } as const;
-export type PolicySide = keyof typeof policySides;
 
 export const policyKind = defineKind({
   kind: 'policy',

@@ -11,6 +11,8 @@ export const serviceLimits = {
   modelReuseMs: 3_000,
   /** A model whose pages nobody asked for in this time is let go. */
   modelKeepMs: 30_000,
+  /** A copy of a larger model is let go after `modelReuseMs`; a smaller one is kept for routers that want their part of it. */
+  copyKeptEntitiesMax: 50_000,
   /** Models kept at a time, so that those who are in the middle of one can finish it. */
   modelsKeptMax: 3,
   /** Entities read or encoded before other work gets its turn. */

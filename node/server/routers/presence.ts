@@ -34,6 +34,7 @@ interface Seen {
   version: string;
   protocolVersion: number | null;
   controller: string | null;
+  scope: 'whole' | 'own';
   position: Position | null;
   endpoints: Position | null;
   refused: WireError | null;
@@ -121,6 +122,7 @@ export class Presence {
       version: heartbeat.version,
       protocolVersion: heartbeat.protocolVersion,
       controller: heartbeat.controller,
+      scope: heartbeat.scope ?? 'whole',
       position: heartbeat.position,
       endpoints: heartbeat.endpoints,
       counters: heartbeat.counters,
@@ -185,6 +187,7 @@ export class Presence {
         inSync: seen.online && seen.position !== null && (seen.follows || !isBehind(seen.position, standing.model)),
         lastContactMs: Math.max(0, Math.round(nowMs - seen.heardAt)),
         connectedTo: seen.controller,
+        scope: seen.scope,
         refused: seen.refused,
         counters: { ...seen.counters },
       }));
@@ -210,6 +213,7 @@ export class Presence {
       version: '',
       protocolVersion: null,
       controller: null,
+      scope: 'whole',
       position: null,
       endpoints: null,
       refused: null,

@@ -69,6 +69,7 @@ export interface RouterServiceCounters {
   readonly changesAnswers: number;
   readonly pages: number;
   readonly modelsBuilt: number;
+  readonly partsBuilt: number;
   readonly overloaded: number;
   readonly nudges: number;
   readonly alerts: number;
@@ -156,7 +157,7 @@ class NatsRouterService implements RouterService {
   }
 
   counters(): RouterServiceCounters {
-    return { ...this.#counters, modelsBuilt: this.#model.built };
+    return { ...this.#counters, modelsBuilt: this.#model.built, partsBuilt: this.#model.partsBuilt };
   }
 
   refresh(): void {
@@ -335,7 +336,8 @@ class NatsRouterService implements RouterService {
     if (this.#waiting >= limits.syncWaitingMax) throw overloaded(limits.retryAfterMaxMs);
     this.#waiting += 1;
     try {
-      const page = await this.#model.page(want.cursor);
+      const own = want.scope === 'own' ? router : undefined;
+      const page = await this.#model.page(want.cursor, { own, atLeast: want.atLeast });
       this.#counters.pages += 1;
       return page;
     } finally {
