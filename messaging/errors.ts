@@ -169,6 +169,19 @@ export const errorTable = {
     'The file is not a whole, undamaged snapshot.',
     'Use another snapshot; `quorate snapshot inspect FILE` says what is in one.',
   ),
+  // recovery
+  'quorum-present': entry(
+    'The quorum is not lost: a leader is heard, or enough voters to elect one.',
+    'Wait for the election, see `quorate members`; a single member that is away is removed and replaced: `quorate members remove ID`.',
+  ),
+  'better-survivor': entry(
+    'Another controller that is reachable holds more of the log than the one that was chosen.',
+    'Recover on that one; to go on without what it holds, name it with --leave-behind.',
+  ),
+  'recovery-running': entry(
+    'A controller of this cluster is being recovered, or has promised another one not to be.',
+    'Wait until it has finished, then look again: `quorate recover --dry-run`.',
+  ),
   // workflows
   'check-failed': entry(
     'A check before the operation failed; nothing was changed.',

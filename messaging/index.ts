@@ -13,6 +13,7 @@ export * from './model-comparison.js';
 export * from './position.js';
 export * from './protocol.js';
 export * from './raft-codec.js';
+export * from './recovery.js';
 export * from './router/index.js';
 export * from './schemas/api.js';
 export * from './schemas/events.js';

@@ -168,6 +168,28 @@ export const apiVerbs = {
     }),
     result: z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), position: positionSchema }),
   },
+  'recovery.begin': {
+    summary:
+      'The quorum is lost for good: the controller that is asked goes on alone, on a new timeline. Refused where it hears a leader or a quorum of the voters, where it is no voter, and where a member that it hears holds more, unless that one is named.',
+    to: 'node',
+    changes: true,
+    params: z.object({
+      /** Reachable members that hold more than this one, and are left behind nevertheless. */
+      leaveBehind: z.array(nodeIdSchema).max(128).default([]),
+    }),
+    result: z.object({
+      /** Where the new timeline begins. */
+      position: positionSchema,
+      /** Of the last entry that its log held. */
+      lastIndex: z.int(),
+      /** Entries that were kept although they were not known to be committed. */
+      uncommittedKept: z.int(),
+      /** Members of before, which are removed now. */
+      removed: z.array(z.string()),
+      /** Snapshot of the model as it was, on the controller. */
+      backup: z.string(),
+    }),
+  },
   'operation.plan': {
     summary: 'Runs the checks of a workflow and says what it would change.',
     to: 'leader',

@@ -34,6 +34,7 @@ export const clusterEventTypes = [
   'snapshot.installed',
   'model.differs',
   'timeline.conflict',
+  'cluster.recovered',
   'operation.started',
   'operation.finished',
   'gate.raised',

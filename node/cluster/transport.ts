@@ -24,6 +24,8 @@ export type PeerVerb =
   | 'candidate.prepare'
   /** Takes that back. */
   | 'candidate.release'
+  /** The sender is about to go on alone: promise not to do the same. */
+  | 'recovery.claim'
   /** Does it know that it was removed? */
   | 'membership.ask';
 

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createApiClient } from '../../messaging/api-client.js';
+import { type ApiClient, createApiClient } from '../../messaging/api-client.js';
 import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { compareModels } from '../../messaging/model-comparison.js';
@@ -21,7 +21,7 @@ import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js
 import { createTimeline } from '../cluster/timeline.js';
 import type { ChangeRow } from '../model/index.js';
 import { initialConfiguration, type Leadership } from '../raft/index.js';
-import { backupsFolderName, type Storage } from '../storage/index.js';
+import { backupsFolderName, type DirectoryStorage } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import type { ControllerConfig } from './config.js';
@@ -34,6 +34,7 @@ import type { Log } from './log.js';
 import { compareEveryMsDefault } from './model-watch.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
+import { Recovery } from './recovery.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
@@ -53,7 +54,7 @@ export type Beginning = 'blank' | 'bootstrap' | 'member' | 'removed';
 export interface ControllerOptions {
   readonly config: ControllerConfig;
   readonly version: string;
-  readonly storage: Storage;
+  readonly storage: DirectoryStorage;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly log: Log;
@@ -71,6 +72,8 @@ const republishedMax = 1_000;
 const compareMaxMs = 300_000;
 /** How long a controller that wants to begin a cluster listens for one that is there already. */
 const bootstrapListenMs = 500;
+/** How long one that is to go on alone listens for others. */
+const recoveryListenMs = 1_000;
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -86,6 +89,7 @@ export class Controller {
   readonly #timelines: TimelineWatch;
   /** What it speaks: less than this build understands where a test wants an older one. */
   readonly #protocol: VersionRange;
+  readonly #recovery: Recovery;
   readonly #backupDirectory: string;
   readonly #startedAt: number;
   #state: NodeState;
@@ -153,6 +157,28 @@ export class Controller {
       tell: (to) => this.#transport.send({ type: 'removed', from: config.nodeId, to, term: 0, index: 0 }),
     });
     this.#board.onStatus((status) => this.#timelines.heard(status));
+    this.#recovery = new Recovery({
+      nodeId: config.nodeId,
+      cluster: config.cluster,
+      clock,
+      storage,
+      transport: this.#transport,
+      log,
+      events: this.#events,
+      collect: () => this.#client().collectStatus(recoveryListenMs),
+      status: () => this.#buildStatus(this.#status.sequence),
+      pause: () => {
+        this.#state = 'starting';
+        this.#stopMember();
+        this.#status.now();
+      },
+      fatal: (error) => this.#options.onFatal(error),
+      resume: (outcome) => {
+        this.#startMember();
+        if (outcome === 'recovered') this.#member?.campaign();
+        this.#status.now();
+      },
+    });
     const handlers = createHandlers({
       clock,
       storage,
@@ -162,6 +188,7 @@ export class Controller {
       routers: () => this.#routers,
       operations: () => this.#operations,
       status: () => this.#buildStatus(this.#status.sequence),
+      recovery: this.#recovery,
       onSnapshot: (position) =>
         this.#events.cluster('snapshot.taken', {
           position,
@@ -242,9 +269,8 @@ export class Controller {
   // ---------------------------------------------------------------------------------------------------------- beginnings
 
   async #bootstrap(): Promise<void> {
-    const { config, connections, storage, log, clock, version } = this.#options;
-    const client = createApiClient({ connection: connections.service, cluster: config.cluster, from: config.nodeId });
-    const there = (await client.collectStatus(bootstrapListenMs)).filter(
+    const { config, storage, log, clock, version } = this.#options;
+    const there = (await this.#client().collectStatus(bootstrapListenMs)).filter(
       (status) => status.clusterId !== null && status.node !== config.nodeId,
     );
     const first = there[0];
@@ -372,7 +398,7 @@ export class Controller {
       publishEvent: (event) => this.#events.routerService(event),
       log: (level, message, fields) => log[level](message, fields),
     });
-    const client = createApiClient({ connection: connections.service, cluster: config.cluster, from: config.nodeId });
+    const client = this.#client();
     this.#duties = new LeaderDuties({
       member,
       storage,
@@ -522,6 +548,11 @@ export class Controller {
 
   // ------------------------------------------------------------------------------------------------------------- answers
 
+  #client(): ApiClient {
+    const { config, connections } = this.#options;
+    return createApiClient({ connection: connections.service, cluster: config.cluster, from: config.nodeId });
+  }
+
   #clusterId(): string | null {
     return this.#options.storage.raft.identity()?.clusterId ?? this.#preparedFor;
   }
@@ -574,6 +605,7 @@ export class Controller {
       release: (clusterId) => {
         if (this.#preparedFor === clusterId) this.#release();
       },
+      promiseRecovery: (from) => this.#recovery.promise(from),
       describeSnapshot: (body) => this.#snapshotServer.describe(body),
       snapshotChunk: (from, body) => this.#snapshotServer.chunk(from, body),
     };

@@ -20,6 +20,7 @@ import type { Storage } from '../storage/index.js';
 import type { ApiHandlers, RequestContext } from './api.js';
 import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
+import type { Recovery } from './recovery.js';
 import type { RouterService } from './routers/index.js';
 
 export interface HandlerSources {
@@ -33,6 +34,7 @@ export interface HandlerSources {
   routers(): RouterService | undefined;
   operations(): OperationService | undefined;
   status(): NodeStatus;
+  readonly recovery: Recovery;
   onSnapshot(position: Position): void;
 }
 
@@ -146,6 +148,8 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
       sources.onSnapshot(file.manifest.meta.position);
       return { path: file.path, sizeBytes: file.sizeBytes, sha256: file.sha256, position: file.manifest.meta.position };
     },
+
+    'recovery.begin': ({ leaveBehind }, { requestId }) => sources.recovery.begin(leaveBehind, requestId),
 
     'operation.plan': (parameters) => operations().plan(parameters),
     'operation.start': (parameters, context) => operations().start(parameters, context),

@@ -5,7 +5,7 @@ import { protocolMaxVariable, supportedVersions } from '../../messaging/protocol
 import { softwareVersion } from '../../messaging/version.js';
 import { systemClock } from '../cluster/clock.js';
 import { decideStart, type StartAction } from '../cluster/decide-start.js';
-import { inspectDirectory, lockDirectory, openStorage, type Storage } from '../storage/index.js';
+import { type DirectoryStorage, inspectDirectory, lockDirectory, openStorage } from '../storage/index.js';
 import type { ControllerConfig } from './config.js';
 import { type Beginning, type Connections, Controller } from './controller.js';
 import { createLog, type Log } from './log.js';
@@ -82,7 +82,7 @@ function beginningOf(action: StartAction): Beginning {
 
 async function start(
   config: ControllerConfig,
-  storage: Storage,
+  storage: DirectoryStorage,
   how: Beginning,
   ignoredSettings: readonly string[],
   log: Log,

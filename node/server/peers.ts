@@ -44,6 +44,8 @@ export interface PeerSources {
   /** @throws QuorateError when this controller is not blank. */
   readonly prepare: (clusterId: string, from: string) => void;
   readonly release: (clusterId: string) => void;
+  /** @throws QuorateError when this survivor may not, or will not, let another one go on alone. */
+  readonly promiseRecovery: (from: string) => void;
   readonly describeSnapshot: (body: Uint8Array) => Promise<Uint8Array>;
   readonly snapshotChunk: (from: string, body: Uint8Array) => Uint8Array;
 }
@@ -69,6 +71,9 @@ export async function answerPeer(
     case 'candidate.release':
       sources.release(validate(prepareSchema, decode(body), 'invalid-request', verb).clusterId);
       return encode(sources.membership());
+    case 'recovery.claim':
+      sources.promiseRecovery(from);
+      return new Uint8Array();
     case 'membership.ask':
       return encode(sources.membership());
     default:
