@@ -46,7 +46,7 @@ export function viewOfRecovery(statuses: readonly NodeStatus[], clusterId?: stri
   const configuration = members.find((status) => status.node === best?.node)?.raft?.configuration;
   const halves = configuration === undefined ? [] : [configuration.voters, configuration.votersOutgoing];
   const heard = new Set(survivors.map(({ node }) => node));
-  const missing = [...new Set(halves.flat())].filter((id) => !heard.has(id)).sort();
+  const missing = [...new Set(halves.flat())].filter((id) => !heard.has(id)).sort((a, b) => (a < b ? -1 : 1));
   const recommended = survivors.find(({ membership }) => membership === 'voter')?.node ?? null;
   return { survivors, missing, recommended, obstacle: obstacleOf(members, survivors, halves, heard) };
 }
