@@ -164,7 +164,11 @@ export const errorTable = {
     'What the data directory holds does not allow one safe way to start.',
     'Follow the command given with the message.',
   ),
-  'storage-full': entry('The disk is full.', 'Free space; the controller goes on by itself.', true),
+  'storage-full': entry(
+    'The disk of a controller is full.',
+    'Free space where its data directory is; a controller that runs goes on by itself, one that ended is to be started again.',
+    true,
+  ),
   'snapshot-invalid': entry(
     'The file is not a whole, undamaged snapshot.',
     'Use another snapshot; `quorate snapshot inspect FILE` says what is in one.',

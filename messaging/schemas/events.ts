@@ -35,6 +35,8 @@ export const clusterEventTypes = [
   'model.differs',
   'timeline.conflict',
   'cluster.recovered',
+  'storage.full',
+  'storage.free',
   'operation.started',
   'operation.finished',
   'gate.raised',

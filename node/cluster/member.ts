@@ -24,8 +24,9 @@ import {
   type Ready,
   type Refusal,
 } from '../raft/index.js';
-import type { Identity, Storage } from '../storage/index.js';
+import type { Identity, StagedSnapshot, Storage } from '../storage/index.js';
 import type { Clock, Scheduler } from './clock.js';
+import { FullDisk, isStorageFull } from './full-disk.js';
 import { LatencyWindow } from './latency.js';
 import { type AppliedEntry, PendingProposals, type ProposalCallback } from './proposals.js';
 import { PendingReads, type ReadCallback } from './reads.js';
@@ -71,6 +72,8 @@ export interface MemberListener {
   removed(by: NodeId): void;
   snapshotInstalled(index: Index): void;
   compacted(firstIndex: Index): void;
+  /** Its disk is full: it refuses writes and serves reads; or there is room again. */
+  storageFull?(full: boolean): void;
   /** It cannot go on: the disk failed, or what must hold does not. Nothing is sent or stored after this. */
   failed(error: unknown): void;
 }
@@ -94,6 +97,10 @@ export interface MemberOptions {
   readonly protocol?: VersionRange;
 }
 
+/** A removed mark that found no room on the disk is written after this long. */
+const markAgainMs = 2_000;
+/** Read from the log at a time, to be applied again. */
+const replayBytesMax = 1 << 20;
 /** What the model gathers is committed to its file so often; a crash loses at most that much, and replays it. */
 const commitModelEveryMs = 200;
 
@@ -108,7 +115,11 @@ export class Member {
   readonly #reads = new PendingReads();
   /** Those that wait for the model to stand at one index. */
   readonly #watchers = new Map<() => void, Index>();
-  #applied: Index;
+  /** The last committed entry that the core has handed out, and the last that was applied and told of. */
+  #committed: Index;
+  #told: Index;
+  readonly #fullDisk: FullDisk;
+  #staged: StagedSnapshot | undefined;
   #compactedAt: Index;
   #compacting = false;
   #turnScheduled = false;
@@ -124,13 +135,24 @@ export class Member {
     this.#protocol = options.protocol ?? supportedVersions;
     refuseGatesBeyond(storage.model, this.#protocol);
     const meta = storage.model.meta();
-    this.#applied = meta?.position.index ?? 0;
+    this.#committed = this.#told = this.appliedIndex;
+    this.#fullDisk = new FullDisk({
+      clock: options.clock,
+      store: (ready) => this.#storeHeld(ready),
+      modelIndex: () => this.appliedIndex,
+      committedIndex: () => this.#committed,
+      replay: (through) => this.#replay(through),
+      commitModel: () => storage.model.commit(),
+      changed: (full) => this.#onFullDisk(full),
+      failedAgain: (number) => this.#guard(() => this.#handOverWhenFull(number)),
+      failed: (error) => this.#fail(error),
+    });
     this.#compactedAt = storage.raft.firstIndex() - 1;
     this.core = new Raft({
       id: options.nodeId,
       log: storage.raft,
       hardState: storage.raft.hardState(),
-      applied: this.#applied,
+      applied: this.appliedIndex,
       configuration: meta?.configuration ?? emptyConfiguration,
       random: options.random,
       limits: {
@@ -147,9 +169,7 @@ export class Member {
     const { transport, clock, timing = defaultTiming } = this.#options;
     transport.receive((message) => this.#guard(() => this.core.step(message)));
     const stopTicking = clock.every(timing.tickMs, () => this.#guard(() => this.core.tick()));
-    const stopCommitting = clock.every(commitModelEveryMs, () =>
-      this.#attempt(() => this.#options.storage.model.commit()),
-    );
+    const stopCommitting = clock.every(commitModelEveryMs, () => this.#attempt(() => this.#commitModel()));
     this.#stopTicking = () => {
       stopTicking();
       stopCommitting();
@@ -162,12 +182,14 @@ export class Member {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#stopTicking?.();
+    this.#fullDisk.stop();
     this.#options.snapshots.cancel();
     this.#failWaiting(new QuorateError('stopping'));
   }
 
+  /** What the model says: where its transaction could not be written, it stands further back than before. */
   get appliedIndex(): Index {
-    return this.#applied;
+    return this.#options.storage.model.meta()?.position.index ?? 0;
   }
 
   status(): RaftStatus {
@@ -219,7 +241,13 @@ export class Member {
   }
 
   #refuseEarly(callback: ProposalCallback): boolean {
-    const code = this.#stopped ? 'stopping' : this.#proposals.full ? 'overloaded' : undefined;
+    const code = this.#stopped
+      ? 'stopping'
+      : this.#fullDisk.isFull
+        ? 'storage-full'
+        : this.#proposals.full
+          ? 'overloaded'
+          : undefined;
     if (code !== undefined) callback({ ok: false, error: new QuorateError(code) });
     return code !== undefined;
   }
@@ -290,20 +318,30 @@ export class Member {
       return;
     }
     if (ready.leadership !== undefined) this.#onLeadership(ready.leadership);
+    if (this.#fullDisk.isLogFull) return this.#goOnWithoutDisk(ready);
     if (!ready.mustSync && ready.snapshot === undefined) return this.#finishUnsynced(ready);
     // Sent before the disk is written, so that followers write while this member does.
     this.#send(ready.messages);
     this.#then(() => {
-      if (ready.snapshot === undefined) {
-        this.#persist(ready);
-        this.#finish(ready);
-      } else {
-        this.#install(ready, ready.snapshot.index).then(
-          () => this.#then(() => this.#finish(ready)),
-          (error: unknown) => this.#fail(error),
-        );
-      }
+      this.#store(ready);
     });
+  }
+
+  #store(ready: Ready): void {
+    const whenFull = (error: unknown): void => {
+      if (!isStorageFull(error)) return this.#fail(error);
+      this.#holdBack(ready);
+    };
+    if (ready.snapshot !== undefined) {
+      this.#install(ready, ready.snapshot.index).then(() => this.#then(() => this.#finish(ready)), whenFull);
+      return;
+    }
+    try {
+      this.#persist(ready);
+    } catch (error) {
+      return whenFull(error);
+    }
+    this.#finish(ready);
   }
 
   /** Nothing has to be synced: who waits is answered first, then the others are told how far it is. */
@@ -328,6 +366,82 @@ export class Member {
     });
   }
 
+  // ---------------------------------------------------------------------------------------------------------- a full disk
+
+  /** It could not be stored: nothing that it promises is said. What was committed before is durable, and is applied. */
+  #holdBack(ready: Ready): void {
+    this.#fullDisk.hold(ready);
+    this.#apply(ready);
+    this.#settle(ready);
+    this.#takeReady();
+  }
+
+  /** What promises nothing is done: heartbeats and reads go on. */
+  #goOnWithoutDisk(ready: Ready): void {
+    this.#send(ready.messages);
+    const wantsDisk = ready.hardState !== undefined || ready.entries.length > 0 || ready.snapshot !== undefined;
+    if (wantsDisk || ready.messagesAfterPersist.length > 0) this.#fullDisk.hold(ready);
+    this.#apply(ready);
+    this.#settle(ready);
+    this.#takeReady();
+  }
+
+  async #storeHeld(held: Ready): Promise<void> {
+    if (held.snapshot === undefined) this.#persist(held);
+    else await this.#install(held, held.snapshot.index);
+    this.core.persisted(held);
+    this.#send(held.messagesAfterPersist);
+  }
+
+  #onFullDisk(full: boolean): void {
+    this.core.setWritable(!full);
+    this.#options.listener.storageFull?.(full);
+    if (full) return;
+    this.#guard(() => this.#reads.answer(this.appliedIndex));
+  }
+
+  /**
+   * A leader that can store nothing hands over where the others can go on without it: they have committed what it could not
+   * store, or its log can be written and only the model cannot, so that it can vote. Where they cannot, it stays: reads need
+   * a leader, and one that had to be elected would have to store something.
+   */
+  #handOverWhenFull(attempt: number): void {
+    const { role, progress, commit, stable } = this.core.status();
+    if (role !== 'leader' || (this.#fullDisk.isLogFull && commit <= stable)) return;
+    const { voters } = this.#options.storage.model.meta()?.configuration ?? emptyConfiguration;
+    const others = progress
+      .filter(({ id, recentlyActive }) => id !== this.#options.nodeId && voters.includes(id) && recentlyActive)
+      .sort((a, b) => b.match - a.match);
+    const target = others[attempt % Math.max(1, others.length)];
+    if (target !== undefined) this.core.transferLeadership(target.id);
+  }
+
+  #commitModel(): void {
+    if (this.#fullDisk.isModelFull) return;
+    try {
+      this.#options.storage.model.commit();
+    } catch (error) {
+      if (!isStorageFull(error)) throw error;
+    }
+    // Whoever tried to write it: a snapshot begins with that, too.
+    this.#noticeFallBack();
+  }
+
+  #noticeFallBack(): void {
+    if (this.appliedIndex < this.#told && !this.#fullDisk.isModelFull) this.#fullDisk.modelFellBack();
+  }
+
+  /** Applies again, from the log, what the model has lost, and then what came meanwhile. */
+  #replay(through: Index): void {
+    for (let from = this.appliedIndex + 1; from <= through; from = this.appliedIndex + 1) {
+      const entries = this.#options.storage.raft.entries(from, through + 1, replayBytesMax);
+      if (entries === undefined || entries.length === 0)
+        throw new QuorateError('damaged', `The model stands at ${from - 1}, and the log does not reach back to that.`);
+      this.#applyEntries(entries);
+    }
+    this.#reads.answer(this.appliedIndex);
+  }
+
   /** Goes on once what was sent has left the process. */
   #then(step: () => void): void {
     this.#options.scheduler.afterSend(() => this.#attempt(step));
@@ -350,14 +464,17 @@ export class Member {
   /** The only thing in a turn that is not done when the call returns: the next turn waits for it. */
   async #install(ready: Ready, index: Index): Promise<void> {
     const { storage, snapshots, identity, listener } = this.#options;
+    this.#staged ??= snapshots.take(index);
     await storage.install({
-      staged: snapshots.take(index),
+      staged: this.#staged,
       entries: ready.entries,
       hardState: ready.hardState,
       identity: identity(),
     });
     refuseGatesBeyond(storage.model, this.#protocol);
-    this.#applied = index;
+    this.#staged = undefined;
+    this.#committed = this.#told = index;
+    this.#fullDisk.modelReplaced();
     this.#compactedAt = index;
     this.counters.snapshotsInstalled += 1;
     // Whether what waits is in the snapshot cannot be told.
@@ -366,8 +483,24 @@ export class Member {
   }
 
   #apply(ready: Ready): void {
-    for (const entries of this.#partsOf(ready.committedEntries)) this.#applyEntries(entries);
-    if (ready.snapshot !== undefined) this.core.applied(this.#applied);
+    const last = ready.committedEntries.at(-1);
+    if (last !== undefined) this.#committed = last.index;
+    this.#noticeFallBack();
+    for (const entries of this.#partsOf(ready.committedEntries)) {
+      if (this.#fullDisk.isModelFull) break;
+      this.#tryToApply(entries);
+    }
+    this.#fullDisk.gather();
+    if (ready.snapshot !== undefined && !this.#fullDisk.isLogFull) this.core.applied(this.#told);
+  }
+
+  #tryToApply(entries: readonly Entry[]): void {
+    try {
+      this.#applyEntries(entries);
+    } catch (error) {
+      if (!isStorageFull(error)) throw error;
+      this.#fullDisk.modelFellBack();
+    }
   }
 
   /** All at once, but for a pause where somebody waits for the model to stand. */
@@ -391,11 +524,15 @@ export class Member {
       term: entries[skipped + place]?.term ?? 0,
       outcome,
     }));
-    this.#applied = last.index;
-    this.core.applied(last.index);
-    this.counters.committed += entries.length;
-    for (const entry of applied) this.#proposals.applied(entry);
-    this.#options.listener.applied(applied);
+    // Told of once, however often the model had to apply it.
+    const news = applied.filter(({ index }) => index > this.#told);
+    if (last.index > this.#told) {
+      this.counters.committed += last.index - this.#told;
+      this.#told = last.index;
+      this.core.applied(last.index);
+    }
+    for (const entry of news) this.#proposals.applied(entry);
+    if (news.length > 0) this.#options.listener.applied(news);
     this.#compactWhenDue();
     for (const [callback, index] of this.#watchers) {
       if (index > last.index) continue;
@@ -406,23 +543,37 @@ export class Member {
 
   #settle(ready: Ready): void {
     for (const { requestId, result } of ready.readResults) {
-      if (result.ok) this.#reads.confirmed(requestId, result.index);
+      // It cannot store what it would have to wait for; another member has it.
+      const outOfReach = result.ok && this.#fullDisk.isLogFull && result.index > this.#committed;
+      if (outOfReach) this.#reads.refused(requestId, new QuorateError('behind'));
+      else if (result.ok) this.#reads.confirmed(requestId, result.index);
       else this.#reads.refused(requestId, asError(result));
     }
-    this.#reads.answer(this.#applied);
+    this.#reads.answer(this.appliedIndex);
     for (const { proposalId, result } of ready.proposalResults) {
       if (!result.ok) this.#proposals.refused(proposalId, asError(result));
       else {
-        const own = { applied: this.#applied, term: this.core.term };
+        const own = { applied: this.#told, term: this.core.term };
         this.#proposals.appended(proposalId, result.index, result.term, own);
       }
     }
     if (ready.snapshotOffer !== undefined) this.#fetchSnapshot(ready.snapshotOffer.leader, ready.snapshotOffer.index);
     if (ready.removed !== undefined) {
-      this.#options.storage.raft.markRemoved({ by: ready.removed.by, index: ready.removed.index });
+      this.#markRemoved(ready.removed);
       // Its log goes no further, so what waits for that waits in vain; whether it was committed, the others know.
       this.#failWaiting(new QuorateError('leadership-lost'));
       this.#options.listener.removed(ready.removed.by);
+    }
+  }
+
+  #markRemoved(removal: NonNullable<Ready['removed']>): void {
+    const { storage, clock } = this.#options;
+    try {
+      storage.raft.markRemoved(removal);
+    } catch (error) {
+      if (!isStorageFull(error)) throw error;
+      // It serves nobody in any case; what it may not forget is written when there is room, or learned again.
+      clock.after(markAgainMs, () => this.#attempt(() => this.#markRemoved(removal)));
     }
   }
 
@@ -456,16 +607,26 @@ export class Member {
 
   #compactWhenDue(): void {
     const { compaction = defaultCompaction, storage, listener } = this.#options;
-    if (this.#compacting || this.#applied - this.#compactedAt < compaction.everyEntries + compaction.keepEntries)
+    if (
+      this.#compacting ||
+      this.#fullDisk.isModelFull ||
+      this.#told - this.#compactedAt < compaction.everyEntries + compaction.keepEntries
+    )
       return;
     this.#compacting = true;
-    storage.compactLog(this.#applied - compaction.keepEntries).then(
+    storage.compactLog(this.#told - compaction.keepEntries).then(
       (firstIndex) => {
         this.#compacting = false;
         this.#compactedAt = firstIndex - 1;
         listener.compacted(firstIndex);
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => {
+        this.#compacting = false;
+        if (!isStorageFull(error)) return this.#fail(error);
+        // Later: what is in the log is not lost.
+        this.#compactedAt = this.#told - compaction.keepEntries;
+        this.#attempt(() => this.#noticeFallBack());
+      },
     );
   }
 
@@ -486,6 +647,7 @@ function asError(refusal: Refusal<string>): QuorateError {
     case 'too-large':
     case 'removed':
     case 'change-pending':
+    case 'storage-full':
       return new QuorateError(refusal.code, refusal.message, { details });
     case 'unknown':
       return new QuorateError('leadership-lost', refusal.message, { details });

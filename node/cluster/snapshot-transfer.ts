@@ -35,6 +35,8 @@ export const defaultPace: TransferPace = {
   retryWaitMs: 200,
 };
 
+/** After there was no room for a snapshot, the next attempt. */
+const noRoomWaitMs = 5_000;
 /** Storage keeps the last two. */
 const describedMax = 2;
 /** Followers whose progress is remembered. */
@@ -113,6 +115,8 @@ export class SnapshotFetcher {
   readonly #options: SnapshotFetcherOptions;
   readonly #pace: TransferPace;
   #fetching: { readonly leader: NodeId } | undefined;
+  /** There was no room for the last one: leaders offer it again sooner than there will be some. */
+  #notBeforeMs = 0;
   #staged: StagedSnapshot | undefined;
 
   constructor(options: SnapshotFetcherOptions) {
@@ -123,6 +127,7 @@ export class SnapshotFetcher {
   /** Fetches a snapshot that stands at `index` or later, unless that is already under way. */
   fetch(leader: NodeId, index: Index, done: (staged: StagedSnapshot) => void): void {
     if (this.#fetching?.leader === leader || this.#staged !== undefined) return;
+    if (this.#options.clock.monotonicMs() < this.#notBeforeMs) return;
     const attempt = { leader };
     this.#fetching = attempt;
     const isCurrent = (): boolean => this.#fetching === attempt;
@@ -134,6 +139,8 @@ export class SnapshotFetcher {
           done(staged);
         },
         (error: unknown) => {
+          if (error instanceof QuorateError && error.code === 'storage-full')
+            this.#notBeforeMs = this.#options.clock.monotonicMs() + noRoomWaitMs;
           if (isCurrent()) this.#options.onAbandoned(error);
         },
       )

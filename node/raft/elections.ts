@@ -94,7 +94,11 @@ function insists(s: MemberState, { from, lastIndex, lastTerm }: PreVote): boolea
 export function handlePreVote(s: MemberState, message: PreVote): void {
   // A request for our own term comes from one who has missed that the term has begun; it must not be encouraged.
   const granted =
-    message.term > s.term && s.log.isUpToDate(message.lastIndex, message.lastTerm) && !insists(s, message);
+    message.term > s.term &&
+    s.log.isUpToDate(message.lastIndex, message.lastTerm) &&
+    // The vote that it asks about could not be given.
+    s.writable &&
+    !insists(s, message);
   learnCommit(s, message);
   answerPreVote(s, message, granted);
 }

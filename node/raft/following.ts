@@ -15,6 +15,8 @@ export function followLeader(s: MemberState, leader: NodeId): void {
 export function handleAppend(s: MemberState, message: Append): void {
   const { log } = s;
   const { from: to, prevIndex, prevTerm } = message;
+  // As if it had been lost on the way: the leader sends it again, until it can be stored.
+  if (!s.writable && !holdsAll(s, message)) return;
   if (prevIndex < log.commit) {
     acceptPastCommit(s, message);
     return;
@@ -28,6 +30,10 @@ export function handleAppend(s: MemberState, message: Append): void {
   const hintIndex = log.lastNotAfter(Math.min(prevIndex, log.lastIndex), prevTerm);
   const hintTerm = log.term(hintIndex) ?? 0;
   s.send({ type: 'appendReply', to, rejected: true, index: prevIndex, hintIndex, hintTerm });
+}
+
+function holdsAll({ log }: MemberState, { prevIndex, prevTerm, entries }: Append): boolean {
+  return log.matches(prevIndex, prevTerm) && entries.every(({ index, term }) => log.matches(index, term));
 }
 
 /** What is committed agrees with every leader's log: there is nothing to compare, and only what follows is of use. */
@@ -68,7 +74,7 @@ export function handleSnapshotOffer(s: MemberState, message: SnapshotOffer): voi
  */
 export function installSnapshot(s: MemberState, meta: SnapshotMeta): boolean {
   const { log } = s;
-  if (meta.index <= log.commit || s.role === 'leader') return false;
+  if (meta.index <= log.commit || s.role === 'leader' || !s.writable) return false;
   if (log.matches(meta.index, meta.term)) {
     log.commitTo(meta.index);
     if (s.leader !== undefined) accept(s, s.leader, meta.index);

@@ -174,6 +174,10 @@ export class Raft implements RaftCore {
     this.#state.priorities = priorities;
   }
 
+  setWritable(writable: boolean): void {
+    this.#state.writable = writable;
+  }
+
   hasReady(): boolean {
     const s = this.#state;
     const { outbox, log } = s;

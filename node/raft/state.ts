@@ -128,6 +128,8 @@ export class MemberState {
   heldPreVote: PreVote | undefined;
   /** Counts every tick. */
   now = 0;
+  /** See `Raft.setWritable`. */
+  writable = true;
   /** Another member said so; its log knows, even where ours does not reach that far. */
   toldRemoved = false;
   /** When each removed id was last told so: an entry for each id that was ever removed, at most. */
@@ -165,6 +167,7 @@ export class MemberState {
     return (
       isVoter(this.configuration, this.id) &&
       !this.removed &&
+      this.writable &&
       !this.log.restoring &&
       !this.log.hasConfigurationBetween(this.log.applied, this.log.commit)
     );

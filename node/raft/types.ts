@@ -234,6 +234,8 @@ export type ProposeRefusalCode =
   | 'transferring'
   /** One entry is larger than `proposalBytesMax`. */
   | 'too-large'
+  /** The leader's disk takes nothing more, see `setWritable`. */
+  | 'storage-full'
   /** This member has been removed. */
   | 'removed';
 
@@ -444,6 +446,12 @@ export interface RaftCore {
   /** A snapshot is staged here and checked. False: it is not newer than what is here, and may be thrown away. */
   installSnapshot(meta: SnapshotMeta): boolean;
   setPriorities(priorities: ReadonlyMap<NodeId, number>): void;
+  /**
+   * Whether the disk takes anything. While it does not, this member takes no proposal and no entry that it does not hold
+   * already, does not campaign and grants no pre-vote: all of these would come to a promise that it cannot make. It goes on
+   * with what promises nothing: heartbeats both ways, reads, handing leadership over.
+   */
+  setWritable(writable: boolean): void;
   /** Whether `ready` has something to give. */
   hasReady(): boolean;
   /** Takes what is to be done; undefined when nothing is. Readies may overlap: the next may be taken before the last is persisted. */

@@ -26,6 +26,7 @@ import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import type { ControllerConfig } from './config.js';
 import { CredentialTrial } from './credentials.js';
+import { DiskNews } from './disk-news.js';
 import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
@@ -90,6 +91,7 @@ export class Controller {
   /** What it speaks: less than this build understands where a test wants an older one. */
   readonly #protocol: VersionRange;
   readonly #recovery: Recovery;
+  readonly #diskNews: DiskNews;
   readonly #backupDirectory: string;
   readonly #startedAt: number;
   #state: NodeState;
@@ -138,6 +140,8 @@ export class Controller {
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
+    const { nodeId, dataDirectory } = config;
+    this.#diskNews = new DiskNews({ nodeId, dataDirectory, clock, log, alarms: this.#alarms, events: this.#events });
     this.#board = new StatusBoard({
       connection: connections.service,
       subjects: this.#subjects,
@@ -339,10 +343,13 @@ export class Controller {
       storage,
       transport: this.#transport,
       clock,
-      onAbandoned: (error) =>
+      onAbandoned: (error) => {
+        const { code, message } = toQuorateError(error);
+        if (code === 'storage-full') this.#diskNews.noRoomForSnapshot(message);
         log.limited('snapshot-abandoned', 'warn', 'fetching a snapshot was given up; the leader will offer it again', {
-          error: toQuorateError(error).message,
-        }),
+          error: message,
+        });
+      },
     });
     this.#member = new Member({
       nodeId: config.nodeId,
@@ -425,6 +432,7 @@ export class Controller {
   #stopServices(): void {
     this.#api.setServing(false);
     this.#news.stop();
+    this.#diskNews.stop();
     this.#duties?.close();
     this.#operations?.stop();
     this.#routers?.stop();
@@ -441,6 +449,7 @@ export class Controller {
       removed: (by) => this.#onRemoved(by),
       snapshotInstalled: (index) => this.#onSnapshotInstalled(index),
       compacted: (firstIndex) => log.debug('compacted the log', { firstIndex }),
+      storageFull: (full) => this.#diskNews.changed(full),
       failed: (error) => this.#options.onFatal(error),
     };
   }

@@ -182,7 +182,8 @@ function refuseLoss(database: Connection, path: string, schema: Schema): void {
 export function toStorageError(error: unknown, path: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const because = { cause: error };
-  if (error.code === 'SQLITE_FULL')
+  // The index of a write-ahead log (`-shm`) grows with it, and has an error of its own for a disk without room.
+  if (error.code === 'SQLITE_FULL' || error.code === 'SQLITE_IOERR_SHMSIZE')
     return new QuorateError('storage-full', `No room is left to write ${path}.`, because);
   if (error.code.startsWith('SQLITE_CORRUPT') || error.code === 'SQLITE_NOTADB') {
     return new QuorateError('damaged', `${path} is damaged: ${error.message}.`, because);

@@ -292,8 +292,11 @@ export class SqliteModelStore implements DurableModelStore {
   }
 
   close(): void {
-    // Left open, it would only have to come again from the log.
-    if (this.#database.open) this.commit();
+    try {
+      if (this.#database.open) this.commit();
+    } catch {
+      // What could not be written comes again from the log.
+    }
     this.#database.close();
   }
 

@@ -2,7 +2,16 @@
  * A snapshot on its way in: bytes as they arrive, in one file, in order; beside it, what it is to become. Both survive a
  * restart, so that a transfer goes on where it stopped. Bytes that a loss of power took or spoilt are found by the checksum.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
@@ -10,6 +19,8 @@ import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
 import type { SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
 
 export const incomingName = 'incoming.db';
+/** What a snapshot on its way in leaves free for the log. */
+const roomLeftBytes = 1 << 20;
 const metaName = 'incoming.json';
 const metaSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string() });
 
@@ -24,9 +35,17 @@ export function openStaging(
   const path = join(folder, incomingName);
   if (found?.sha256 !== meta.sha256 || found.sizeBytes !== meta.sizeBytes || sizeOf(path) > meta.sizeBytes) {
     emptyFolder(folder);
+    refuseWithoutRoom(folder, meta.sizeBytes);
     writeFileSync(join(folder, metaName), JSON.stringify(meta));
   }
   return new FileStaging(folder, meta, inspect);
+}
+
+/** A snapshot that does not fit must not take the room that the log still has. */
+function refuseWithoutRoom(folder: string, sizeBytes: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize > sizeBytes + roomLeftBytes) return;
+  throw new QuorateError('storage-full', `No room is left for a snapshot of ${sizeBytes} bytes in ${folder}.`);
 }
 
 function readMeta(folder: string): StagingMeta | undefined {
@@ -68,6 +87,7 @@ class FileStaging implements Staging {
         written += writeSync(this.#file, bytes, written, bytes.length - written, offset + written);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      this.discard();
       throw new QuorateError('storage-full', `No room is left for a snapshot in ${this.#folder}.`, { cause: error });
     }
     this.#receivedBytes += bytes.length;

@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly natsConfig?: string;
   /** Default `test`. */
   readonly name?: string;
+  /** Where a controller or router keeps its data; default: a temporary directory each. */
+  readonly directoryOf?: (id: string) => string;
   /** Further arguments of every `quorate node`. */
   readonly nodeArguments?: readonly string[];
   /** Further arguments of every `quorate router`. */
@@ -113,9 +115,9 @@ interface Managed extends TestProcess {
 function managedProcess(
   id: string,
   argumentsFor: (dataDirectory: string) => readonly string[],
-  env: ClusterOptions['env'],
+  { env, directoryOf = temporaryDirectory }: ClusterOptions,
 ): Managed {
-  const dataDirectory = temporaryDirectory(id);
+  const dataDirectory = directoryOf(id);
   const started: RunningProcess[] = [];
   return {
     id,
@@ -211,7 +213,7 @@ class RunningCluster implements TestCluster {
 
   async #start(kind: Map<string, Managed>, command: string, id: string, more: readonly string[]): Promise<Managed> {
     const common = [command, '--cluster', this.name, '--id', id, '--nats', this.natsUrl];
-    const managed = managedProcess(id, (directory) => [...common, '--data-dir', directory, ...more], this.options.env);
+    const managed = managedProcess(id, (directory) => [...common, '--data-dir', directory, ...more], this.options);
     kind.set(id, managed);
     await managed.start();
     return managed;

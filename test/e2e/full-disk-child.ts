@@ -1,0 +1,204 @@
+/**
+ * Controllers whose disks fill up and get room again, in a mount namespace of its own: see full-disk.test.ts. Throws where
+ * something does not hold, and says as JSON what it saw.
+ */
+import assert from 'node:assert/strict';
+import { cpSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { QuorateError } from '../../messaging/index.js';
+import { startCluster, type TestCluster } from '../support/cluster.js';
+import { runQuorate } from '../support/process.js';
+import { SmallDisk } from '../support/small-disk.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { startLoad } from './load.js';
+
+/** What a join asks for; then what is left of it. */
+const joinBytes = 300 << 20;
+const diskBytes = 24 << 20;
+const said: Record<string, unknown> = {};
+
+async function clusterOnSmallDisks(controllers: number) {
+  const disks = new Map<string, SmallDisk>();
+  const options = {
+    controllers,
+    directoryOf: (id: string) => {
+      const disk = new SmallDisk(path.join(temporaryDirectory(id), 'disk'), joinBytes);
+      disks.set(id, disk);
+      return path.join(disk.directory, 'data');
+    },
+  };
+  const cluster = await startCluster(options);
+  for (const disk of disks.values()) disk.resize(diskBytes);
+  return { cluster, disks };
+}
+
+const alarmed = (cluster: TestCluster, id: string): boolean =>
+  cluster
+    .statuses()
+    .get(id)
+    ?.alarms.some(({ code }) => code === 'storage-full') === true;
+
+const write = (cluster: TestCluster, name: string, timeoutMs: number, bytes = 0): Promise<unknown> =>
+  cluster.api.request(
+    'model.create',
+    {
+      kind: 'service',
+      id: name,
+      name,
+      spec: {},
+      tags: Object.fromEntries(Array.from({ length: bytes / 1_000 }, (_, place) => [`t${place}`, 'x'.repeat(1_000)])),
+    },
+    { timeoutMs },
+  );
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof QuorateError ? error.code : String(error)),
+  );
+}
+
+const isFull = (code: string): boolean => code === 'storage-full';
+
+/** Large writes, so that the write-ahead logs have no page left soon; how many there were. */
+async function writeUntilRefused(cluster: TestCluster, isEnough: (code: string) => boolean = isFull) {
+  for (let number = 0; ; number += 1) {
+    assert.ok(number < 5_000, 'the disk is full some time');
+    if (isEnough(await refusal(write(cluster, `filler-${number}`, 1_000, 40_000)))) return number;
+  }
+}
+
+async function doctorIsContent(cluster: TestCluster, disks: ReadonlyMap<string, SmallDisk>): Promise<void> {
+  for (const [id, disk] of disks) {
+    // It also asks for room.
+    disk.resize(joinBytes);
+    await cluster.stop(id);
+    const { code, stdout } = await runQuorate(['doctor', '--data-dir', cluster.node(id).dataDirectory]);
+    assert.equal(code, 0, `${id}: ${stdout}`);
+  }
+}
+
+/** The leader's disk is full: it keeps running, somebody else leads, and no writer notices. */
+async function leaderIsFull(): Promise<void> {
+  const { cluster, disks } = await clusterOnSmallDisks(3);
+  const events: string[] = [];
+  cluster.api.watchEvents((event) => {
+    if (event.namespace === 'cluster') events.push(event.eventType);
+  });
+  const load = startLoad(cluster.api, 4);
+  await load.progress(100);
+  const leader = await cluster.leader();
+  load.longestGapMs();
+  disks.get(leader)?.fill();
+  const isElsewhere = (): boolean =>
+    alarmed(cluster, leader) && cluster.statuses().get(leader)?.raft?.role !== 'leader';
+  await writeUntilRefused(cluster, isElsewhere);
+  await load.progress(200);
+  said['gapMs'] = Math.round(load.longestGapMs());
+  assert.equal(cluster.statuses().get(leader)?.state, 'member');
+  const [first] = load.acknowledged;
+  const held = await cluster.api.request(
+    'model.get',
+    { kind: 'service', id: first?.id, stale: true },
+    { node: leader, timeoutMs: 2_000 },
+  );
+  assert.equal(held.entity.id, first?.id, 'it serves what it holds');
+  assert.ok(cluster.node(leader).isRunning());
+  // Long enough for retries, elections that it must not begin, and compaction elsewhere.
+  const term = Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
+  await load.progress(500);
+  assert.equal(
+    Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0)),
+    term,
+    'it disturbs nobody',
+  );
+
+  disks.get(leader)?.free();
+  await cluster.waitUntil(() => !alarmed(cluster, leader), `${leader} to say that it has room`);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  await cluster.agrees();
+  assert.ok(events.includes('storage.full') && events.includes('storage.free'));
+  await cluster.transfer(leader);
+  said['acknowledged'] = load.acknowledged.length;
+  await doctorIsContent(cluster, disks);
+  await cluster.end();
+}
+
+/** All are full: writes are refused, reads are served, nobody ends; with room they go on. */
+async function allAreFull(): Promise<void> {
+  const { cluster, disks } = await clusterOnSmallDisks(3);
+  await write(cluster, 'before', 5_000);
+  for (const disk of disks.values()) disk.fill();
+  // Until the write-ahead logs have no page left to write over.
+  said['written'] = await writeUntilRefused(cluster);
+  const leader = await cluster.leader();
+  for (let number = 0; number < 10; number += 1) {
+    assert.equal(await refusal(write(cluster, `refused-${number}`, 300)), 'storage-full');
+    const read = await cluster.api.request('model.get', { kind: 'service', id: 'before' }, { timeoutMs: 2_000 });
+    assert.equal(read.entity.id, 'before', 'linearizable reads are served');
+  }
+  assert.equal(await cluster.leader(), leader, 'it leads on, for the reads');
+  assert.deepEqual(
+    ['n1', 'n2', 'n3'].map((id) => cluster.node(id).isRunning()),
+    [true, true, true],
+  );
+  for (const disk of disks.values()) disk.free();
+  await write(cluster, 'after', 20_000);
+  await cluster.agrees();
+  await cluster.waitUntil(() => !['n1', 'n2', 'n3'].some((id) => alarmed(cluster, id)), 'no alarm any more');
+  await doctorIsContent(cluster, disks);
+  await cluster.end();
+}
+
+/** Only the model's disk is full, the log has room: what was applied comes again from the log. */
+async function modelIsFull(): Promise<void> {
+  const { cluster, disks } = await clusterOnSmallDisks(3);
+  const leader = await cluster.leader();
+  await cluster.stop(leader);
+  const disk = new SmallDisk(path.join(temporaryDirectory('model'), 'disk'), diskBytes);
+  const data = cluster.node(leader).dataDirectory;
+  cpSync(path.join(data, 'model.db'), path.join(disk.directory, 'model.db'));
+  rmSync(path.join(data, 'model.db'));
+  for (const name of ['model.db', 'model.db-wal', 'model.db-shm'])
+    symlinkSync(path.join(disk.directory, name), path.join(data, name));
+  await cluster.restart(leader);
+  await cluster.settles();
+  await cluster.transfer(leader);
+
+  const load = startLoad(cluster.api, 4);
+  await load.progress(100);
+  disk.fill();
+  await writeUntilRefused(cluster, () => alarmed(cluster, leader));
+  await cluster.waitUntil((all) => all.get(leader)?.raft?.role !== 'leader', `${leader} not to lead`);
+  await load.progress(200);
+  disk.free();
+  await cluster.waitUntil(() => !alarmed(cluster, leader), `${leader} to say that it has room`);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  await cluster.agrees();
+  assert.deepEqual(await cluster.changesOf(leader), await cluster.changesOf(await cluster.leader()));
+  await cluster.stop(leader);
+  for (const name of ['model.db', 'model.db-wal']) {
+    const there = path.join(data, name);
+    rmSync(there, { force: true });
+    renameIfThere(path.join(disk.directory, name), there);
+  }
+  rmSync(path.join(data, 'model.db-shm'), { force: true });
+  await doctorIsContent(cluster, disks);
+  await cluster.end();
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    cpSync(from, to);
+    renameSync(from, `${from}.moved`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+const scenarios = { leaderIsFull, allAreFull, modelIsFull };
+await scenarios[process.argv[2] as keyof typeof scenarios]();
+console.log(JSON.stringify(said));
+process.exit(0);
