@@ -5,6 +5,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ApiClient, NatsConnection } from '../messaging/index.js';
+import { editText } from './commands/edit.js';
+import { readHistory, saveFile, writeHistory } from './files.js';
+import { defaultKeymap, type Keymap } from './keys.js';
 import { withLightInk } from './light-ink.js';
 import { startShell } from './shell.js';
 import { initialState } from './state/state.js';
@@ -23,12 +26,18 @@ export interface ConsoleOptions {
   readonly theme?: ThemeName;
   /** Version of this program. */
   readonly version?: string;
+  /** Default: the keys of the table. */
+  readonly keymap?: Keymap | undefined;
+  /** Where what is typed into the palette is kept; without it, nowhere. */
+  readonly historyPath?: string | undefined;
 }
 
 /** Resolves when the operator quits; the terminal is then as it was. Needs a terminal on stdin and stdout. */
 export async function runConsole(options: ConsoleOptions): Promise<void> {
   // React's development build is several times slower; it decides by this variable when it is loaded.
   process.env.NODE_ENV ??= 'production';
+  const { historyPath } = options;
+  const history = historyPath === undefined ? [] : await readHistory(historyPath);
   const shell = startShell({
     client: options.client,
     connection: options.connection,
@@ -40,20 +49,38 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
       nonce: randomUUID(),
       locked: options.readOnly,
       theme: themeFor(options.theme),
+      keymap: options.keymap ?? defaultKeymap,
+      history,
       size: { columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 },
     }),
     quit: () => quit(),
     copy: (text) => process.stdout.write(clipboardSequence(text)),
+    edit: async (fileName, text) => {
+      let edited = text;
+      await lend(async () => {
+        edited = await editText(text, fileName, process.env);
+      });
+      return edited;
+    },
+    save: saveFile,
+    remember: (typed) => {
+      // What was typed is a help and no more: that it could not be kept is not worth a word in the middle of a night.
+      if (historyPath !== undefined) kept = kept.then(() => writeHistory(historyPath, typed)).catch(() => undefined);
+    },
   });
+  let kept = Promise.resolve();
   let quit = (): void => {};
+  let lend = (work: () => Promise<void>): Promise<void> => work();
   try {
     // The cluster is asked before the screens are loaded: both take a tenth of a second.
     const { drawScreens } = await withLightInk(() => import('./draw.js'));
     const drawing = drawScreens(shell);
     quit = drawing.quit;
+    lend = drawing.lend;
     await drawing.ended;
   } finally {
     shell.stop();
+    await kept;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Ink's side of the console: the terminal, its keys, its size. */
-import { render, useInput, usePaste, useWindowSize } from 'ink';
+import { render, useApp, useInput, usePaste, useWindowSize } from 'ink';
 import { useEffect, useSyncExternalStore } from 'react';
-import { keysOf } from './keys.js';
+import { keysOf } from './ink-keys.js';
 import { Screens } from './screens/index.js';
 import type { Shell } from './shell.js';
 
@@ -9,12 +9,15 @@ const framesPerSecondMax = 30;
 
 export interface Drawing {
   readonly quit: () => void;
+  /** Gives the terminal to somebody else while `work` runs, and draws everything anew after it. */
+  readonly lend: (work: () => Promise<void>) => Promise<void>;
   /** Resolves when the screens are gone and the terminal is as it was. */
   readonly ended: Promise<void>;
 }
 
 export function drawScreens(shell: Shell): Drawing {
-  const instance = render(<App shell={shell} />, {
+  let lend: Drawing['lend'] = (work) => work();
+  const instance = render(<App shell={shell} onReady={(suspend) => (lend = suspend)} />, {
     alternateScreen: true,
     // Whoever opens the console sits at a terminal, also where a variable says CI.
     interactive: true,
@@ -24,11 +27,19 @@ export function drawScreens(shell: Shell): Drawing {
   });
   return {
     quit: () => instance.unmount(),
+    lend: (work) => lend(work),
     ended: instance.waitUntilExit().then(() => undefined),
   };
 }
 
-function App({ shell }: { readonly shell: Shell }) {
+interface AppProps {
+  readonly shell: Shell;
+  readonly onReady: (suspend: Drawing['lend']) => void;
+}
+
+function App({ shell, onReady }: AppProps) {
+  const { suspendTerminal } = useApp();
+  useEffect(() => onReady((work) => suspendTerminal(work)), [onReady, suspendTerminal]);
   const state = useSyncExternalStore(shell.subscribe, shell.state);
   const { columns, rows } = useWindowSize();
   useEffect(() => shell.act({ type: 'resize', columns, rows }), [shell, columns, rows]);

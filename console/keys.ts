@@ -1,9 +1,8 @@
 /**
  * The table of keys: the only place where a key gets its meaning. The help screens, the footer and docs/console.md are
  * made from it. No key in it changes the cluster: what does so is a command, chosen by its words and confirmed by name.
+ * An operator's own file may give its actions other keys; it cannot add actions.
  */
-import type { KeyPress } from './state/messages.js';
-import { graphemes } from './state/text.js';
 
 export const contexts = [
   'everywhere',
@@ -11,12 +10,15 @@ export const contexts = [
   'overview',
   'members',
   'model',
+  'entity',
   'events',
+  'metrics',
   'text',
   'line',
   'palette',
   'menu',
   'confirm',
+  'change',
   'progress',
   'help',
 ] as const;
@@ -28,12 +30,15 @@ export const contextTitles: Readonly<Record<KeyContext, string>> = {
   overview: 'On the overview',
   members: 'On controllers',
   model: 'In the model browser',
+  entity: 'On an entity',
   events: 'Among events',
+  metrics: 'Among metrics',
   text: 'In texts that scroll',
   line: 'While typing',
   palette: 'In the palette',
   menu: 'In menus',
   confirm: 'Before an operation',
+  change: 'Before a change of the model',
   progress: 'While an operation runs',
   help: 'In this help',
 };
@@ -63,6 +68,11 @@ export type Action =
   | 'last-screen'
   | 'quit'
   | 'pause'
+  | 'mark'
+  | 'save'
+  | 'mend'
+  | 'edit'
+  | 'window'
   | 'again'
   | 'home'
   | 'end'
@@ -70,7 +80,10 @@ export type Action =
   | 'erase-next'
   | 'erase-word'
   | 'erase-all'
-  | `screen-${1 | 2 | 3 | 4 | 5 | 6 | 7}`;
+  | `choose-${Digit}`
+  | `screen-${Digit}`;
+
+export type Digit = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 export interface Binding {
   readonly action: Action;
@@ -89,6 +102,8 @@ const bind = (context: KeyContext, action: Action, keys: string, help: string, f
   ...(footer === undefined ? {} : { footer }),
 });
 
+const digits: readonly Digit[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
 export const bindings: readonly Binding[] = [
   bind('list', 'down', 'j down', 'One row down'),
   bind('list', 'up', 'k up', 'One row up'),
@@ -102,12 +117,19 @@ export const bindings: readonly Binding[] = [
   bind('list', 'filter', '/', 'Filter: each word must be there, !word must not', 'filter'),
   bind('list', 'sort', 's', 'Sort by the next column', 'sort'),
   bind('list', 'reverse', 'S', 'Turn the order round'),
+  bind('list', 'mark', 'space', 'Mark the row, or take its mark away; y and w then take the marked rows', 'mark'),
+  bind('list', 'save', 'w', 'Write the rows that are shown, or those marked, to a file as JSON lines'),
   bind('overview', 'next', 'tab', 'To the next panel', 'panel'),
   bind('overview', 'previous', 'shift-tab', 'To the panel before'),
   bind('members', 'actions', 'a', 'What can be done with this controller', 'actions'),
+  bind('model', 'edit', 'e', 'Change the entity in your editor; nothing is written before its name is typed', 'edit'),
   bind('model', 'next', 'tab', 'The next kind', 'kind'),
   bind('model', 'previous', 'shift-tab', 'The kind before'),
+  bind('entity', 'edit', 'e', 'Change it in your editor; nothing is written before its name is typed', 'edit'),
   bind('events', 'pause', 'p', 'Hold the list still, and let it go on', 'pause'),
+  bind('metrics', 'next', 'tab', 'As the next controller has it', 'controller'),
+  bind('metrics', 'previous', 'shift-tab', 'As the controller before has it'),
+  bind('metrics', 'window', 't', 'The last minute, five, or fifteen', 'time'),
   bind('text', 'down', 'j down', 'One line down'),
   bind('text', 'up', 'k up', 'One line up'),
   bind('text', 'first', 'g home', 'To the beginning'),
@@ -118,6 +140,7 @@ export const bindings: readonly Binding[] = [
   bind('text', 'half-up', 'ctrl-u', 'Half a page up'),
   bind('everywhere', 'palette', ':', 'Everything that can be done, by its words', 'do'),
   bind('everywhere', 'help', '?', 'What works here', 'help'),
+  bind('everywhere', 'mend', 'm', 'What mends what needs attention', 'mend'),
   bind('everywhere', 'back', 'esc h left', 'Back', 'back'),
   bind('everywhere', 'last-screen', '-', 'To the screen before this one'),
   bind('everywhere', 'copy', 'y', 'Copy what is shown or chosen to the clipboard'),
@@ -128,6 +151,7 @@ export const bindings: readonly Binding[] = [
   bind('everywhere', 'screen-5', '5', 'Events'),
   bind('everywhere', 'screen-6', '6', 'Operations'),
   bind('everywhere', 'screen-7', '7', 'Attention'),
+  bind('everywhere', 'screen-8', '8', 'Metrics'),
   bind('everywhere', 'quit', 'q', 'Quit', 'quit'),
   bind('line', 'enter', 'enter', 'Done', 'done'),
   bind('line', 'back', 'esc', 'As it was', 'cancel'),
@@ -147,6 +171,7 @@ export const bindings: readonly Binding[] = [
   bind('menu', 'down', 'j down', 'Next'),
   bind('menu', 'up', 'k up', 'Before'),
   bind('menu', 'enter', 'enter l right', 'Choose', 'choose'),
+  ...digits.map((digit) => bind('menu', `choose-${digit}`, String(digit), 'Choose by number')),
   bind('menu', 'back', 'esc h left q', 'Close', 'close'),
   bind('confirm', 'enter', 'enter', 'Start, once the name is typed', 'start'),
   bind('confirm', 'down', 'down', 'Scroll down'),
@@ -155,11 +180,19 @@ export const bindings: readonly Binding[] = [
   bind('confirm', 'page-up', 'pageup', 'One page up'),
   bind('confirm', 'again', 'ctrl-r', 'Run the checks again', 'check again'),
   bind('confirm', 'back', 'esc', 'Close; nothing was changed', 'close'),
+  bind('change', 'enter', 'enter', 'Write it, once the name is typed', 'write'),
+  bind('change', 'edit', 'ctrl-e', 'Back to the editor; what you wrote is still there', 'edit again'),
+  bind('change', 'down', 'down', 'Scroll down'),
+  bind('change', 'up', 'up', 'Scroll up'),
+  bind('change', 'page-down', 'pagedown', 'One page down'),
+  bind('change', 'page-up', 'pageup', 'One page up'),
+  bind('change', 'back', 'esc', 'Close; nothing was changed', 'close'),
   bind('progress', 'down', 'j down', 'Scroll down'),
   bind('progress', 'up', 'k up', 'Scroll up'),
   bind('progress', 'page-down', 'pagedown', 'One page down'),
   bind('progress', 'page-up', 'pageup', 'One page up'),
   bind('progress', 'again', 'r ctrl-r', 'Ask again', 'again'),
+  bind('progress', 'edit', 'e', 'Back to the editor, where a change was refused'),
   bind('progress', 'back', 'esc q enter', 'Close; a running operation goes on', 'close'),
   bind('help', 'down', 'j down', 'One line down'),
   bind('help', 'up', 'k up', 'One line up'),
@@ -168,96 +201,37 @@ export const bindings: readonly Binding[] = [
   bind('help', 'back', 'esc ? q enter h left', 'Close', 'close'),
 ];
 
-const byContext: ReadonlyMap<KeyContext, ReadonlyMap<string, Action>> = new Map(
-  contexts.map((context) => [
-    context,
-    new Map(
-      bindings
-        .filter((each) => each.context === context)
-        .flatMap((each) => each.keys.map((key) => [key, each.action] as const)),
-    ),
-  ]),
-);
-
-/** What a key means where the operator is now; the first context that knows it decides. */
-export function actionOf(key: string, where: readonly KeyContext[]): Action | null {
-  for (const context of where) {
-    const action = byContext.get(context)?.get(key);
-    if (action !== undefined) return action;
-  }
-  return null;
+/** Bindings, and what a key means by them. */
+export interface Keymap {
+  readonly bindings: readonly Binding[];
+  /** What a key means where the operator is now; the first context that knows it decides. */
+  readonly actionOf: (key: string, where: readonly KeyContext[]) => Action | null;
 }
 
-/** What Ink says of a key. */
-export interface InkKey {
-  readonly upArrow: boolean;
-  readonly downArrow: boolean;
-  readonly leftArrow: boolean;
-  readonly rightArrow: boolean;
-  readonly pageDown: boolean;
-  readonly pageUp: boolean;
-  readonly home: boolean;
-  readonly end: boolean;
-  readonly return: boolean;
-  readonly escape: boolean;
-  readonly ctrl: boolean;
-  readonly shift: boolean;
-  readonly tab: boolean;
-  readonly backspace: boolean;
-  readonly delete: boolean;
-  readonly meta: boolean;
+export function keymapOf(given: readonly Binding[]): Keymap {
+  const byContext: ReadonlyMap<KeyContext, ReadonlyMap<string, Action>> = new Map(
+    contexts.map((context) => [
+      context,
+      new Map(
+        given
+          .filter((each) => each.context === context)
+          .flatMap((each) => each.keys.map((key) => [key, each.action] as const)),
+      ),
+    ]),
+  );
+  return {
+    bindings: given,
+    actionOf: (key, where) => {
+      for (const context of where) {
+        const action = byContext.get(context)?.get(key);
+        if (action !== undefined) return action;
+      }
+      return null;
+    },
+  };
 }
 
-/** Keys as the table names them. What was typed faster than it was read comes as one text: one key for each character. */
-export function keysOf(input: string, key: InkKey): readonly KeyPress[] {
-  const named = nameOf(key);
-  if (named !== null) return [{ name: named, text: '' }];
-  if (key.ctrl) return input === '' ? [] : [{ name: `ctrl-${input}`, text: '' }];
-  // Esc and a key that follow each other closely look like that key with Alt, which the table does not use.
-  const escaped: readonly KeyPress[] = key.meta ? [{ name: 'esc', text: '' }] : [];
-  return [...escaped, ...typedKeys(input)];
-}
-
-function typedKeys(input: string): readonly KeyPress[] {
-  return graphemes(input).flatMap((text): readonly KeyPress[] => {
-    if (!/^\p{Cc}/u.test(text)) return [{ name: text === ' ' ? 'space' : text, text }];
-    const name = controlName(text);
-    return name === null ? [] : [{ name, text: '' }];
-  });
-}
-
-/** A control character that came together with other keys: Ink does not take these apart. */
-function controlName(text: string): string | null {
-  const code = text.charCodeAt(0);
-  const letter = code >= 1 && code <= 26 ? `ctrl-${String.fromCharCode(code + 96)}` : null;
-  return controls[text] ?? letter;
-}
-
-const controls: Readonly<Record<string, string>> = {
-  '\r': 'enter',
-  '\n': 'enter',
-  '\t': 'tab',
-  '\u001b': 'esc',
-  '\u007f': 'backspace',
-  '\b': 'backspace',
-};
-
-function nameOf(key: InkKey): string | null {
-  if (key.upArrow) return 'up';
-  if (key.downArrow) return 'down';
-  if (key.leftArrow) return 'left';
-  if (key.rightArrow) return 'right';
-  if (key.pageDown) return 'pagedown';
-  if (key.pageUp) return 'pageup';
-  if (key.home) return 'home';
-  if (key.end) return 'end';
-  if (key.return) return 'enter';
-  if (key.escape) return 'esc';
-  if (key.tab) return key.shift ? 'shift-tab' : 'tab';
-  if (key.backspace) return 'backspace';
-  if (key.delete) return 'delete';
-  return null;
-}
+export const defaultKeymap = keymapOf(bindings);
 
 /** How keys are written for people. */
 export function keyLabel(key: string): string {

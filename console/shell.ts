@@ -28,6 +28,12 @@ export interface ShellOptions {
   readonly connection: NatsConnection;
   readonly quit: () => void;
   readonly copy: (text: string) => void;
+  /** The text after the operator's editor; rejects where there is none or it failed. */
+  readonly edit: (fileName: string, text: string) => Promise<string>;
+  /** Writes a new file; gives its path. */
+  readonly save: (fileName: string, text: string) => Promise<string>;
+  /** Keeps what was typed into the palette. */
+  readonly remember: (history: readonly string[]) => void;
 }
 
 /** How long the answers of all controllers are gathered: first shortly, for the first screen, then for the slow ones. */
@@ -87,6 +93,15 @@ export function startShell(options: ShellOptions): Shell {
       case 'copy':
         options.copy(effect.text);
         return;
+      case 'edit':
+        void edit(effect.number, effect.fileName, effect.text);
+        return;
+      case 'save':
+        void save(effect.fileName, effect.text);
+        return;
+      case 'remember':
+        options.remember(effect.history);
+        return;
       case 'quit':
         options.quit();
         return;
@@ -104,6 +119,16 @@ export function startShell(options: ShellOptions): Shell {
     // cannot for a union of verbs.
     // An answer is stepped at once, because the next page of a long list waits for it.
     step([{ type: 'answer', verb: request.verb, request, outcome } as Answer], 'with the frame');
+  }
+
+  async function edit(number: number, fileName: string, text: string): Promise<void> {
+    const outcome = await outcomeOf(() => options.edit(fileName, text));
+    step([{ type: 'edited', number, outcome }], 'now');
+  }
+
+  async function save(fileName: string, text: string): Promise<void> {
+    const outcome = await outcomeOf(() => options.save(fileName, text));
+    step([{ type: 'saved', outcome }], 'now');
   }
 
   async function collect(): Promise<void> {
@@ -151,7 +176,7 @@ export function startShell(options: ShellOptions): Shell {
   };
 }
 
-async function outcomeOf(attempt: () => Promise<unknown>): Promise<Outcome<unknown>> {
+async function outcomeOf<Value>(attempt: () => Promise<Value>): Promise<Outcome<Value>> {
   try {
     return { ok: true, value: await attempt() };
   } catch (error) {

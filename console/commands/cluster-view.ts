@@ -88,7 +88,6 @@ function recordOf(status: NodeStatus, heardAt: number, before?: NodeRecord): Nod
     status,
     heardAt,
     roleSince: unchanged ? before.roleSince : { role, term, at: heardAt },
-    commitMark: null,
-    commitsPerSecond: [],
+    measured: { mark: null, series: {} },
   };
 }

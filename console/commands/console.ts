@@ -1,7 +1,7 @@
 /** `quorate console`: the screens. */
 import { softwareVersion } from '../../messaging/version.js';
 import { clientSettings, setting } from '../config/common.js';
-import { choice, onOff, type SettingTable } from '../config/setting.js';
+import { choice, onOff, path, type SettingTable } from '../config/setting.js';
 import { type CommandContext, defineCommand, usageError } from './command.js';
 import { type Session, withSession } from './session.js';
 
@@ -26,6 +26,17 @@ export const consoleSettings = {
     describe: 'dark, light, colour-blind or none',
     defaultText: 'dark',
     schema: choice(themes).optional(),
+  }),
+  keys: setting({
+    flag: 'keys',
+    env: 'QUORATE_KEYS',
+    key: 'console.keys',
+    placeholder: 'FILE',
+    group: 'Options',
+    completes: 'file',
+    describe: 'YAML file that gives actions other keys (docs/console.md)',
+    defaultText: '~/.config/quorate/keys.yaml',
+    schema: path.optional(),
   }),
 } as const satisfies SettingTable;
 
@@ -62,11 +73,20 @@ export interface ConsoleCluster extends Session {
 export interface ConsoleLook {
   readonly readOnly: boolean;
   readonly theme: (typeof themes)[number] | undefined;
+  readonly keys: string | undefined;
 }
 
 /** Resolves when the operator leaves. */
 export async function showConsole({ env }: CommandContext, on: ConsoleCluster, look: ConsoleLook): Promise<void> {
-  const { runConsole } = await import('../app.js');
+  const [{ runConsole }, { historyPath, readKeys }] = await Promise.all([import('../app.js'), import('../files.js')]);
+  const keymap = await readKeys(look.keys, env);
   const theme = (env['NO_COLOR'] ?? '') === '' ? look.theme : 'none';
-  await runConsole({ ...on, readOnly: look.readOnly, theme, version: softwareVersion });
+  await runConsole({
+    ...on,
+    readOnly: look.readOnly,
+    theme,
+    keymap,
+    historyPath: historyPath(env),
+    version: softwareVersion,
+  });
 }

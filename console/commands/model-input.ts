@@ -1,58 +1,18 @@
 /** Entities as people write them: as flags, or as YAML or JSON in a file. */
 import { readFileSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
-import { entityIdSchema, entityKindSchema, entityNameSchema } from '../../messaging/schemas/model.js';
 import { reasonOf } from '../config/file.js';
+import { type EntityDocument, parseDocuments } from '../state/entity-document.js';
 import { usageError } from './command.js';
-
-/** One document of a file. What the controllers stamp (createdAt, updatedAt) may stand there and is ignored. */
-const documentSchema = z.strictObject({
-  kind: entityKindSchema.optional(),
-  id: entityIdSchema.optional(),
-  name: entityNameSchema.optional(),
-  version: z.int().min(1).optional(),
-  tags: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
-  spec: z.record(z.string(), z.unknown()).optional(),
-  createdAt: z.unknown().optional(),
-  updatedAt: z.unknown().optional(),
-});
-export type EntityDocument = Omit<z.infer<typeof documentSchema>, 'tags'> & {
-  readonly tags?: Readonly<Record<string, string | null>>;
-};
 
 /** @throws QuorateError `invalid-config` naming the file and what is wrong in it. */
 export async function readDocuments(file: string): Promise<readonly EntityDocument[]> {
   const where = file === '-' ? 'standard input' : file;
   const source = file === '-' ? await readAll(process.stdin) : readText(file);
   return parseDocuments(source, where);
-}
-
-export function parseDocuments(source: string, where: string): readonly EntityDocument[] {
-  const documents = parseAllDocuments(source);
-  const parsed = ('empty' in documents ? [] : documents).map((document, index) => {
-    const [problem] = document.errors;
-    if (problem !== undefined) throw invalid(`${where} is not valid YAML: ${problem.message.split('\n')[0]}`);
-    const result = documentSchema.safeParse(document.toJS());
-    if (result.success) return textTags(result.data);
-    const [issue] = result.error.issues;
-    const at = documents.length > 1 ? `, document ${index + 1}` : '';
-    throw invalid(
-      `${where}${at}: ${issue?.path.map(String).join('.') || 'the document'}: ${issue?.message ?? 'invalid'}`,
-    );
-  });
-  if (parsed.length === 0) throw invalid(`${where} holds no document`);
-  return parsed;
-}
-
-function textTags({ tags, ...rest }: z.infer<typeof documentSchema>): EntityDocument {
-  if (tags === undefined) return rest;
-  return {
-    ...rest,
-    tags: Object.fromEntries(Object.entries(tags).map(([key, value]) => [key, value === null ? null : String(value)])),
-  };
 }
 
 function readText(file: string): string {
@@ -64,13 +24,6 @@ function readText(file: string): string {
       cause: error,
     });
   }
-}
-
-function invalid(message: string): QuorateError {
-  return new QuorateError('invalid-config', message, {
-    remedy:
-      'An entity is written as kind, id, name, tags and spec; `quorate model get KIND NAME` prints one in that form.',
-  });
 }
 
 /** `--tag site=berlin`; `--tag site=` sets an empty tag, `--tag site-` takes it away. */

@@ -13,10 +13,11 @@ import {
   text,
 } from '../config/setting.js';
 import { confirm } from '../output/confirm.js';
+import { type EntityDocument, entityYaml, parseDocuments, patchOf } from '../state/entity-document.js';
 import { argument, type CommandContext, defineCommand, usageError } from './command.js';
 import { editText } from './edit.js';
-import { getEntity, kindArgument, kinds, refArgument, toYaml, type Written } from './model.js';
-import { type EntityDocument, parseDocuments, parseSets, parseTags, readDocuments } from './model-input.js';
+import { getEntity, kindArgument, kinds, refArgument, type Written } from './model.js';
+import { parseSets, parseTags, readDocuments } from './model-input.js';
 import { withSession } from './session.js';
 
 const optionalKind = argument({
@@ -177,7 +178,7 @@ export const modelEditCommand = defineCommand({
   async run(context, given) {
     return withSession(context, given, async ({ client }) => {
       const { entity } = await context.out.during('Asking the leader', getEntity(client, given.kind, given.ref));
-      const before = toYaml(entity);
+      const before = entityYaml(entity);
       const after = await editText(before, `${given.kind}-${entity.id}.yaml`, context.env);
       if (after === before) {
         context.out.note('Nothing was changed.');
@@ -185,13 +186,7 @@ export const modelEditCommand = defineCommand({
       }
       const [document] = parseDocuments(after, 'what you wrote');
       if (document === undefined) return;
-      if ((document.id ?? entity.id) !== entity.id || (document.kind ?? entity.kind) !== entity.kind)
-        throw usageError('kind and id of an entity cannot be changed', 'Create another one and delete this one.');
-      const patch: EntityPatch = {
-        name: document.name,
-        tags: { ...removedKeys(entity.tags, document.tags ?? {}), ...document.tags },
-        spec: { ...removedKeys(entity.spec, document.spec ?? {}), ...document.spec },
-      };
+      const patch = patchOf(entity, document);
       report(
         context,
         'updated',
@@ -281,13 +276,6 @@ function kindOf(document: EntityDocument, given: string | undefined): string {
 
 function withoutNulls(tags: Readonly<Record<string, string | null>>): Record<string, string> {
   return Object.fromEntries(Object.entries(tags).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
-}
-
-function removedKeys(
-  before: Readonly<Record<string, unknown>>,
-  after: Readonly<Record<string, unknown>>,
-): Record<string, null> {
-  return Object.fromEntries(Object.keys(before).flatMap((key) => (key in after ? [] : [[key, null]])));
 }
 
 function report({ out }: CommandContext, verb: string, { entity, position }: Written, documents: number): void {

@@ -1,5 +1,4 @@
 /** `quorate model`: reading and changing the replicated data. */
-import { stringify } from 'yaml';
 import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError } from '../../messaging/errors.js';
 import type { ApiResult } from '../../messaging/schemas/api.js';
@@ -9,6 +8,7 @@ import { anyText, integer, onOff } from '../config/setting.js';
 import type { Output } from '../output/output.js';
 import { didYouMean } from '../output/suggest.js';
 import { type Column, renderTable } from '../output/table.js';
+import { entityYaml } from '../state/entity-document.js';
 import { formatCount, formatTime } from '../state/format.js';
 import { readCluster } from './cluster-view.js';
 import { argument, defineCommand, defineGroup } from './command.js';
@@ -181,7 +181,7 @@ export const modelGetCommand = defineCommand({
       const { out } = context;
       const found = await out.during('Asking the leader', getEntity(client, given.kind, given.ref, given.stale));
       if (out.json) out.printJson(found);
-      else out.print(toYaml(found.entity).trimEnd());
+      else out.print(entityYaml(found.entity).trimEnd());
     });
   },
 });
@@ -196,13 +196,4 @@ export async function getEntity(client: ApiClient, kind: string, ref: string, st
     if (!isId || !isMissing) throw error;
     return client.request('model.get', { kind, id: ref, stale });
   }
-}
-
-export function toYaml(entity: Entity): string {
-  const { createdAt, updatedAt, ...rest } = entity;
-  return stringify({
-    ...rest,
-    createdAt: new Date(createdAt).toISOString(),
-    updatedAt: new Date(updatedAt).toISOString(),
-  });
 }

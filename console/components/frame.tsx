@@ -1,12 +1,13 @@
 /** What stands on every screen: where you are, how the cluster is, what works here. */
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { bindings, keyLabel } from '../keys.js';
+import { type Binding, keyLabel } from '../keys.js';
 import { formatClock } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { contextsOf } from '../state/input.js';
 import { bodyRows } from '../state/layout.js';
 import { cursorOf, shownRows } from '../state/lists.js';
+import { mendCommands } from '../state/mends.js';
 import { listOf, screenTitles } from '../state/navigation.js';
 import { type Place, placeOf, type State } from '../state/state.js';
 import { graphemes } from '../state/text.js';
@@ -113,30 +114,51 @@ function promptSpans(input: TextInput): Spans {
   ];
 }
 
-/** As many of the keys that work here as there is room for, the most helpful first; `?` has them all. */
+/** As many of the keys that work here now as there is room for, the most helpful before the others; `?` has them all. */
 function footerSpans(state: State): Spans {
   const { columns } = state.size;
   const right = state.view.overlay === null ? placeInList(state) : [];
   const where = contextsOf(state);
-  const entries = bindings
-    .filter((binding) => binding.footer !== undefined && where.includes(binding.context))
-    .sort((a, b) => footerRank(a) - footerRank(b) || where.indexOf(a.context) - where.indexOf(b.context));
-  const shown: Span[] = [];
-  const seen = new Set<string>();
-  for (const { action, keys, footer = '' } of entries) {
-    if (seen.has(action)) continue;
-    seen.add(action);
-    const entry: Spans = [
-      { text: ` ${keyLabel(keys[0] ?? '')}`, tone: 'key' },
-      { text: ` ${footer} `, tone: 'dim' },
-    ];
-    if (widthOf([...shown, ...entry, ...right]) <= columns - 1) shown.push(...entry);
+  const entries = state.keymap.bindings
+    .filter((binding) => binding.footer !== undefined && where.includes(binding.context) && worksNow(state, binding))
+    .sort((a, b) => where.indexOf(a.context) - where.indexOf(b.context))
+    .filter((binding, index, all) => all.findIndex((each) => each.action === binding.action) === index)
+    .sort((a, b) => footerRank(a) - footerRank(b));
+  let left = columns - 1 - widthOf(right);
+  const chosen = new Set<Binding>();
+  for (const entry of [...entries].sort((a, b) => Number(isVital(b)) - Number(isVital(a)))) {
+    const width = widthOf(footerEntry(entry));
+    if (width > left) continue;
+    left -= width;
+    chosen.add(entry);
   }
+  const shown = entries.filter((entry) => chosen.has(entry)).flatMap(footerEntry);
   return justify(shown, right, columns);
 }
 
-function footerRank({ action }: (typeof bindings)[number]): number {
-  const first = ['help', 'palette'];
+function footerEntry({ keys, footer = '' }: Binding): Spans {
+  return [
+    { text: ` ${keyLabel(keys[0] ?? '')}`, tone: 'key' },
+    { text: ` ${footer} `, tone: 'dim' },
+  ];
+}
+
+/** Without these nobody finds anything, or the way back. */
+function isVital({ action }: Binding): boolean {
+  return ['help', 'palette', 'mend', 'enter', 'back'].includes(action);
+}
+
+function worksNow(state: State, { action }: Binding): boolean {
+  if (state.view.overlay !== null) return true;
+  if (action === 'mend') return mendCommands(state).length > 0;
+  if (action !== 'back') return true;
+  const list = listOf(state);
+  const narrowed = list !== null && (state.view.lists[list].filter !== '' || state.view.lists[list].marks.length > 0);
+  return narrowed || state.view.places.length > 1 || placeOf(state).screen !== 'overview';
+}
+
+function footerRank({ action }: Binding): number {
+  const first = ['help', 'palette', 'mend'];
   const last = ['back', 'quit'];
   return first.includes(action) ? -1 : last.includes(action) ? 1 : 0;
 }

@@ -84,6 +84,7 @@ export function TableView<Name extends ListName>({
   const cursor = cursorOf(state, name);
   const top = topOf(active ? view.top : 0, active ? cursor : 0, rows.length, height);
   const placed = placeColumns(table.columns, width);
+  const marks = new Set(view.marks);
   const visible = rows.slice(top, top + height);
   return (
     <Box flexDirection="column" width={width} height={height + (titles ? 1 : 0)} aria-role="table">
@@ -94,7 +95,12 @@ export function TableView<Name extends ListName>({
       {visible.map((row, index) => {
         const selected = active && top + index === cursor;
         return (
-          <Line key={table.id(row)} spans={rowSpans(row, placed, state, selected)} width={width} selected={selected} />
+          <Line
+            key={table.id(row)}
+            spans={rowSpans(row, placed, state, { selected, marked: marks.has(table.id(row)) })}
+            width={width}
+            selected={selected}
+          />
         );
       })}
     </Box>
@@ -120,9 +126,14 @@ function titleSpans<Row>(placed: readonly Placed<Row>[], sort: State['view']['li
   ];
 }
 
-function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, selected: boolean): Spans {
+interface RowLook {
+  readonly selected: boolean;
+  readonly marked: boolean;
+}
+
+function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, look: RowLook): Spans {
   return [
-    { text: selected ? '▸ ' : '  ', tone: 'accent' },
+    { text: `${look.selected ? '▸' : ' '}${look.marked ? '*' : ' '}`, tone: 'accent' },
     ...placed.flatMap(({ column, width, gap }): Span[] => {
       const cell = column.cell(row, state);
       return [{ text: gap }, { text: fitted(cell.text, width, column.align), tone: cell.tone }];
@@ -132,7 +143,7 @@ function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, s
 
 /** What the heading of a list says of its filter. */
 export function filterSpans<Name extends ListName>(state: State, name: Name): Spans {
-  const { filter, sort } = state.view.lists[name];
+  const { filter, sort, marks } = state.view.lists[name];
   const { rows, total } = shownRows<ListName>(state, name);
   const column = sort === null ? undefined : tableOf<ListName>(name).columns.find((each) => each.key === sort.column);
   return [
@@ -142,6 +153,7 @@ export function filterSpans<Name extends ListName>(state: State, name: Name): Sp
           { text: `  /${filter}`, tone: 'accent' as const },
           { text: ` ${rows.length} of ${total}`, tone: 'dim' as const },
         ]),
+    ...(marks.length === 0 ? [] : [{ text: `  * ${marks.length} marked`, tone: 'accent' as const }]),
     ...(column === undefined
       ? []
       : [{ text: `  by ${column.title}${sort?.descending === true ? ', falling' : ''}`, tone: 'dim' as const }]),

@@ -1,17 +1,18 @@
 /** One router, entity or event in full; and all that needs attention. */
 import { formatPosition, type RouterView, type WireError } from '../../messaging/index.js';
 import { headingSpans } from '../components/heading.js';
-import type { Spans } from '../components/line.js';
+import { justify, type Spans } from '../components/line.js';
 import { routerBehind, routerState, routerSync } from '../state/columns.js';
+import { entityYaml } from '../state/entity-document.js';
 import { formatAge, formatCount, formatTime } from '../state/format.js';
-import { judgeHealth } from '../state/health.js';
 import { modelPollMs } from '../state/limits.js';
 import { leaderOf } from '../state/members.js';
+import { type Mend, mendsOf } from '../state/mends.js';
 import type { EventRow, State } from '../state/state.js';
-import { yamlLines } from '../state/yaml.js';
+import { textLines, yamlLines } from '../state/yaml.js';
 import { glyphs } from '../theme.js';
 import { section } from './member.js';
-import { ageSpans } from './overview.js';
+import { ageSpans, mendSpans } from './overview.js';
 import { type Field, fieldLines, remedyLines, sentenceLines, TextScreen } from './text.js';
 
 interface ScreenProps {
@@ -84,7 +85,7 @@ export function EntityScreen({ state, kind, id }: ScreenProps & { readonly kind:
     ...ageSpans(state, entity.readAt + modelPollMs, entityError?.message ?? null),
   ];
   const title = headingSpans({ title: `${kind} ${entity.entity.name}`, info, width });
-  return <TextScreen state={state} lines={[title, ...problem, ...yamlLines(entity.entity, width)]} />;
+  return <TextScreen state={state} lines={[title, ...problem, ...textLines(entityYaml(entity.entity), width)]} />;
 }
 
 export function EventScreen({ state, row }: ScreenProps & { readonly row: EventRow }) {
@@ -106,23 +107,33 @@ export function EventScreen({ state, row }: ScreenProps & { readonly row: EventR
 
 export function Attention({ state }: ScreenProps) {
   const width = state.size.columns;
-  const { reasons } = judgeHealth(state);
-  const count = reasons.length === 0 ? 'nothing needs it' : `${reasons.length}, worst first`;
-  const lines = reasons.flatMap((reason): readonly Spans[] => [
-    ...sentenceLines(
-      glyphs[reason.level],
-      reason.sentence,
-      width,
-      reason.level === 'info' ? 'plain' : reason.level,
-      reason.level,
-    ),
-    ...remedyLines(reason.remedy === '' ? 'Nothing needs to be done.' : reason.remedy, width),
-    [],
-  ]);
+  const mends = mendsOf(state);
+  const count = mends.length === 0 ? 'nothing needs it' : `${mends.length}, worst first; m shows what mends`;
+  const lines = mends.flatMap((mend): readonly Spans[] => mendLines(state, mend, width));
   return (
     <TextScreen
       state={state}
       lines={[headingSpans({ title: 'Attention', info: [{ text: count, tone: 'dim' }], width }), ...lines]}
     />
   );
+}
+
+/** The reason, its name and since when it is raised, what to do, and the keys that do it. */
+function mendLines(state: State, { reason, number }: Mend, width: number): readonly Spans[] {
+  const keys = mendSpans(number);
+  const [first = [], ...rest] = sentenceLines(
+    glyphs[reason.level],
+    reason.sentence,
+    width - 4,
+    reason.level === 'info' ? 'plain' : reason.level,
+    reason.level,
+  );
+  const since = reason.since == null ? '' : `, raised ${formatAge(Math.max(0, state.now - reason.since))} ago`;
+  return [
+    justify(first, keys, width),
+    ...rest,
+    ...remedyLines(reason.remedy === '' ? 'Nothing needs to be done.' : reason.remedy, width),
+    [{ text: `   ${reason.code}${since}`, tone: 'dim' }],
+    [],
+  ];
 }

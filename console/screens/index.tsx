@@ -5,23 +5,24 @@
 import { Text } from 'ink';
 import { Frame } from '../components/frame.js';
 import { ThemeProvider } from '../components/theme-context.js';
+import { judgeHealth } from '../state/health.js';
 import { isTooSmall } from '../state/layout.js';
 import { columnsMin, rowsMin } from '../state/limits.js';
 import { placeOf, type State } from '../state/state.js';
-import { cut } from '../state/text.js';
-import { themes } from '../theme.js';
+import { cut, wrap } from '../state/text.js';
+import { glyphs, themes } from '../theme.js';
+import { Change } from './change.js';
 import { Attention, EntityScreen, EventScreen, Router } from './details.js';
 import { Events, Members, Model, Operations, Routers } from './lists.js';
 import { Member } from './member.js';
+import { Metrics } from './metrics.js';
 import { Help, Menu, Palette } from './overlays.js';
 import { Overview } from './overview.js';
 import { OperationScreen, Workflow } from './workflow.js';
 
 export function Screens({ state }: { readonly state: State }) {
-  const { columns, rows } = state.size;
   if (isTooSmall(state.size)) {
-    const needed = `Quorate needs a terminal of ${columnsMin}x${rowsMin}; this one is ${columns}x${rows}. q quits.`;
-    return <Text wrap="truncate">{cut(needed, columns)}</Text>;
+    return <TooSmall state={state} />;
   }
   return (
     <ThemeProvider value={themes[state.theme]}>
@@ -30,6 +31,15 @@ export function Screens({ state }: { readonly state: State }) {
       </Frame>
     </ThemeProvider>
   );
+}
+
+/** Even where there is no room for a screen, there is for how the cluster is. */
+function TooSmall({ state }: { readonly state: State }) {
+  const { columns, rows } = state.size;
+  const needed = `Quorate needs a terminal of ${columnsMin}x${rowsMin}; this one is ${columns}x${rows}. q quits.`;
+  const { level, sentence } = judgeHealth(state);
+  const lines = [needed, `${glyphs[level]} ${sentence}`].flatMap((text) => wrap(text, columns)).slice(0, rows);
+  return <Text wrap="truncate">{lines.map((line) => cut(line, columns)).join('\n')}</Text>;
 }
 
 function Body({ state }: { readonly state: State }) {
@@ -45,6 +55,8 @@ function Body({ state }: { readonly state: State }) {
       return <Menu state={state} overlay={overlay} />;
     case 'workflow':
       return <Workflow state={state} dialog={overlay} />;
+    case 'change':
+      return <Change state={state} dialog={overlay} />;
   }
 }
 
@@ -75,5 +87,7 @@ function Screen({ state }: { readonly state: State }) {
       return <OperationScreen state={state} id={place.id} />;
     case 'attention':
       return <Attention state={state} />;
+    case 'metrics':
+      return <Metrics state={state} />;
   }
 }

@@ -147,7 +147,7 @@ function progressLines(raft: RaftView): readonly Spans[] {
 
 function commitLines(state: State, row: MemberRow, width: number): readonly Spans[] {
   const second = Math.floor(state.now / 1_000) - 1;
-  const series = row.record?.commitsPerSecond ?? [];
+  const series = row.record?.measured.series.commits ?? [];
   const now = newest(series, second);
   const points = Math.max(10, Math.min(120, width - 36));
   return [

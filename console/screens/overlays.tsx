@@ -3,12 +3,14 @@ import { Box } from 'ink';
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Spans } from '../components/line.js';
-import { bindings, contextTitles, type KeyContext, keyLabel } from '../keys.js';
+import { contextTitles, type KeyContext, type Keymap, keyLabel } from '../keys.js';
 import { type Command, findCommand } from '../state/commands.js';
-import { contextsOf, paletteCommands } from '../state/input.js';
+import { contextsOf } from '../state/input.js';
 import { bodyRows } from '../state/layout.js';
 import { topOf } from '../state/lists.js';
+import { mendsMax } from '../state/mends.js';
 import { screenTitles } from '../state/navigation.js';
+import { paletteCommands } from '../state/overlay-input.js';
 import { type Overlay, placeOf, type State, withView } from '../state/state.js';
 import { cells, fitted } from '../state/text.js';
 import { glyphs } from '../theme.js';
@@ -35,17 +37,18 @@ export function Help({
     columns,
     'dim',
   );
-  const sections = contextsOf(beneath).map((context) => contextLines(context));
+  const sections = contextsOf(beneath).map((context) => contextLines(state.keymap, context));
   return <TextScreen state={state} lines={[title, ...intro, [], ...inColumns(sections, columns)]} top={overlay.top} />;
 }
 
 const helpWidth = 58;
 
-function contextLines(context: KeyContext): readonly Spans[] {
+function contextLines({ bindings }: Keymap, context: KeyContext): readonly Spans[] {
   return [
     [{ text: ` ${contextTitles[context]}`, tone: 'strong' }],
     ...bindings
       .filter((binding) => binding.context === context)
+      .filter(({ action }) => !action.startsWith('choose-') || action === 'choose-1')
       .map(
         (binding): Spans => [
           { text: `   ${fitted(binding.keys.map(keyLabel).join(' '), 14)} `, tone: 'key' },
@@ -122,7 +125,10 @@ export function Menu({
         const spans: Spans =
           command === null
             ? [{ text: `  ${id}: no longer possible`, tone: 'dim' }]
-            : commandSpans(command, index === overlay.index, columns);
+            : [
+                { text: index < mendsMax ? ` ${index + 1}` : '  ', tone: 'key' },
+                ...commandSpans(command, index === overlay.index, columns - 2),
+              ];
         return <Line key={id} spans={spans} width={columns} selected={index === overlay.index} />;
       })}
     </Box>

@@ -6,11 +6,10 @@ import { Lines } from '../components/lines.js';
 import { chart, sparkline } from '../components/spark.js';
 import { TableView } from '../components/table.js';
 import { formatDuration, formatLatency, formatRate, plural } from '../state/format.js';
-import { judgeHealth } from '../state/health.js';
-import type { Reason } from '../state/health-reasons.js';
 import { overviewLayoutOf } from '../state/layout.js';
 import { staleAfterMs } from '../state/limits.js';
 import { configurationOf, leaderOf, membersOf } from '../state/members.js';
+import { type Mend, mendsOf } from '../state/mends.js';
 import { newest, slots } from '../state/series.js';
 import type { State } from '../state/state.js';
 import { glyphs } from '../theme.js';
@@ -20,12 +19,12 @@ const gapColumns = 3;
 export function Overview({ state }: { readonly state: State }) {
   const { columns } = state.size;
   const layout = overviewLayoutOf(state);
-  const { reasons } = judgeHealth(state);
+  const mends = mendsOf(state);
   const ratesWidth = layout.ratesPanel ? Math.floor(columns / 3) : 0;
   const membersWidth = layout.ratesPanel ? columns - ratesWidth - gapColumns : columns;
   return (
     <Box flexDirection="column">
-      <Attention reasons={reasons} shown={layout.reasons} width={columns} />
+      <Attention mends={mends} shown={layout.reasons} width={columns} />
       <Box gap={gapColumns}>
         <Panel state={state} panel="members" width={membersWidth} height={layout.membersHeight} />
         {layout.ratesPanel ? <RatesPanel state={state} width={ratesWidth} height={layout.membersHeight + 2} /> : null}
@@ -80,16 +79,16 @@ function Panel({ state, panel, width, height, titles = true }: PanelProps) {
 }
 
 function Attention({
-  reasons,
+  mends,
   shown,
   width,
 }: {
-  readonly reasons: readonly Reason[];
+  readonly mends: readonly Mend[];
   readonly shown: number;
   readonly width: number;
 }) {
   if (shown === 0) return null;
-  const hidden = reasons.length - shown;
+  const hidden = mends.length - shown;
   const more: Spans[] =
     hidden === 0
       ? []
@@ -99,18 +98,24 @@ function Attention({
             { text: '7', tone: 'key' },
           ],
         ];
-  const lines = [...reasons.slice(0, shown).flatMap(reasonLines), ...more, []];
+  const lines = [...mends.slice(0, shown).flatMap((mend) => reasonLines(mend, width)), ...more, []];
   return <Lines lines={lines} width={width} height={lines.length} />;
 }
 
-function reasonLines(reason: Reason): readonly Spans[] {
+function reasonLines({ reason, number }: Mend, width: number): readonly Spans[] {
+  const sentence: Spans = [
+    { text: ` ${glyphs[reason.level]} `, tone: reason.level },
+    { text: reason.sentence, tone: reason.level === 'info' ? 'plain' : reason.level },
+  ];
   return [
-    [
-      { text: ` ${glyphs[reason.level]} `, tone: reason.level },
-      { text: reason.sentence, tone: reason.level === 'info' ? 'plain' : reason.level },
-    ],
+    justify(sentence, mendSpans(number), width),
     [{ text: `   ${reason.remedy === '' ? 'Nothing needs to be done.' : `→ ${reason.remedy}`}`, tone: 'dim' }],
   ];
+}
+
+/** The keys that mend it: the menu, and its number there. */
+export function mendSpans(number: number | null): Spans {
+  return number === null ? [] : [{ text: ` m${number} `, tone: 'key' }];
 }
 
 function membersInfo(state: State): Spans {
@@ -192,7 +197,7 @@ interface Rate {
 function ratesOf(state: State): readonly Rate[] {
   // The second that runs now is not over: the last whole one is the newest shown.
   const second = Math.floor(state.now / 1_000) - 1;
-  const commits = leaderOf(state)?.record.commitsPerSecond ?? [];
+  const commits = leaderOf(state)?.record.measured.series.commits ?? [];
   const { perSecond } = state.events;
   return [
     { title: 'Commits/s', values: (count) => slots(commits, second, count), now: newest(commits, second) },

@@ -7,12 +7,13 @@ import type { Impact, Operation, OperationPlan, StepRecord } from '../../messagi
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
-import { operationState, operationTitle } from '../state/columns.js';
+import { operationState } from '../state/columns.js';
 import { formatAge, formatDuration, formatTime, plural } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import type { State, WorkflowOverlay } from '../state/state.js';
 import { fitted } from '../state/text.js';
+import { operationTitle } from '../state/workflow-names.js';
 import { glyphs, type Tone } from '../theme.js';
 import { errorLines } from './details.js';
 import { remedyLines, sentenceLines, TextScreen } from './text.js';
@@ -58,10 +59,7 @@ function promptSpans(state: State, dialog: WorkflowOverlay): Spans | null {
 function dialogLines(state: State, dialog: WorkflowOverlay): readonly Spans[] {
   const width = state.size.columns;
   const { phase } = dialog;
-  const what = operationTitle({
-    ...({ role: 'voter', to: null } as const),
-    ...dialog.parameters,
-  } as Operation['parameters']);
+  const what = operationTitle(dialog.parameters);
   const title = (info: Spans): Spans => headingSpans({ title: capital(what), info, width });
   switch (phase.step) {
     case 'planning':

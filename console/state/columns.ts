@@ -12,6 +12,7 @@ import { formatAge, formatClock, formatCount, formatDuration, formatTime } from 
 import { lagEntriesMax, staleAfterMs } from './limits.js';
 import { isFresh, leaderOf, type MemberRow } from './members.js';
 import type { EventRow, State } from './state.js';
+import { operationTitle } from './workflow-names.js';
 
 export interface Cell {
   readonly text: string;
@@ -386,18 +387,6 @@ export function operationState(operation: Operation): Cell {
       return { text: `${glyphs.bad} failed`, tone: 'bad' };
     case 'cancelled':
       return { text: `${glyphs.warn} cancelled`, tone: 'warn' };
-  }
-}
-
-/** `join n4`, `remove n3`, `transfer leadership to n2` */
-export function operationTitle(parameters: Operation['parameters']): string {
-  switch (parameters.workflow) {
-    case 'join':
-      return `join ${parameters.node} as ${parameters.role}`;
-    case 'remove':
-      return `remove ${parameters.node}`;
-    case 'transfer':
-      return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
   }
 }
 

@@ -2,16 +2,21 @@
  * Everything that can be done now, in words: the palette and the menus are made from it. What changes the cluster opens
  * its checks; nothing here changes anything by itself.
  */
+
+import type { Entity } from '../../messaging/index.js';
 import { type ThemeName, themeNames } from '../theme.js';
-import { operationTitle } from './columns.js';
+import { beginCreate, beginDelete, beginUpdate } from './change.js';
 import { selectedRow, tableOf } from './lists.js';
-import { leaderOf, type MemberRow, membersOf } from './members.js';
+import { type MemberRow, membersOf } from './members.js';
+import { mendCommands } from './mends.js';
 import type { Step } from './messages.js';
 import { chooseKind, kindsOf } from './model-data.js';
 import { flashed, goTo, listOf, numbered, open, screenTitles } from './navigation.js';
+import { barredBy, offersOf } from './offers.js';
 import { placeOf, type State, withView } from './state.js';
 import { operationsOf } from './tables.js';
 import { beginWorkflow, watchOperation } from './workflow.js';
+import { operationTitle } from './workflow-names.js';
 
 export interface Command {
   /** What may be typed in full, e.g. `join n4`. */
@@ -27,7 +32,7 @@ export interface Command {
 }
 
 export function commandsOf(state: State): readonly Command[] {
-  return [...membershipCommands(state), ...placeCommands(state), ...consoleCommands(state)];
+  return [...membershipCommands(state), ...placeCommands(state), ...modelCommands(state), ...consoleCommands(state)];
 }
 
 export function findCommand(state: State, id: string): Command | null {
@@ -42,64 +47,21 @@ export function runCommand(state: State, command: Command): Step<State> {
 
 /** What can be done with one controller; what cannot is there too, with why. */
 export function actionsFor(state: State, row: MemberRow): readonly string[] {
-  const wanted = [`member ${row.id}`, `join ${row.id}`, `transfer ${row.id}`, `remove ${row.id}`];
-  const ids = new Set(commandsOf(state).map((command) => command.id));
-  return wanted.filter((id) => ids.has(id));
+  const offers = offersOf(state).filter((offer) => offer.node === row.id);
+  return [`member ${row.id}`, ...offers.map((offer) => offer.id)];
 }
 
 function membershipCommands(state: State): readonly Command[] {
-  const leader = leaderOf(state);
-  const barred = state.locked
-    ? 'the console is locked; :unlock first'
-    : !state.connection.up
-      ? 'the console is cut off from NATS'
-      : null;
-  const noLeader = leader === null ? 'no leader is heard' : null;
-  const commands: Command[] = [];
-  for (const row of membersOf(state)) {
-    commands.push(
-      plain(`member ${row.id}`, `Details of ${row.id}`, 'controller show status', (now) =>
-        open(now, { screen: 'member', node: row.id }),
-      ),
-    );
-    const state_ = row.record?.status.state;
-    if (row.membership === 'none' && state_ === 'blank') {
-      commands.push(
-        changing(
-          `join ${row.id}`,
-          `Join ${row.id} to the cluster`,
-          'add member voter',
-          barred ?? noLeader ?? (row.silent ? `${row.id} is silent` : null),
-          (now) => beginWorkflow(now, { workflow: 'join', node: row.id, role: 'voter' }),
-        ),
-      );
-    }
-    if (row.membership === 'none') continue;
-    commands.push(
-      changing(`remove ${row.id}`, `Remove ${row.id} from the cluster`, 'delete member', barred ?? noLeader, (now) =>
-        beginWorkflow(now, { workflow: 'remove', node: row.id }),
-      ),
-    );
-    if (!row.leads && row.membership === 'voter') {
-      commands.push(
-        changing(`transfer ${row.id}`, `Transfer leadership to ${row.id}`, 'leader move', barred ?? noLeader, (now) =>
-          beginWorkflow(now, { workflow: 'transfer', to: row.id }),
-        ),
-      );
-    }
-  }
-  if (leader !== null) {
-    commands.push(
-      changing(
-        'transfer',
-        'Transfer leadership to whoever has caught up furthest',
-        'leader move step down',
-        barred,
-        (now) => beginWorkflow(now, { workflow: 'transfer', to: null }),
-      ),
-    );
-  }
-  return commands;
+  const details = membersOf(state).flatMap(({ id }) => [
+    plain(`member ${id}`, `Details of ${id}`, 'controller show status', (now) =>
+      open(now, { screen: 'member', node: id }),
+    ),
+    plain(`actions ${id}`, `What can be done with ${id}`, 'controller menu', (now) => actionsOf(now, id)),
+  ]);
+  const offers = offersOf(state).map(({ id, title, words, blocked, parameters }) =>
+    changing(id, title, words, blocked, (now) => beginWorkflow(now, parameters)),
+  );
+  return [...details, ...offers];
 }
 
 function placeCommands(state: State): readonly Command[] {
@@ -153,6 +115,7 @@ function consoleCommands(state: State): readonly Command[] {
       'freeze resume',
       togglePause,
     ),
+    plain('mend', 'What mends what needs attention', 'repair fix alarms', openMends),
     plain('quit', 'Quit', 'exit q leave', (now) => [now, [{ type: 'quit' }]]),
   ];
   if (list !== null) {
@@ -216,6 +179,60 @@ export function openSelected(state: State): Step<State> {
       return row === null ? [state, []] : open(state, { screen: 'operation', id: row.id });
     }
   }
+}
+
+/** What mends what needs attention, numbered as on the overview. */
+export function openMends(state: State): Step<State> {
+  const commands = mendCommands(state);
+  if (commands.length === 0) return flashed(state, 'info', 'Nothing needs to be mended from here.');
+  return [withView(state, { overlay: { kind: 'menu', title: 'What needs attention', commands, index: 0 } }), []];
+}
+
+function actionsOf(state: State, id: string): Step<State> {
+  const row = membersOf(state).find((each) => each.id === id);
+  if (row === undefined) return flashed(state, 'info', `${id} is not known any more.`);
+  return [withView(state, { overlay: { kind: 'menu', title: id, commands: actionsFor(state, row), index: 0 } }), []];
+}
+
+/** The entity that the cursor is on, or that is shown. */
+function entityHere(state: State): Entity | null {
+  const place = placeOf(state);
+  if (place.screen === 'model') return selectedRow(state, 'model');
+  const shown = state.model.entity?.entity;
+  return place.screen === 'entity' && shown?.id === place.id && shown.kind === place.kind ? shown : null;
+}
+
+export function editHere(state: State): Step<State> {
+  const entity = entityHere(state);
+  return entity === null ? flashed(state, 'info', 'There is no entity here.') : beginUpdate(state, entity);
+}
+
+function modelCommands(state: State): readonly Command[] {
+  const blocked = barredBy(state);
+  const entity = entityHere(state);
+  const here =
+    entity === null
+      ? []
+      : [
+          changing(
+            `edit ${entity.kind} ${entity.name}`,
+            `Edit ${entity.kind} ${entity.name}`,
+            'change',
+            blocked,
+            (now) => beginUpdate(now, entity),
+          ),
+          changing(
+            `delete ${entity.kind} ${entity.name}`,
+            `Delete ${entity.kind} ${entity.name}`,
+            'remove',
+            blocked,
+            (now) => beginDelete(now, entity),
+          ),
+        ];
+  const creates = kindsOf(state).map(({ kind }) =>
+    changing(`create ${kind}`, `Create a new ${kind}`, 'add entity', blocked, (now) => beginCreate(now, kind)),
+  );
+  return [...here, ...creates];
 }
 
 /** The menu of the controller that the cursor is on, or that is shown. */

@@ -1,7 +1,10 @@
 /** What `y` copies: the whole of what the cursor is on, as the controllers said it. */
 
+import { plural } from './format.js';
 import { judgeHealth } from './health.js';
 import { selectedRow } from './lists.js';
+import { markedValues } from './marks.js';
+import { leaderOf } from './members.js';
 import { listOf } from './navigation.js';
 import { placeOf, type State } from './state.js';
 
@@ -12,7 +15,9 @@ export interface Copied {
 
 export function copyTextOf(state: State): Copied | null {
   const list = listOf(state);
-  return list === null ? ofPlace(state) : ofRow(state, list);
+  if (list === null) return ofPlace(state);
+  const marked = markedValues(state, list);
+  return marked.length === 0 ? ofRow(state, list) : json(plural(marked.length, 'marked row'), marked);
 }
 
 function json(what: string, value: unknown): Copied | null {
@@ -65,6 +70,10 @@ function ofPlace(state: State): Copied | null {
         what: 'what needs attention',
         text: [sentence, ...reasons.map((reason) => `${reason.sentence} ${reason.remedy}`)].join('\n'),
       };
+    }
+    case 'metrics': {
+      const node = state.view.metricsOf ?? leaderOf(state)?.record.status.node ?? '';
+      return json(`the metrics of ${node}`, state.nodes.get(node)?.measured.series);
     }
     case 'overview':
     case 'members':

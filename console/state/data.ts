@@ -13,8 +13,9 @@ import {
   routersPollMs,
 } from './limits.js';
 import type { Answer, Step } from './messages.js';
+import { measured } from './metrics.js';
 import { applyChanges, oneEach } from './model-data.js';
-import { rateBetween, record, type Series } from './series.js';
+import { record } from './series.js';
 import type { EventData, EventRow, NodeRecord, RouterData, State } from './state.js';
 
 export function takeStatus(state: State, status: NodeStatus): State {
@@ -40,38 +41,14 @@ function recordOf(now: number, status: NodeStatus, before: NodeRecord | undefine
     status,
     heardAt: now,
     roleSince: sameRole ? before.roleSince : { role, term, at: now },
-    ...commitRate(now, status, before),
+    measured: measured(
+      before?.measured ?? { mark: null, series: {} },
+      status,
+      now,
+      before?.status.incarnation === status.incarnation,
+    ),
   };
 }
-
-/** Measured by the controller's own clock, between two of its statuses; a restart begins anew. */
-function commitRate(
-  now: number,
-  status: NodeStatus,
-  before: NodeRecord | undefined,
-): Pick<NodeRecord, 'commitMark' | 'commitsPerSecond'> {
-  const commitsPerSecond = before?.commitsPerSecond ?? [];
-  if (status.raft === null) return { commitMark: null, commitsPerSecond };
-  const mark = { atMs: status.at, value: status.raft.commit };
-  const from = before?.status.incarnation === status.incarnation ? before.commitMark : null;
-  if (from === null) return { commitMark: mark, commitsPerSecond };
-  const rate = rateBetween(from, mark);
-  if (rate === null) return { commitMark: from, commitsPerSecond };
-  if (rate === 'restarted') return { commitMark: mark, commitsPerSecond };
-  return { commitMark: mark, commitsPerSecond: covered(commitsPerSecond, now, mark.atMs - from.atMs, rate) };
-}
-
-/**
- * Statuses come a second apart and not quite: a rate that was measured over less than two seconds holds for both seconds
- * that it began and ended in. What was measured over longer stands at its end alone.
- */
-function covered(series: Series, now: number, spanMs: number, rate: number): Series {
-  const second = Math.floor(now / 1_000);
-  const begun = (series.at(-1)?.second ?? second) === second - 2 && spanMs < rateSpanMsMax;
-  return record(begun ? record(series, second - 1, rate) : series, second, rate);
-}
-
-const rateSpanMsMax = 2_000;
 
 export function takeEvents(state: State, heard: readonly QuorateEvent[]): State {
   const known = new Set(state.events.rows.map((row) => row.key));

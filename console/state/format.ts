@@ -84,3 +84,8 @@ export function listed(names: readonly string[]): string {
   if (names.length <= 1) return names.join('');
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
+
+/** For names of files: `20261121-103211`, local time. */
+export function clockStamp(at: number): string {
+  return formatTime(at).replaceAll(/[-:]/gu, '').replace(' ', '-');
+}

@@ -14,6 +14,8 @@ export interface Reason {
   readonly remedy: string;
   /** The controller that it is about. */
   readonly node: string | null;
+  /** Since when it is raised, where a controller says so: milliseconds since 1970, by its clock. */
+  readonly since?: number | null;
 }
 
 /** Several who say that they lead: at most one of them does. */
@@ -220,6 +222,7 @@ export function alarmReasons(facts: ClusterFacts): readonly Reason[] {
             sentence: `${record.status.node}: ${alarm.message}`,
             remedy: alarm.remedy,
             node: record.status.node,
+            since: alarm.since,
           }),
         ),
   );

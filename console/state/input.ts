@@ -1,26 +1,19 @@
 /** What keys do: the key table names the action, this says what the action means where the operator is. */
-import { type Action, actionOf, type KeyContext } from '../keys.js';
-import {
-  type Command,
-  commandsOf,
-  findCommand,
-  openActions,
-  openSelected,
-  runCommand,
-  setFilter,
-  togglePause,
-} from './commands.js';
+import type { Action, KeyContext } from '../keys.js';
+import { editHere, openActions, openMends, openSelected, setFilter, togglePause } from './commands.js';
 import { copyTextOf } from './copy.js';
+import { byText } from './format.js';
 import { bodyRows, isTooSmall, listRows } from './layout.js';
-import { historyMax } from './limits.js';
 import { cursorOf, nextSort, shownRows, withCursor } from './lists.js';
+import { saveRows, toggleMark } from './marks.js';
 import type { KeyPress, Step } from './messages.js';
+import { windowsMinutes } from './metrics.js';
 import { chooseKind, filterModel, kindsOf } from './model-data.js';
-import { back, backToLast, flash, flashed, goTo, listOf, numbered } from './navigation.js';
-import { rank } from './search.js';
+import { edited, scrolled, stride } from './moves.js';
+import { back, backToLast, flashed, goTo, listOf, numbered } from './navigation.js';
+import { inOverlay, mayConfirm } from './overlay-input.js';
 import { type ListName, type Overlay, placeOf, type State, type View, withView } from './state.js';
-import { type Edit, edit, emptyInput, inputOf, insert, type TextInput } from './text-input.js';
-import { askAgain, confirm, withDialog } from './workflow.js';
+import { emptyInput, inputOf, insert, type TextInput } from './text-input.js';
 
 /** Where keys are looked up, nearest first. */
 export function contextsOf(state: State): readonly KeyContext[] {
@@ -39,11 +32,14 @@ export function contextsOf(state: State): readonly KeyContext[] {
       return ['model', 'list', 'everywhere'];
     case 'events':
       return ['events', 'list', 'everywhere'];
+    case 'metrics':
+      return ['metrics', 'text', 'everywhere'];
+    case 'entity':
+      return ['entity', 'text', 'everywhere'];
     case 'routers':
     case 'operations':
       return ['list', 'everywhere'];
     case 'router':
-    case 'entity':
     case 'event':
     case 'operation':
     case 'attention':
@@ -61,32 +57,18 @@ function overlayContexts(overlay: Overlay): readonly KeyContext[] {
       return ['menu'];
     case 'workflow':
       return mayConfirm(overlay) ? ['confirm', 'line'] : ['progress'];
+    case 'change':
+      return overlay.phase.step === 'shown' ? ['change', 'line'] : ['progress'];
   }
-}
-
-/** Only where no check failed can a name be typed. */
-function mayConfirm({ phase }: Extract<Overlay, { kind: 'workflow' }>): boolean {
-  return phase.step === 'planned' && phase.plan.mayRun;
 }
 
 export function pressKey(given: State, key: KeyPress): Step<State> {
   if (isTooSmall(given.size)) return key.name === 'q' ? [given, [{ type: 'quit' }]] : [given, []];
   const state = given.view.flash === null ? given : withView(given, { flash: null });
-  const action = actionOf(key.name, contextsOf(state));
+  const action = state.keymap.actionOf(key.name, contextsOf(state));
   if (state.view.prompt !== null) return inPrompt(state, state.view.prompt, action, key.text);
   const { overlay } = state.view;
-  switch (overlay?.kind) {
-    case undefined:
-      return onScreen(state, action);
-    case 'help':
-      return inHelp(state, overlay, action);
-    case 'palette':
-      return inPalette(state, overlay, action, key.text);
-    case 'menu':
-      return inMenu(state, overlay, action);
-    case 'workflow':
-      return inWorkflow(state, overlay, action, key.text);
-  }
+  return overlay === null ? onScreen(state, action) : inOverlay(state, overlay, action, key.text);
 }
 
 /** Pasted text goes where text is typed; it never acts as keys. */
@@ -97,7 +79,8 @@ export function paste(state: State, text: string): Step<State> {
   if (overlay?.kind === 'palette')
     return [withView(state, { overlay: { ...overlay, input: insert(overlay.input, line), index: 0 } }), []];
   // A name that confirms a change has to be typed, not pasted from where the plan was read.
-  if (overlay?.kind === 'workflow') return flashed(state, 'info', 'Type the name: pasting does not confirm.');
+  if (overlay?.kind === 'workflow' || overlay?.kind === 'change')
+    return flashed(state, 'info', 'Type the name: pasting does not confirm.');
   return [state, []];
 }
 
@@ -123,6 +106,12 @@ function onScreen(state: State, action: Action | null): Step<State> {
     }
     case 'actions':
       return openActions(state);
+    case 'mend':
+      return openMends(state);
+    case 'edit':
+      return editHere(state);
+    case 'window':
+      return [withView(state, { metricsWindow: (state.view.metricsWindow + 1) % windowsMinutes.length }), []];
     case 'pause':
       return togglePause(state);
     case 'next':
@@ -136,11 +125,22 @@ function onScreen(state: State, action: Action | null): Step<State> {
   return list === null ? inText(state, action) : inList(state, list, action);
 }
 
-/** Esc first gives up a filter, then a screen. */
+/** Esc first gives up marks, then a filter, then a screen. */
 function backOrClear(state: State): Step<State> {
   const list = listOf(state);
-  if (list === null || state.view.lists[list].filter === '') return back(state);
+  if (list === null) return back(state);
+  const view = state.view.lists[list];
+  if (view.marks.length > 0)
+    return [withView(state, { lists: { ...state.view.lists, [list]: { ...view, marks: [] } } }), []];
+  if (view.filter === '') return back(state);
   return list === 'model' ? filterModel(setFilter(state, ''), '') : [setFilter(state, ''), []];
+}
+
+/** The controllers whose metrics can be shown, after the leader (null), whoever that is. */
+function nextController(state: State, by: 1 | -1): string | null {
+  const choices: readonly (string | null)[] = [null, ...[...state.nodes.keys()].sort(byText)];
+  const at = Math.max(0, choices.indexOf(state.view.metricsOf));
+  return choices[(at + by + choices.length) % choices.length] ?? null;
 }
 
 function sideways(state: State, by: 1 | -1): Step<State> {
@@ -149,9 +149,13 @@ function sideways(state: State, by: 1 | -1): Step<State> {
     const at = panels.indexOf(state.view.panel);
     return [withView(state, { panel: panels[(at + by + panels.length) % panels.length] ?? 'members' }), []];
   }
+  if (placeOf(state).screen === 'metrics') return [withView(state, { metricsOf: nextController(state, by) }), []];
   const kinds = kindsOf(state).map((each) => each.kind);
   const at = kinds.indexOf(state.model.kind);
-  const lists = { ...state.view.lists, model: { ...state.view.lists.model, filter: '', id: null, index: 0, top: 0 } };
+  const lists = {
+    ...state.view.lists,
+    model: { ...state.view.lists.model, filter: '', marks: [], id: null, index: 0, top: 0 },
+  };
   return chooseKind(withView(state, { lists }), kinds[(at + by + kinds.length) % kinds.length] ?? state.model.kind);
 }
 
@@ -184,6 +188,10 @@ function inList(state: State, list: ListName, action: Action): Step<State> {
       return move(at - Math.ceil(height / 2));
     case 'enter':
       return openSelected(state);
+    case 'mark':
+      return toggleMark(state, list, height);
+    case 'save':
+      return saveRows(state, list);
     case 'filter':
       return [withView(state, { prompt: { list, input: inputOf(view.filter), before: view.filter } }), []];
     case 'sort':
@@ -197,64 +205,9 @@ function inList(state: State, list: ListName, action: Action): Step<State> {
   }
 }
 
-/** How far an action moves in a text of which `height` lines are in sight; null: it does not move. */
-function stride(action: Action | null, height: number): number | null {
-  switch (action) {
-    case 'down':
-      return 1;
-    case 'up':
-      return -1;
-    case 'first':
-      return Number.NEGATIVE_INFINITY;
-    case 'last':
-      return Number.POSITIVE_INFINITY;
-    case 'page-down':
-      return height;
-    case 'page-up':
-      return -height;
-    case 'half-down':
-      return Math.ceil(height / 2);
-    case 'half-up':
-      return -Math.ceil(height / 2);
-    default:
-      return null;
-  }
-}
-
-/** No text is longer; the screen draws at most its last page. */
-const scrollMax = 100_000;
-
-function scrolled(top: number, by: number): number {
-  return Math.max(0, Math.min(scrollMax, top + by));
-}
-
 function inText(state: State, action: Action): Step<State> {
   const by = stride(action, bodyRows(state) - 1);
   return by === null ? [state, []] : [withView(state, { scroll: scrolled(state.view.scroll, by) }), []];
-}
-
-function inHelp(state: State, overlay: Extract<Overlay, { kind: 'help' }>, action: Action | null): Step<State> {
-  if (action === 'back') return [withView(state, { overlay: null }), []];
-  const by = stride(action, bodyRows(state) - 2);
-  return by === null ? [state, []] : [withView(state, { overlay: { ...overlay, top: scrolled(overlay.top, by) } }), []];
-}
-
-const edits: Partial<Record<Action, Edit>> = {
-  left: 'left',
-  right: 'right',
-  home: 'home',
-  end: 'end',
-  erase: 'erase',
-  'erase-next': 'erase-next',
-  'erase-word': 'erase-word',
-  'erase-all': 'erase-all',
-};
-
-/** The line after a key that edits or types; null where the key did neither. */
-function edited(input: TextInput, action: Action | null, text: string): TextInput | null {
-  const how = action === null ? undefined : edits[action];
-  if (how !== undefined) return edit(input, how);
-  return action === null && text !== '' ? insert(input, text) : null;
 }
 
 type Prompt = NonNullable<View['prompt']>;
@@ -276,109 +229,4 @@ function narrow(state: State, filter: string): Step<State> {
   const narrowed = setFilter(state, filter);
   if (listOf(state) !== 'model') return [narrowed, []];
   return filterModel(narrowed, filter.split(/\s+/u).find((word) => word !== '' && !word.startsWith('!')) ?? '');
-}
-
-/** What matches what was typed; the words of a command may be typed in full. */
-export function paletteCommands(state: State, query: string): readonly Command[] {
-  const commands = commandsOf(state);
-  const exact = commands.filter(
-    (command) => command.id === query.trim() || command.words.split(' ').includes(query.trim()),
-  );
-  const ranked = rank(query, commands, (command) => `${command.id} ${command.title} ${command.words}`);
-  return [...new Set([...exact.filter((command) => command.id === query.trim()), ...exact, ...ranked])];
-}
-
-function inPalette(
-  state: State,
-  overlay: Extract<Overlay, { kind: 'palette' }>,
-  action: Action | null,
-  text: string,
-): Step<State> {
-  const found = paletteCommands(state, overlay.input.text);
-  const put = (change: Partial<typeof overlay>): Step<State> => [
-    withView(state, { overlay: { ...overlay, ...change } }),
-    [],
-  ];
-  const chosen = found[Math.min(overlay.index, found.length - 1)];
-  switch (action) {
-    case 'back':
-      return [withView(state, { overlay: null }), []];
-    case 'enter': {
-      if (chosen === undefined) return flashed(state, 'info', `Nothing here is called "${overlay.input.text}".`);
-      const history = [...state.view.history.filter((each) => each !== chosen.id), chosen.id].slice(-historyMax);
-      return runCommand(withView(state, { history }), chosen);
-    }
-    case 'down':
-      return overlay.recall > 0
-        ? recall(overlay, state, overlay.recall - 1)
-        : put({ index: Math.min(overlay.index + 1, Math.max(0, found.length - 1)) });
-    case 'up':
-      return overlay.index > 0 ? put({ index: overlay.index - 1 }) : recall(overlay, state, overlay.recall + 1);
-    case 'next':
-      return chosen === undefined ? [state, []] : put({ input: inputOf(chosen.id), index: 0 });
-    default: {
-      const input = edited(overlay.input, action, text);
-      return input === null ? [state, []] : put({ input, index: 0, recall: 0 });
-    }
-  }
-}
-
-/** Above the first row: what was done earlier, newest first. */
-function recall(overlay: Extract<Overlay, { kind: 'palette' }>, state: State, steps: number): Step<State> {
-  const { history } = state.view;
-  const at = Math.max(0, Math.min(steps, history.length));
-  const text = at === 0 ? '' : (history[history.length - at] ?? '');
-  return [withView(state, { overlay: { ...overlay, recall: at, input: inputOf(text), index: 0 } }), []];
-}
-
-function inMenu(state: State, overlay: Extract<Overlay, { kind: 'menu' }>, action: Action | null): Step<State> {
-  const put = (index: number): Step<State> => [
-    withView(state, { overlay: { ...overlay, index: Math.max(0, Math.min(index, overlay.commands.length - 1)) } }),
-    [],
-  ];
-  switch (action) {
-    case 'back':
-      return [withView(state, { overlay: null }), []];
-    case 'down':
-      return put(overlay.index + 1);
-    case 'up':
-      return put(overlay.index - 1);
-    case 'enter': {
-      const id = overlay.commands[overlay.index] ?? '';
-      const command = findCommand(state, id);
-      return command === null
-        ? [flash(withView(state, { overlay: null }), 'info', `${id}: no longer possible; the cluster has changed.`), []]
-        : runCommand(state, command);
-    }
-    default:
-      return [state, []];
-  }
-}
-
-function inWorkflow(
-  state: State,
-  overlay: Extract<Overlay, { kind: 'workflow' }>,
-  action: Action | null,
-  text: string,
-): Step<State> {
-  if (action === 'back') return closeWorkflow(state, overlay);
-  if (action === 'again') return askAgain(state, overlay);
-  if (action === 'enter') return confirm(state, overlay);
-  const by = stride(action, bodyRows(state) - 4);
-  if (by !== null) return [withDialog(state, overlay, { top: scrolled(overlay.top, by) }), []];
-  if (!mayConfirm(overlay)) return [state, []];
-  const input = edited(overlay.input, action, text);
-  return input === null ? [state, []] : [withDialog(state, overlay, { input }), []];
-}
-
-function closeWorkflow(state: State, overlay: Extract<Overlay, { kind: 'workflow' }>): Step<State> {
-  const closed = withView(state, { overlay: null });
-  const { phase } = overlay;
-  if (phase.step === 'starting')
-    return flashed(closed, 'info', 'The start was asked for; the operation shows up under Operations.');
-  if (phase.step !== 'watching') return [closed, []];
-  const held = state.operations.byId.get(phase.operation);
-  return held?.operation.finishedAt === null
-    ? flashed(closed, 'info', 'The operation goes on; Operations (6) shows it.')
-    : [closed, []];
 }

@@ -12,7 +12,12 @@ export const lagEntriesMax = 1_000;
 export const contactMsMax = 2_000;
 
 export const eventsMax = 2_000;
-export const seriesMax = 300;
+/** Seconds of each metric: a quarter of an hour. */
+export const seriesMax = 900;
+/** Rows that may be marked in one list. */
+export const marksMax = 1_000;
+/** What is written to a file at once. */
+export const savedRowsMax = 50_000;
 export const operationsMax = 200;
 export const routersMax = 50_000;
 export const entitiesMax = 5_000;
@@ -39,5 +44,5 @@ export const flashMs = 6_000;
 export const frameMs = 100;
 export const tickMs = 250;
 
-export const columnsMin = 60;
-export const rowsMin = 15;
+export const columnsMin = 80;
+export const rowsMin = 24;

@@ -14,7 +14,18 @@ export type Request =
       readonly requestId: string;
     }
   | { readonly verb: 'model.list'; readonly params: ApiParams<'model.list'>; readonly number: number }
-  | { readonly verb: 'model.get'; readonly params: ApiParams<'model.get'> };
+  | { readonly verb: 'model.get'; readonly params: ApiParams<'model.get'> }
+  | Writing<'model.create'>
+  | Writing<'model.update'>
+  | Writing<'model.delete'>;
+
+interface Writing<Verb extends 'model.create' | 'model.update' | 'model.delete'> {
+  readonly verb: Verb;
+  readonly params: ApiParams<Verb>;
+  readonly number: number;
+  readonly requestId: string;
+}
+
 export type RequestVerb = Request['verb'];
 
 export type Outcome<Value> =
@@ -46,6 +57,10 @@ export type Message =
   | { readonly type: 'events'; readonly events: readonly QuorateEvent[] }
   | { readonly type: 'operation'; readonly operation: Operation }
   | Answer
+  /** What the operator's editor left; `number` is that of the dialog. */
+  | { readonly type: 'edited'; readonly number: number; readonly outcome: Outcome<string> }
+  /** A file was written, and where; or not, and why. */
+  | { readonly type: 'saved'; readonly outcome: Outcome<string> }
   | ({ readonly type: 'key' } & KeyPress)
   | { readonly type: 'paste'; readonly text: string };
 
@@ -55,6 +70,12 @@ export type Effect =
   | { readonly type: 'collect' }
   /** Put text on the clipboard of the operator's terminal. */
   | { readonly type: 'copy'; readonly text: string }
+  /** Have the operator change a text in an editor; answered by `edited`. */
+  | { readonly type: 'edit'; readonly number: number; readonly fileName: string; readonly text: string }
+  /** Write a new file into the folder that the console was started in; answered by `saved`. */
+  | { readonly type: 'save'; readonly fileName: string; readonly text: string }
+  /** Keep what was typed into the palette for later consoles. */
+  | { readonly type: 'remember'; readonly history: readonly string[] }
   | { readonly type: 'quit' };
 
 /** What `reduce` gives back. */

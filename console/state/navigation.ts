@@ -14,6 +14,7 @@ export const numbered = [
   'events',
   'operations',
   'attention',
+  'metrics',
 ] as const satisfies readonly ScreenName[];
 
 export const screenTitles: Readonly<Record<ScreenName, string>> = {
@@ -29,6 +30,7 @@ export const screenTitles: Readonly<Record<ScreenName, string>> = {
   operations: 'Operations',
   operation: 'Operation',
   attention: 'Attention',
+  metrics: 'Metrics',
 };
 
 /** The list that the cursor is in; null where the screen is a text. */
@@ -49,6 +51,7 @@ export function listOf(state: State): ListName | null {
     case 'event':
     case 'operation':
     case 'attention':
+    case 'metrics':
       return null;
   }
 }

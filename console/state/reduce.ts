@@ -2,6 +2,8 @@
  * The console's one step: a message and the state before give the state after and what is to be done. Pure: time comes in
  * ticks, answers come as messages, and the same messages always lead to the same screen.
  */
+
+import { rebaseChange, takeEdited, takeWritten } from './change.js';
 import {
   countSeconds,
   readRouters,
@@ -15,6 +17,7 @@ import { paste, pressKey } from './input.js';
 import { pollTimeoutMs } from './limits.js';
 import type { Answer, Effect, Message, Step } from './messages.js';
 import { readEntity, readModel, takeEntity, takeModelPage } from './model-data.js';
+import { flash, flashed } from './navigation.js';
 import { placeOf, type State, withView } from './state.js';
 import { pollOperation, takeOperationRecord, takePlan, takeStarted } from './workflow.js';
 
@@ -34,6 +37,12 @@ export function reduce(state: State, message: Message): Step<State> {
       return [takeOperation(state, message.operation), []];
     case 'answer':
       return answer(state, message);
+    case 'edited':
+      return takeEdited(state, message);
+    case 'saved':
+      return message.outcome.ok
+        ? flashed(state, 'ok', `Written to ${message.outcome.value}`)
+        : [flash(state, 'bad', message.outcome.error.message, message.outcome.error.remedy), []];
     case 'key':
       return pressKey(state, message);
     case 'paste':
@@ -67,8 +76,15 @@ function answer(state: State, message: Answer): Step<State> {
       return takeStarted(state, message);
     case 'model.list':
       return takeModelPage(state, message);
-    case 'model.get':
-      return takeEntity(state, message);
+    case 'model.get': {
+      const [taken, effects] = takeEntity(state, message);
+      const [rebased, more] = rebaseChange(taken, message);
+      return [rebased, [...effects, ...more]];
+    }
+    case 'model.create':
+    case 'model.update':
+    case 'model.delete':
+      return takeWritten(state, message);
   }
 }
 

@@ -13,8 +13,11 @@ import type {
   WireError,
   WorkflowParameters,
 } from '../../messaging/index.js';
+import { defaultKeymap, type Keymap } from '../keys.js';
 import type { Level, ThemeName } from '../theme.js';
-import type { Mark, Series } from './series.js';
+import type { EntityDocument } from './entity-document.js';
+import type { Measured } from './metrics.js';
+import type { Series } from './series.js';
 import type { TextInput } from './text-input.js';
 
 /** What a controller last said, and when this console heard it. Ages are by the console's clock alone. */
@@ -23,9 +26,8 @@ export interface NodeRecord {
   readonly heardAt: number;
   /** Since when it has the role and term that it has now, as far as this console knows. */
   readonly roleSince: { readonly role: RaftRole | null; readonly term: number; readonly at: number };
-  /** From where the next rate of commits is measured. */
-  readonly commitMark: Mark | null;
-  readonly commitsPerSecond: Series;
+  /** What was measured of it, and from where its next rates are measured. */
+  readonly measured: Measured;
 }
 
 export interface RouterData {
@@ -109,6 +111,8 @@ export interface ListView {
   readonly id: string | null;
   readonly top: number;
   readonly filter: string;
+  /** Ids of the rows that are marked. */
+  readonly marks: readonly string[];
   readonly sort: { readonly column: string; readonly descending: boolean } | null;
 }
 
@@ -124,7 +128,8 @@ export type Place =
   | { readonly screen: 'event'; readonly key: string; readonly row: EventRow }
   | { readonly screen: 'operations' }
   | { readonly screen: 'operation'; readonly id: string }
-  | { readonly screen: 'attention' };
+  | { readonly screen: 'attention' }
+  | { readonly screen: 'metrics' };
 export type ScreenName = Place['screen'];
 
 export type WorkflowPhase =
@@ -146,6 +151,7 @@ export type WorkflowPhase =
     };
 
 export type Overlay =
+  | ChangeOverlay
   | { readonly kind: 'help'; readonly top: number }
   | { readonly kind: 'palette'; readonly input: TextInput; readonly index: number; readonly recall: number }
   | { readonly kind: 'menu'; readonly title: string; readonly commands: readonly string[]; readonly index: number }
@@ -158,6 +164,35 @@ export type Overlay =
       readonly top: number;
       readonly phase: WorkflowPhase;
     };
+/** A change of one entity, from the editor to what the leader answered. */
+export interface ChangeOverlay {
+  readonly kind: 'change';
+  /** Tells the answers for this dialog from those for one that was closed. */
+  readonly number: number;
+  readonly aim: 'create' | 'update' | 'delete';
+  readonly entityKind: string;
+  /** What is changed, as it was read; null while one is created. */
+  readonly base: Entity | null;
+  /** What the operator wrote last: kept through every refusal. */
+  readonly text: string;
+  readonly document: EntityDocument | null;
+  readonly input: TextInput;
+  readonly top: number;
+  readonly phase: ChangePhase;
+}
+
+export type ChangePhase =
+  /** The editor has the terminal. */
+  | { readonly step: 'editing' }
+  | { readonly step: 'invalid'; readonly error: WireError }
+  /** It waits for the name to be typed. */
+  | { readonly step: 'shown' }
+  /** Somebody else changed the entity: it is read again. */
+  | { readonly step: 'reading' }
+  | { readonly step: 'writing'; readonly since: number; readonly requestId: string }
+  /** `requestId` is there where it may or may not have been written: asked again with it, it is written once. */
+  | { readonly step: 'refused'; readonly error: WireError; readonly requestId: string | null };
+
 export type WorkflowOverlay = Extract<Overlay, { kind: 'workflow' }>;
 
 export interface View {
@@ -177,6 +212,10 @@ export interface View {
     readonly remedy: string;
     readonly until: number;
   } | null;
+  /** Whose metrics are shown; null: those of the leader. */
+  readonly metricsOf: string | null;
+  /** Over which of the windows the charts go. */
+  readonly metricsWindow: number;
   /** The panel of the overview that the cursor is in. */
   readonly panel: 'members' | 'routers' | 'events';
   /** What was typed into the palette, newest last. */
@@ -195,6 +234,7 @@ export interface State {
   /** Nothing can be changed while it is locked. */
   readonly locked: boolean;
   readonly theme: ThemeName;
+  readonly keymap: Keymap;
   readonly size: { readonly columns: number; readonly rows: number };
   readonly connection: { readonly up: boolean; readonly since: number; readonly lastHeardAt: number | null };
   readonly nodes: ReadonlyMap<string, NodeRecord>;
@@ -213,14 +253,19 @@ export interface StartingPoint {
   readonly nonce: string;
   readonly locked: boolean;
   readonly theme: ThemeName;
+  /** Default: the keys of the table. */
+  readonly keymap?: Keymap;
+  /** What was typed into the palette of earlier consoles, newest last. */
+  readonly history?: readonly string[];
   readonly size: { readonly columns: number; readonly rows: number };
 }
 
-const untouchedList: ListView = { index: 0, id: null, top: 0, filter: '', sort: null };
+const untouchedList: ListView = { index: 0, id: null, top: 0, filter: '', marks: [], sort: null };
 
-export function initialState(given: StartingPoint): State {
+export function initialState({ history = [], keymap = defaultKeymap, ...given }: StartingPoint): State {
   return {
     ...given,
+    keymap,
     startedAt: given.now,
     count: 0,
     connection: { up: true, since: given.now, lastHeardAt: null },
@@ -267,8 +312,10 @@ export function initialState(given: StartingPoint): State {
       overlay: null,
       prompt: null,
       flash: null,
+      metricsOf: null,
+      metricsWindow: 1,
       panel: 'members',
-      history: [],
+      history,
     },
   };
 }

@@ -11,13 +11,13 @@ import {
   memberRole,
   memberState,
   operationColumns,
-  operationTitle,
   routerColumns,
   routerState,
   routerSync,
 } from './columns.js';
 import { type MemberRow, membersOf } from './members.js';
 import type { EventRow, ListName, State } from './state.js';
+import { operationTitle } from './workflow-names.js';
 
 export interface Table<Row> {
   readonly rows: (state: State) => readonly Row[];

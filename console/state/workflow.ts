@@ -2,13 +2,8 @@
  * A workflow, driven from the console: plan (checks, impact), confirmation by name, start, steps, verified result. The
  * name can be typed only where no check failed, and nothing here decides whether an operation may run: the leader does.
  */
-import {
-  isErrorCode,
-  type Operation,
-  type OperationPlan,
-  type WireError,
-  type WorkflowParameters,
-} from '../../messaging/index.js';
+import type { Operation, OperationPlan, WorkflowParameters } from '../../messaging/index.js';
+import { isUncertain } from './change.js';
 import { takeOperation } from './data.js';
 import { changeTimeoutMs, operationSilentMs, pollTimeoutMs } from './limits.js';
 import type { Answer, Request, Step } from './messages.js';
@@ -115,14 +110,6 @@ export function takeStarted(state: State, answer: Extract<Answer, { verb: 'opera
     error: null,
   };
   return [withDialog(held, dialog, { phase, top: 0 }), []];
-}
-
-/** Whether the start may have been carried out although no answer came. */
-function isUncertain(error: WireError): boolean {
-  return (
-    isErrorCode(error.code) &&
-    ['timeout', 'leadership-lost', 'nats-unreachable', 'no-responders', 'no-leader'].includes(error.code)
-  );
 }
 
 export function takeOperationRecord(state: State, answer: Extract<Answer, { verb: 'operation.get' }>): Step<State> {

@@ -11,7 +11,12 @@ interface Piece {
 const keyed = /^(\s*(?:- )*)([^\s:#][^:]*:)(\s.*|)$/u;
 
 export function yamlLines(value: unknown, width: number): readonly (readonly Piece[])[] {
-  return stringify(value, { lineWidth: Math.max(20, width - 2) })
+  return textLines(stringify(value, { lineWidth: Math.max(20, width - 2) }), width);
+}
+
+/** A text that is YAML already. */
+export function textLines(text: string, width: number): readonly (readonly Piece[])[] {
+  return text
     .trimEnd()
     .split('\n')
     .map((line) => {

@@ -70,7 +70,9 @@ const purposes: Readonly<Record<(typeof numbered)[number], string>> = {
   model: 'the replicated data by kind, `tab` for the next kind, enter for one entity as YAML.',
   events: 'what happens, as it happens; `p` holds the list still, enter shows one event in full.',
   operations: 'workflows that run and that ran, with each step, each verification and each check.',
-  attention: 'all reasons for concern, worst first, with what to do.',
+  attention: 'all reasons for concern, worst first, with what to do and the keys that do it.',
+  metrics:
+    'charts over one, five or fifteen minutes (`t`), as the leader has them, or each controller (`tab`): rates, latencies, lags.',
 };
 
 const pictured: readonly (readonly [keyof typeof scenes, string])[] = [

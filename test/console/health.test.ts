@@ -223,7 +223,14 @@ test('alarms of controllers are reasons, with their remedy', (t) => {
   const health = judgeHealth(hearing(statusOf('n1'), statusOf('n2', { alarms: [alarm] }), statusOf('n3')));
   t.is(health.sentence, 'DEGRADED: 3 of 3 voters, leader n1, survives 1 failure');
   t.deepEqual(health.reasons, [
-    { code: 'disk-slow', level: 'warn', sentence: 'n2: a sync took 900 ms', remedy: 'Look at the disk.', node: 'n2' },
+    {
+      code: 'disk-slow',
+      level: 'warn',
+      sentence: 'n2: a sync took 900 ms',
+      remedy: 'Look at the disk.',
+      node: 'n2',
+      since: startAt,
+    },
   ]);
 });
 

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { actionOf, bindings, contexts, type InkKey, keysOf } from '../../console/keys.js';
+import { type InkKey, keysOf } from '../../console/ink-keys.js';
+import { bindings, contexts, defaultKeymap } from '../../console/keys.js';
 
 const noKey: InkKey = {
   upArrow: false,
@@ -55,7 +56,7 @@ test('within one context no key means two things', (t) => {
 });
 
 test('the nearest context decides', (t) => {
-  t.is(actionOf('l', ['list', 'everywhere']), 'enter');
-  t.is(actionOf('?', ['list', 'everywhere']), 'help');
-  t.is(actionOf('l', ['line']), null);
+  t.is(defaultKeymap.actionOf('l', ['list', 'everywhere']), 'enter');
+  t.is(defaultKeymap.actionOf('?', ['list', 'everywhere']), 'help');
+  t.is(defaultKeymap.actionOf('l', ['line']), null);
 });

@@ -11,6 +11,7 @@ import {
   blankStatus,
   changeEvent,
   clusterEvent,
+  degradedState,
   doneJoin,
   entityOf,
   failedJoin,
@@ -170,6 +171,9 @@ function randomAnswer(random: Random, request: Request): Message {
     'operation.start': operation,
     'model.list': () => ({ entities: services, position: at(5), more: random() < 0.1 }),
     'model.get': () => ({ entity: pick(random, services), position: at(5) }),
+    'model.create': () => ({ entity: pick(random, services), position: at(6) }),
+    'model.update': () => ({ entity: pick(random, services), position: at(6) }),
+    'model.delete': () => ({ entity: pick(random, services), position: at(6) }),
   };
   const outcome = random() < 0.25 ? { ok: false, error } : { ok: true, value: values[request.verb]() };
   return { type: 'answer', verb: request.verb, request, outcome } as Answer;
@@ -183,9 +187,24 @@ function randomMessage(random: Random, state: State, asked: Request[]): Message 
   if (kind < 0.8) return randomEvents(random);
   if (kind < 0.82) return { type: 'connection', up: random() < 0.7 };
   if (kind < 0.84) return { type: 'paste', text: pick(random, oddTexts) };
+  if (kind < 0.86 && random() < 0.5) return randomEdited(random, state);
   if (kind < 0.86) return { type: 'operation', operation: pick(random, [runningJoin, doneJoin, failedJoin]) };
   const request = asked.splice(whole(random, asked.length), 1)[0];
   return request === undefined ? { type: 'tick', now: state.now + 100 } : randomAnswer(random, request);
+}
+
+/** What an editor might leave, also for a dialog that is gone. */
+function randomEdited(random: Random, state: State): Message {
+  const { overlay } = state.view;
+  const number = overlay?.kind === 'change' ? overlay.number : 1;
+  const error = { code: 'not-confirmed', message: pick(random, oddTexts), remedy: '' };
+  const text = pick(random, [
+    ...oddTexts,
+    'kind: service\nid: billing\nname: billing\ntags: { a: b, 日本: "x" }\nspec: { deep: { er: [1, 2, 3] }, roleAttributes: null }\n',
+    `name: ${'long '.repeat(50)}\n`,
+    'name: [unfinished',
+  ]);
+  return { type: 'edited', number, outcome: random() < 0.2 ? { ok: false, error } : { ok: true, value: text } };
 }
 
 function keyOf(name: string) {
@@ -193,8 +212,8 @@ function keyOf(name: string) {
 }
 
 const sizes = [
-  { columns: 60, rows: 15 },
   { columns: 80, rows: 24 },
+  { columns: 96, rows: 25 },
   { columns: 111, rows: 29 },
   { columns: 160, rows: 34 },
   { columns: 237, rows: 71 },
@@ -223,15 +242,17 @@ for (let seed = 1; seed <= seeds; seed += 1) {
   });
 }
 
-test('below the smallest size there is one plain line', (t) => {
+test('below the smallest size there is a plain message, with how the cluster is', (t) => {
   for (const size of [
-    { columns: 59, rows: 15 },
-    { columns: 60, rows: 14 },
+    { columns: 79, rows: 24 },
+    { columns: 80, rows: 23 },
     { columns: 20, rows: 5 },
     { columns: 1, rows: 1 },
   ]) {
-    const frame = frameOf(freshState(size));
-    t.is(frame.split('\n').length, 1);
-    t.deepEqual(formFaults(frame, { ...size, rows: 1 }), []);
+    const frame = frameOf({ ...degradedState(), size });
+    const lines = frame.split('\n');
+    t.true(lines.length <= size.rows, `${lines.length} lines`);
+    t.deepEqual(formFaults(frame, { ...size, rows: lines.length }), []);
+    if (size.columns > 20) t.regex(frame, /DEGRADED: 2 of 3 voters/);
   }
 });

@@ -1,10 +1,12 @@
 /** Every screen in the situations that its golden frame, its picture and the property tests show. */
 
+import { changeOf } from '../../console/state/change.js';
 import type { State } from '../../console/state/state.js';
 import { dialogOf } from '../../console/state/workflow.js';
-import type { Operation, OperationPlan } from '../../messaging/index.js';
+import { type Operation, type OperationPlan, QuorateError } from '../../messaging/index.js';
 import {
   answerOf,
+  at,
   cutOffState,
   degradedState,
   doneJoin,
@@ -16,6 +18,7 @@ import {
   noQuorumState,
   removePlanThatFails,
   runningJoin,
+  services,
   type size,
   startAt,
   stateAfter,
@@ -51,6 +54,43 @@ function started(state: State, operation: Operation): State {
   );
 }
 
+/** One entity, opened from the list. */
+function entityShown(size: Size): State {
+  const opened = stateAfter(withModel(healthyState(size)), ...keys('enter'));
+  const params = { kind: 'service', id: 'billing' };
+  return stateAfter(
+    opened,
+    answerOf('model.get', { verb: 'model.get', params }, { entity: services[0], position: at(18_190) }),
+  );
+}
+
+const editedText = `kind: service
+id: billing
+name: billing
+tags: { team: payments, tier: "1" }
+spec: { address: "billing.internal:8443", roleAttributes: [internal, 請求] }
+`;
+
+/** What the operator wrote, before its name is typed. */
+function edited(size: Size, text = editedText): State {
+  const editing = stateAfter(entityShown(size), ...keys('e'));
+  const number = changeOf(editing)?.number ?? 0;
+  return stateAfter(editing, { type: 'edited', number, outcome: { ok: true, value: text } });
+}
+
+function refused(size: Size): State {
+  const writing = stateAfter(edited(size), ...typing('billing'), ...keys('enter'));
+  const number = changeOf(writing)?.number ?? 0;
+  const request = {
+    verb: 'model.update' as const,
+    number,
+    requestId: 'test-console-9',
+    params: { kind: 'service', id: 'billing', patch: {} },
+  };
+  const error = new QuorateError('version-mismatch', 'service billing has version 4, not 3').toWire();
+  return stateAfter(writing, { type: 'answer', verb: 'model.update', request, outcome: { ok: false, error } });
+}
+
 export const scenes: Readonly<Record<string, (size: Size) => State>> = {
   'overview-healthy': (size) => healthyState(size),
   'overview-degraded': (size) => degradedState(size),
@@ -81,6 +121,15 @@ export const scenes: Readonly<Record<string, (size: Size) => State>> = {
   operation: (size) =>
     stateAfter(healthyState(size), { type: 'operation', operation: failedJoin }, ...keys('6', 'enter')),
   attention: (size) => stateAfter(degradedState(size), ...keys('7')),
+  mends: (size) => stateAfter(degradedState(size), ...keys('m')),
+  metrics: (size) => stateAfter(healthyState(size), ...keys('8', 't', 't', 't')),
+  marked: (size) => stateAfter(degradedState(size), ...keys('3', 'space', 'j', 'space')),
+  entity: (size) => entityShown(size),
+  'change-shown': (size) => stateAfter(edited(size), ...typing('bil')),
+  'change-refused': (size) => refused(size),
+  'change-invalid': (size) => edited(size, 'name: [billing\n'),
+  'delete-shown': (size) =>
+    stateAfter(withModel(healthyState(size)), ...keys(':'), ...typing('delete service billing'), ...keys('enter')),
   help: (size) => stateAfter(healthyState(size), ...keys('?')),
   palette: (size) => stateAfter(degradedState(size), ...keys(':'), ...typing('tra')),
   'join-plan': (size) => stateAfter(planned(degradedState(size), 'join n4', joinPlan), ...typing('n')),

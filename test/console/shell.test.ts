@@ -26,6 +26,9 @@ function shellOn(answer: Answerer, collected = () => [statusOf('n1'), statusOf('
       quits += 1;
     },
     copy: (text) => copied.push(text),
+    edit: async (_fileName, text) => text.replace('name: billing', 'name: accounting'),
+    save: async (fileName) => `/tmp/${fileName}`,
+    remember: () => undefined,
   });
   const press = (...names: readonly string[]) => {
     for (const name of names)

@@ -22,6 +22,7 @@ export interface DemoOptions {
   readonly mode: 'console' | 'headless' | 'keep';
   readonly readOnly: boolean;
   readonly theme: (typeof themes)[number] | undefined;
+  readonly keys: string | undefined;
   /** What comes after `quorate` to stop a demo that was kept. */
   readonly stopArguments: string;
 }

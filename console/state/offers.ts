@@ -1,0 +1,73 @@
+/**
+ * The workflows that can be started now, with all their parameters: the palette, the menus and the keys that mend are made
+ * from these. What may run at all is for the leader's checks to say: here only what makes no sense is left out.
+ */
+import type { WorkflowParameters } from '../../messaging/index.js';
+import { leaderOf, type MemberRow, membersOf } from './members.js';
+import type { State } from './state.js';
+
+export interface Offer {
+  /** What may be typed in full, e.g. `join n4`. */
+  readonly id: string;
+  readonly title: string;
+  /** Further words by which it is found. */
+  readonly words: string;
+  /** The controller in whose menu it stands. */
+  readonly node: string | null;
+  readonly parameters: WorkflowParameters;
+  /** Why it cannot be done now. */
+  readonly blocked: string | null;
+}
+
+export function offersOf(state: State): readonly Offer[] {
+  const rows = membersOf(state);
+  const barred = barredBy(state);
+  return [...rows.flatMap((row) => offersFor(row, rows)), ...clusterOffers(state)].map((offer) => ({
+    ...offer,
+    blocked: barred ?? offer.blocked,
+  }));
+}
+
+/** What keeps every change away. */
+export function barredBy(state: State): string | null {
+  if (state.locked) return 'the console is locked; :unlock first';
+  if (!state.connection.up) return 'the console is cut off from NATS';
+  return leaderOf(state) === null ? 'no leader is heard' : null;
+}
+
+function offersFor(row: MemberRow, rows: readonly MemberRow[]): readonly Offer[] {
+  const { id, membership } = row;
+  if (membership === 'none') return row.record?.status.state === 'blank' ? [joinOffer(row)] : [];
+  const offers: Offer[] = [
+    offer(id, `remove ${id}`, `Remove ${id} from the cluster`, 'delete member', { workflow: 'remove', node: id }),
+  ];
+  const anotherLeads = rows.some((each) => each.leads && each.id !== id);
+  if (anotherLeads && membership === 'voter') {
+    offers.unshift(
+      offer(id, `transfer ${id}`, `Transfer leadership to ${id}`, 'leader move', { workflow: 'transfer', to: id }),
+    );
+  }
+  return offers;
+}
+
+function joinOffer(row: MemberRow): Offer {
+  const { id } = row;
+  return {
+    ...offer(id, `join ${id}`, `Join ${id} to the cluster`, 'add member voter', {
+      workflow: 'join',
+      node: id,
+      role: 'voter',
+    }),
+    blocked: row.silent ? `${id} is silent` : null,
+  };
+}
+
+function clusterOffers(state: State): readonly Offer[] {
+  if (leaderOf(state) === null) return [];
+  const title = 'Transfer leadership to whoever has caught up furthest';
+  return [offer(null, 'transfer', title, 'leader move step down', { workflow: 'transfer', to: null })];
+}
+
+function offer(node: string | null, id: string, title: string, words: string, parameters: WorkflowParameters): Offer {
+  return { id, title, words, node, parameters, blocked: null };
+}

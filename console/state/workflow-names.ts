@@ -1,0 +1,43 @@
+/**
+ * How an operation is called, whatever its workflow: made from its parameters, so that a workflow that a later version
+ * brings has a name here too.
+ */
+import type { WorkflowParameters } from '../../messaging/index.js';
+
+/** Where the name of the workflow alone does not say what is done. */
+const verbs: Readonly<Record<string, string>> = { transfer: 'transfer leadership' };
+
+/** The word before a parameter's value; those that are not named here stand with their own name. */
+const prepositions: Readonly<Record<string, string>> = {
+  node: '',
+  name: '',
+  role: 'as',
+  to: 'to',
+  from: 'from',
+  with: 'with',
+  by: 'by',
+};
+
+/** Digests and sizes identify; they do not tell a person what is done. */
+const unnamed: ReadonlySet<string> = new Set(['workflow', 'sha256', 'sizeBytes']);
+
+/** `join n4 as voter`, `remove n3`, `transfer leadership to n2` */
+export function operationTitle(parameters: WorkflowParameters): string {
+  const { workflow } = parameters;
+  const phrases = Object.entries(parameters).flatMap(([name, value]: [string, unknown]) => {
+    if (unnamed.has(name) || value === null || value === undefined || value === false) return [];
+    const before = prepositions[name] ?? wordsOf(name);
+    if (value === true) return [before];
+    const shown = Array.isArray(value) ? value.join(', ') : String(value);
+    return [before === '' ? shown : `${before} ${shown}`];
+  });
+  return [verbs[workflow] ?? wordsOf(workflow), ...phrases].join(' ');
+}
+
+/** `rollBack` and `roll-back` read as `roll back`. */
+function wordsOf(name: string): string {
+  return name
+    .replaceAll(/[-_]/gu, ' ')
+    .replaceAll(/([a-z])([A-Z])/gu, '$1 $2')
+    .toLowerCase();
+}
