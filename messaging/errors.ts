@@ -98,6 +98,10 @@ export const errorTable = {
     'The controller is not a member of a cluster.',
     'Ask a member, or join it: `quorate members join ID`.',
   ),
+  standalone: entry(
+    'The controller is standalone: there is no cluster.',
+    'Begin a cluster with other controllers, where more than one is wanted.',
+  ),
   removed: entry(
     'The controller was removed from the cluster.',
     'Stop it, make it blank with `quorate reset --data-dir DIR`, and join it under a new id.',

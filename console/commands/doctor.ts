@@ -98,6 +98,7 @@ function startFinding(start: StartOutcome): Finding {
         sentence: `It would start, and answer only that it was removed ${why}.`,
         remedy: '',
       };
+    case 'begin-standalone':
     case 'start-standalone':
       return { check, outcome: 'ok', sentence: `It would start as a standalone controller ${why}.`, remedy: '' };
     case 'bootstrap':

@@ -12,7 +12,7 @@ export const nodeCommand = defineCommand({
   path: ['node'],
   summary: 'Run a controller',
   description:
-    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap then has no effect.',
+    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap then has no effect. With --standalone it serves routers alone.',
   runsUntilStopped: true,
   settings: {
     id: setting({
@@ -42,6 +42,15 @@ export const nodeCommand = defineCommand({
       key: 'node.bootstrap',
       group: 'Options',
       describe: 'Begin a new cluster, where the data directory is empty and no cluster of this name is there',
+      schema: onOff,
+    }),
+    standalone: setting({
+      flag: 'standalone',
+      env: 'QUORATE_STANDALONE',
+      key: 'node.standalone',
+      group: 'Options',
+      describe:
+        'Serve routers alone, without a cluster, where the data directory is empty and nothing of this name is there',
       schema: onOff,
     }),
     name: setting({
@@ -136,6 +145,10 @@ export const nodeCommand = defineCommand({
       line: 'quorate node --id ctrl1 --data-dir /var/lib/quorate --cluster demo --bootstrap',
     },
     {
+      comment: 'One that serves alone',
+      line: 'quorate node --id ctrl1 --data-dir /var/lib/quorate --cluster demo --standalone',
+    },
+    {
       comment: 'Another one, to be joined',
       line: 'quorate node --id ctrl2 --data-dir /var/lib/quorate --cluster demo --nats nats://10.0.0.1:4222',
     },
@@ -164,6 +177,7 @@ export const nodeCommand = defineCommand({
       protocol: spokenVersions(context.env),
       advertise: given.advertise ?? nats.servers,
       bootstrap: given.bootstrap,
+      standalone: given.standalone,
       logLevel: given.logLevel,
       logPretty: given.logFormat === undefined ? context.out.io.stderr.isTTY === true : given.logFormat === 'text',
     });

@@ -12,6 +12,8 @@ export interface StartWish {
   readonly nodeId: string;
   /** Begin a new cluster. */
   readonly bootstrap: boolean;
+  /** Serve routers alone, without a cluster. */
+  readonly standalone?: boolean;
   /** Begin a new cluster on the model in this snapshot file. */
   readonly restoreFrom: string | null;
   /** Go on alone from what this directory holds, after the quorum was lost for good. */
@@ -27,13 +29,13 @@ export const situationValues = {
   owner: ['nobody', 'us', 'other-cluster', 'other-node'],
   /**
    * `contacted`: a leader has spoken to it, and it keeps what it promised, but it belongs to nobody yet. `joining`: it has a
-   * cluster's identity, but no history came yet.
+   * cluster's identity, but no history came yet. `standalone`: it serves alone, and has no log.
    */
-  raft: ['none', 'contacted', 'joining', 'member'],
+  raft: ['none', 'contacted', 'joining', 'standalone', 'member'],
   model: ['none', 'legacy', 'raft'],
   fit: fitValues,
   removed: ['no', 'yes'],
-  asked: ['nothing', 'bootstrap', 'restore', 'recover', 'several'],
+  asked: ['nothing', 'bootstrap', 'standalone', 'restore', 'recover', 'several'],
 } as const;
 
 export type Situation = { readonly [Key in keyof typeof situationValues]: (typeof situationValues)[Key][number] };
@@ -43,6 +45,8 @@ export type StartAction =
   | 'start-blank'
   /** Begin a new cluster with this controller as its only voter. */
   | 'bootstrap'
+  /** Begin to serve alone, with an empty model. */
+  | 'begin-standalone'
   | 'start-member'
   | 'start-standalone'
   /** Answer only that it was removed. */
@@ -52,12 +56,15 @@ export type StartAction =
   /** Begin a new timeline, with this controller as the only voter, on the model and log that are here. */
   | 'recover';
 
+/** A setting that says how a controller begins. On one that has begun already it has no effect. */
+export type BeginningSetting = 'bootstrap' | 'standalone' | 'restore';
+
 export type StartOutcome =
   | {
       readonly outcome: StartAction;
       readonly rule: string;
       /** Settings that were given and have no effect. */
-      readonly ignored: readonly ('bootstrap' | 'restore')[];
+      readonly ignored: readonly BeginningSetting[];
       /** The schema is older and is brought up to date first. */
       readonly migrate: boolean;
     }
@@ -140,7 +147,7 @@ export const startRules: readonly StartRule[] = [
     when: { asked: ['several'] },
     outcome: {
       code: 'invalid-config',
-      found: 'More than one of --bootstrap, restore and recover was asked for.',
+      found: 'More than one of --bootstrap, --standalone, restore and recover was asked for.',
       remedy: 'Ask for one: a model has one source.',
     },
   },
@@ -169,7 +176,7 @@ export const startRules: readonly StartRule[] = [
   // Raft state and owner are written together.
   {
     name: 'raft state of nobody',
-    when: { owner: ['nobody'], raft: ['joining', 'member'] },
+    when: { owner: ['nobody'], raft: ['joining', 'standalone', 'member'] },
     outcome: {
       code: 'damaged',
       found: 'The data directory {directory} holds a log, but not whose.',
@@ -214,13 +221,18 @@ export const startRules: readonly StartRule[] = [
     outcome: 'bootstrap',
   },
   {
+    name: 'blank, to serve alone',
+    when: { raft: ['none'], model: ['none'], asked: ['standalone'] },
+    outcome: 'begin-standalone',
+  },
+  {
     name: 'blank, to begin on a snapshot',
     when: { raft: ['none'], model: ['none'], asked: ['restore'] },
     outcome: 'restore',
   },
   {
     name: 'nothing to recover',
-    when: { model: ['none'], raft: ['none', 'contacted', 'joining'], asked: ['recover'] },
+    when: { model: ['none'], raft: ['none', 'contacted', 'joining', 'standalone'], asked: ['recover'] },
     outcome: {
       code: 'ambiguous-state',
       found: 'The data directory {directory} holds no model to recover.',
@@ -235,11 +247,11 @@ export const startRules: readonly StartRule[] = [
     outcome: 'start-blank',
   },
   {
-    name: 'blank, known to a leader, and asked to begin a cluster',
+    name: 'blank, known to a leader, and asked to begin something else',
     when: { raft: ['contacted'], model: ['none'] },
     outcome: {
       code: 'ambiguous-state',
-      found: 'The controller {node} has begun to join a cluster, and is asked to begin another one.',
+      found: 'The controller {node} has begun to join a cluster, and is asked to begin something else.',
       remedy: reset,
     },
   },
@@ -255,15 +267,43 @@ export const startRules: readonly StartRule[] = [
   },
 
   // Standalone.
-  { name: 'standalone', when: { raft: ['none'], model: ['legacy'], asked: ['nothing'] }, outcome: 'start-standalone' },
   {
-    name: 'standalone, and asked to begin a cluster',
-    when: { raft: ['none'], model: ['legacy'] },
+    name: 'standalone, to recover',
+    when: { raft: ['standalone'], model: ['legacy'], asked: ['recover'] },
     outcome: {
       code: 'ambiguous-state',
-      found: 'The data directory {directory} holds the model of a standalone controller.',
+      found: 'The controller {node} is standalone: there is no quorum that it could have lost.',
+      remedy: 'Start it without asking for a recovery.',
+    },
+  },
+  { name: 'standalone', when: { raft: ['standalone'], model: ['legacy'] }, outcome: 'start-standalone' },
+  {
+    name: 'standalone, and its model is gone',
+    when: { raft: ['standalone'], model: ['none'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The data directory {directory} says that {node} is standalone, but the model is gone.',
       remedy:
-        'Give it another directory with --data-dir, or make this one blank with `quorate reset --data-dir {directory}` (a backup is kept).',
+        'Make it blank with `quorate reset --data-dir {directory}`, and begin on a backup of it; without one, with --standalone and an empty model.',
+    },
+  },
+  {
+    name: 'standalone, with the model of a cluster',
+    when: { raft: ['standalone'] },
+    outcome: {
+      code: 'ambiguous-state',
+      found: 'The controller {node} is standalone, and {directory} holds the model of a cluster.',
+      remedy: reset,
+    },
+  },
+  {
+    name: 'model of a standalone controller that is none',
+    when: { raft: ['none'], model: ['legacy'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The data directory {directory} holds the model of a standalone controller, but not whose.',
+      remedy:
+        'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), and begin on a snapshot of it; without one, with --standalone and an empty model.',
     },
   },
 
@@ -372,9 +412,19 @@ export function decideStart(facts: DirectoryFacts, wish: StartWish): StartOutcom
 }
 
 /** A setting that begins something has no effect on a controller that has begun already; it is reported, not obeyed. */
-export function ignoredBy(action: StartAction, situation: Situation): readonly ('bootstrap' | 'restore')[] {
-  if (situation.asked !== 'bootstrap' && situation.asked !== 'restore') return [];
-  return situation.asked === action ? [] : [situation.asked];
+export function ignoredBy(action: StartAction, { asked }: Situation): readonly BeginningSetting[] {
+  switch (asked) {
+    case 'nothing':
+    case 'recover':
+    case 'several':
+      return [];
+    case 'standalone':
+      // It says what such a controller is, not only how it began.
+      return action === 'begin-standalone' || action === 'start-standalone' ? [] : [asked];
+    case 'bootstrap':
+    case 'restore':
+      return asked === action ? [] : [asked];
+  }
 }
 
 export function situationOf(facts: DirectoryFacts, wish: StartWish): Situation {
@@ -406,6 +456,7 @@ function ownerOf({ raft: { identity } }: DirectoryFacts, wish: StartWish): Situa
 
 function raftStateOf({ raft }: DirectoryFacts): Situation['raft'] {
   if (raft.compactionPoint.index > 0 || raft.lastIndex > 0) return 'member';
+  if (raft.standalone) return 'standalone';
   if (raft.identity !== null) return 'joining';
   return raft.hardState.term > 0 ? 'contacted' : 'none';
 }
@@ -413,6 +464,7 @@ function raftStateOf({ raft }: DirectoryFacts): Situation['raft'] {
 function askedOf(wish: StartWish): Situation['asked'] {
   const asked = [
     ...(wish.bootstrap ? (['bootstrap'] as const) : []),
+    ...(wish.standalone === true ? (['standalone'] as const) : []),
     ...(wish.restoreFrom !== null ? (['restore'] as const) : []),
     ...(wish.recover ? (['recover'] as const) : []),
   ];

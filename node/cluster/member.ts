@@ -28,13 +28,19 @@ import type { Identity, StagedSnapshot, Storage } from '../storage/index.js';
 import type { Clock, Scheduler } from './clock.js';
 import { FullDisk, isStorageFull } from './full-disk.js';
 import { LatencyWindow } from './latency.js';
-import { type AppliedEntry, PendingProposals, type ProposalCallback } from './proposals.js';
-import { PendingReads, type ReadCallback } from './reads.js';
+import { PendingProposals } from './proposals.js';
+import { PendingReads } from './reads.js';
+import {
+  IndexWatchers,
+  type ProposalCallback,
+  type ReadCallback,
+  type Replica,
+  type ReplicaListener,
+} from './replica.js';
 import type { SnapshotFetcher } from './snapshot-transfer.js';
 import type { Transport } from './transport.js';
 
-export type { AppliedEntry, ProposalCallback, ProposalOutcome } from './proposals.js';
-export type { ReadCallback } from './reads.js';
+export type { AppliedEntry, ProposalCallback, ProposalOutcome, ReadCallback } from './replica.js';
 
 export interface MemberTiming {
   readonly tickMs: number;
@@ -64,18 +70,11 @@ export interface CompactionPolicy {
 
 export const defaultCompaction: CompactionPolicy = { everyEntries: 20_000, keepEntries: 10_000 };
 
-/** What a member tells its surroundings. Called in the turn in which it happens; must not throw. */
-export interface MemberListener {
-  applied(entries: readonly AppliedEntry[]): void;
-  leadership(leadership: Leadership): void;
+export interface MemberListener extends ReplicaListener {
   /** This member has been removed, and knows it durably. */
   removed(by: NodeId): void;
   snapshotInstalled(index: Index): void;
   compacted(firstIndex: Index): void;
-  /** Its disk is full: it refuses writes and serves reads; or there is room again. */
-  storageFull?(full: boolean): void;
-  /** It cannot go on: the disk failed, or what must hold does not. Nothing is sent or stored after this. */
-  failed(error: unknown): void;
 }
 
 export interface MemberOptions {
@@ -104,7 +103,7 @@ const replayBytesMax = 1 << 20;
 /** What the model gathers is committed to its file so often; a crash loses at most that much, and replays it. */
 const commitModelEveryMs = 200;
 
-export class Member {
+export class Member implements Replica {
   readonly core: Raft;
   readonly commitLatency = new LatencyWindow();
   readonly syncLatency = new LatencyWindow();
@@ -113,8 +112,7 @@ export class Member {
   readonly #protocol: VersionRange;
   readonly #proposals: PendingProposals;
   readonly #reads = new PendingReads();
-  /** Those that wait for the model to stand at one index. */
-  readonly #watchers = new Map<() => void, Index>();
+  readonly #watchers = new IndexWatchers();
   /** The last committed entry that the core has handed out, and the last that was applied and told of. */
   #committed: Index;
   #told: Index;
@@ -192,6 +190,11 @@ export class Member {
     return this.#options.storage.model.meta()?.position.index ?? 0;
   }
 
+  leadership(): Leadership {
+    const { role, term, leader } = this.core;
+    return { role, term, leader };
+  }
+
   status(): RaftStatus {
     return this.core.status();
   }
@@ -231,13 +234,8 @@ export class Member {
     this.#wake();
   }
 
-  /**
-   * Calls back, once, in the moment in which the model stands at exactly `index`, which is not applied yet; never, where that
-   * moment does not come. Returns how to stop waiting.
-   */
   whenApplied(index: Index, callback: () => void): () => void {
-    this.#watchers.set(callback, index);
-    return () => this.#watchers.delete(callback);
+    return this.#watchers.add(index, callback);
   }
 
   #refuseEarly(callback: ProposalCallback): boolean {
@@ -486,7 +484,7 @@ export class Member {
     const last = ready.committedEntries.at(-1);
     if (last !== undefined) this.#committed = last.index;
     this.#noticeFallBack();
-    for (const entries of this.#partsOf(ready.committedEntries)) {
+    for (const entries of this.#watchers.partsOf(ready.committedEntries)) {
       if (this.#fullDisk.isModelFull) break;
       this.#tryToApply(entries);
     }
@@ -501,16 +499,6 @@ export class Member {
       if (!isStorageFull(error)) throw error;
       this.#fullDisk.modelFellBack();
     }
-  }
-
-  /** All at once, but for a pause where somebody waits for the model to stand. */
-  #partsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-    const [first] = entries;
-    if (first === undefined) return [];
-    if (this.#watchers.size === 0) return [entries];
-    const ends = new Set([...this.#watchers.values()].map((index) => index - first.index + 1));
-    const cuts = [0, ...[...ends].filter((at) => at > 0 && at < entries.length).sort((a, b) => a - b), entries.length];
-    return cuts.slice(1).map((end, place) => entries.slice(cuts[place], end));
   }
 
   #applyEntries(entries: readonly Entry[]): void {
@@ -534,11 +522,7 @@ export class Member {
     for (const entry of news) this.#proposals.applied(entry);
     if (news.length > 0) this.#options.listener.applied(news);
     this.#compactWhenDue();
-    for (const [callback, index] of this.#watchers) {
-      if (index > last.index) continue;
-      this.#watchers.delete(callback);
-      if (index === last.index) callback();
-    }
+    this.#watchers.reached(last.index);
   }
 
   #settle(ready: Ready): void {

@@ -44,7 +44,7 @@ function addEntities(hash: Hash, entities: EntityHash, store: HashedModel, kind:
 }
 
 function addJournal(hash: Hash, store: HashedModel): void {
-  for (let after = 0; ; ) {
+  for (let after = Number.MIN_SAFE_INTEGER; ; ) {
     const page = store.journalAfter(after, pageSize);
     for (const row of page) add(hash, `journal/${row.index}`, row);
     after = page.at(-1)?.index ?? after;

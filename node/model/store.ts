@@ -23,7 +23,7 @@ export interface ModelMeta {
   readonly logTimeline: Timeline;
   /** The last entry that is applied. */
   readonly position: Position;
-  /** Term of that entry; 0 where the index type is `legacy`. */
+  /** Term of that entry; where the index type is `legacy`, the last one that was given in a cluster before, else 0. */
   readonly term: number;
   readonly configuration: Configuration;
   /** Index of the last entry that changed who the members are or what is known of them: the version of routers' lists. */
@@ -32,6 +32,8 @@ export interface ModelMeta {
   readonly lastChangeIndex: number;
   /** The journal holds every change and every outcome with an index greater than this one. */
   readonly journalStart: number;
+  /** The highest legacy index ever given before this timeline, so that one given later goes on above it; absent: none was. */
+  readonly legacyIndexMax?: number;
 }
 
 export interface EntityReference {

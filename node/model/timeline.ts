@@ -29,6 +29,7 @@ export function beginTimeline(previous: ModelMeta | undefined, beginning: Timeli
     previous === undefined || timeline.epoch > previous.position.timeline.epoch,
     () => `timeline ${timeline.id} has no higher epoch than the one before it`,
   );
+  const legacyIndexMax = previous === undefined ? 0 : legacyIndexMaxOf(previous);
   return {
     clusterId,
     logTimeline,
@@ -38,5 +39,11 @@ export function beginTimeline(previous: ModelMeta | undefined, beginning: Timeli
     membersIndex: index,
     lastChangeIndex: 0,
     journalStart: index,
+    ...(legacyIndexMax === 0 ? {} : { legacyIndexMax }),
   };
+}
+
+/** The highest legacy index that was ever given: a standalone controller goes on above it, whatever was in between. */
+export function legacyIndexMaxOf({ position, legacyIndexMax = 0 }: ModelMeta): number {
+  return position.indexType === 'legacy' ? Math.max(legacyIndexMax, position.index) : legacyIndexMax;
 }

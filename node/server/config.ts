@@ -15,6 +15,8 @@ export interface ControllerConfig {
   readonly advertise: readonly string[];
   /** Begin a new cluster where the data directory is empty and no cluster of this name is heard. */
   readonly bootstrap: boolean;
+  /** Serve routers alone, without a cluster: an empty data directory becomes a standalone controller's. */
+  readonly standalone?: boolean;
   readonly logLevel: LogLevel;
   readonly logPretty: boolean;
   /** What it speaks; default: all that this build understands. Less makes it act as an older build, for tests. */

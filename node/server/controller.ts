@@ -12,12 +12,14 @@ import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { compareModels } from '../../messaging/model-comparison.js';
 import type { Timeline } from '../../messaging/position.js';
 import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
-import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
+import type { Member as MemberRecord, NodeState, NodeStatus } from '../../messaging/schemas/status.js';
 import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
 import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
-import { type AppliedEntry, defaultTiming, Member, type MemberListener } from '../cluster/member.js';
+import { defaultTiming, Member, type MemberListener } from '../cluster/member.js';
 import { NatsTransport } from '../cluster/nats-transport.js';
+import type { AppliedEntry, Replica, ReplicaListener } from '../cluster/replica.js';
 import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
+import { Standalone } from '../cluster/standalone.js';
 import { createTimeline } from '../cluster/timeline.js';
 import type { ChangeRow } from '../model/index.js';
 import { initialConfiguration, type Leadership } from '../raft/index.js';
@@ -50,7 +52,7 @@ export interface Connections {
   readonly service: NatsConnection;
 }
 
-export type Beginning = 'blank' | 'bootstrap' | 'member' | 'removed';
+export type Beginning = 'blank' | 'bootstrap' | 'begin-standalone' | 'start-standalone' | 'member' | 'removed';
 
 export interface ControllerOptions {
   readonly config: ControllerConfig;
@@ -76,6 +78,9 @@ const bootstrapListenMs = 500;
 /** How long one that is to go on alone listens for others. */
 const recoveryListenMs = 1_000;
 
+/** In which it has a model that it speaks of. */
+const servingStates: ReadonlySet<NodeState> = new Set(['member', 'standalone', 'stopping']);
+
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #subjects: Subjects;
@@ -99,7 +104,10 @@ export class Controller {
   #leftBehindBy: Timeline | null;
   /** Which cluster a blank controller was told to join; forgotten by a restart, for it has promised nothing yet. */
   #preparedFor: string | null = null;
+  /** In a cluster, or on the way into one. */
   #member: Member | undefined;
+  /** What keeps the model: the member, or this controller alone. */
+  #replica: Replica | undefined;
   #routers: RouterService | undefined;
   #operations: OperationService | undefined;
   #duties: LeaderDuties | undefined;
@@ -187,7 +195,7 @@ export class Controller {
       clock,
       storage,
       backupDirectory: this.#backupDirectory,
-      member: () => (this.#state === 'removed' ? undefined : this.#member),
+      replica: () => (this.#state === 'removed' ? undefined : this.#replica),
       absence: () => (this.#state === 'stopping' || this.#state === 'removed' ? this.#state : 'not-a-member'),
       routers: () => this.#routers,
       operations: () => this.#operations,
@@ -238,6 +246,13 @@ export class Controller {
         // Nobody else can lead: there is nothing to wait for.
         this.#member?.campaign();
         break;
+      case 'begin-standalone':
+        await this.#beginStandalone();
+        this.#startStandalone();
+        break;
+      case 'start-standalone':
+        this.#startStandalone();
+        break;
       case 'member':
         this.#startMember();
         break;
@@ -272,8 +287,9 @@ export class Controller {
 
   // ---------------------------------------------------------------------------------------------------------- beginnings
 
-  async #bootstrap(): Promise<void> {
-    const { config, storage, log, clock, version } = this.#options;
+  /** @throws QuorateError `cluster-exists`: a history of this name is there already, and must not get a second one beside it. */
+  async #listenForOthers(setting: string): Promise<void> {
+    const { config } = this.#options;
     const there = (await this.#client().collectStatus(bootstrapListenMs)).filter(
       (status) => status.clusterId !== null && status.node !== config.nodeId,
     );
@@ -283,10 +299,15 @@ export class Controller {
         'cluster-exists',
         `the cluster ${config.cluster} is there already: ${there.map((status) => status.node).join(', ')} (cluster id ${first.clusterId})`,
         {
-          remedy: `Start it without --bootstrap, then join it: quorate members join ${config.nodeId}`,
+          remedy: `Start it without ${setting}, then join it: quorate members join ${config.nodeId}`,
         },
       );
     }
+  }
+
+  async #bootstrap(): Promise<void> {
+    const { config, storage, log } = this.#options;
+    await this.#listenForOthers('--bootstrap');
     const clusterId = randomUUID();
     await storage.initialise({
       identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
@@ -294,18 +315,33 @@ export class Controller {
       // The log begins after index 1: whoever joins takes a snapshot first, and with it all that is in no entry.
       snapshot: { index: 1, term: 1, configuration: initialConfiguration([config.nodeId]) },
       hardState: { term: 1, vote: '', commit: 1 },
-      members: [
-        {
-          id: config.nodeId,
-          name: config.name,
-          version,
-          protocol: this.#protocol,
-          addresses: [...config.advertise],
-          addedAt: clock.now(),
-        },
-      ],
+      members: [this.#describeSelf()],
     });
     log.info('began a new cluster', { clusterId });
+  }
+
+  async #beginStandalone(): Promise<void> {
+    const { config, storage, log } = this.#options;
+    await this.#listenForOthers('--standalone');
+    const clusterId = randomUUID();
+    await storage.initialiseStandalone({
+      identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
+      timeline: createTimeline([]),
+      members: [this.#describeSelf()],
+    });
+    log.info('began to serve alone', { clusterId });
+  }
+
+  #describeSelf(): MemberRecord {
+    const { config, version, clock } = this.#options;
+    return {
+      id: config.nodeId,
+      name: config.name,
+      version,
+      protocol: this.#protocol,
+      addresses: [...config.advertise],
+      addedAt: clock.now(),
+    };
   }
 
   #prepare(clusterId: string, from: string): void {
@@ -337,6 +373,20 @@ export class Controller {
     this.#startServices();
   }
 
+  #startStandalone(): void {
+    const { config, storage, clock } = this.#options;
+    this.#state = 'standalone';
+    this.#replica = new Standalone({
+      nodeId: config.nodeId,
+      model: storage.model,
+      clock,
+      scheduler: eventLoopScheduler,
+      listener: this.#replicaListener(),
+    });
+    this.#startServices();
+    this.#replica.start();
+  }
+
   #createMember(): Member {
     const { config, storage, clock, log } = this.#options;
     const snapshots = new SnapshotFetcher({
@@ -365,20 +415,21 @@ export class Controller {
       compaction: config.compaction,
       protocol: this.#protocol,
     });
+    this.#replica = this.#member;
     return this.#member;
   }
 
   #startServices(): void {
     const { config, connections, clock, log, storage } = this.#options;
-    const member = this.#member;
-    if (member === undefined) return;
+    const replica = this.#replica;
+    if (replica === undefined) return;
     const meta = storage.model.meta();
     // What was applied just before the last stop may never have been published; readers remove duplicates.
     this.#events.restart(Math.max(meta?.journalStart ?? 0, (meta?.position.index ?? 0) - republishedMax));
     this.#operations = new OperationService({
       nodeId: config.nodeId,
       cluster: config.cluster,
-      member,
+      replica,
       storage,
       board: this.#board,
       transport: this.#transport,
@@ -407,7 +458,7 @@ export class Controller {
     });
     const client = this.#client();
     this.#duties = new LeaderDuties({
-      member,
+      replica,
       storage,
       board: this.#board,
       events: this.#events,
@@ -425,8 +476,9 @@ export class Controller {
 
   #stopMember(): void {
     this.#stopServices();
-    this.#member?.stop();
+    this.#replica?.stop();
     this.#member = undefined;
+    this.#replica = undefined;
   }
 
   #stopServices(): void {
@@ -444,11 +496,17 @@ export class Controller {
   #listener(): MemberListener {
     const { log } = this.#options;
     return {
-      applied: (entries) => this.#onApplied(entries),
-      leadership: (leadership) => this.#onLeadership(leadership),
+      ...this.#replicaListener(),
       removed: (by) => this.#onRemoved(by),
       snapshotInstalled: (index) => this.#onSnapshotInstalled(index),
       compacted: (firstIndex) => log.debug('compacted the log', { firstIndex }),
+    };
+  }
+
+  #replicaListener(): ReplicaListener {
+    return {
+      applied: (entries) => this.#onApplied(entries),
+      leadership: (leadership) => this.#onLeadership(leadership),
       storageFull: (full) => this.#diskNews.changed(full),
       failed: (error) => this.#options.onFatal(error),
     };
@@ -476,7 +534,8 @@ export class Controller {
     if (this.#state === 'removed') return;
     const leading = role === 'leader';
     this.#setLeading(leading);
-    this.#news.changed({ role, term, leader });
+    // Where nobody can follow, nobody leads.
+    if (this.#state !== 'standalone') this.#news.changed({ role, term, leader });
     this.#status.changed();
   }
 
@@ -546,6 +605,7 @@ export class Controller {
    * heard, nobody is known to have more than a voter has: it serves that, for a router that starts then needs controllers too.
    */
   #servesRouters(): boolean {
+    if (this.#state === 'standalone') return true;
     const member = this.#member;
     if (member === undefined || this.#state !== 'member') return false;
     const { leader, commit } = member.core;
@@ -574,7 +634,7 @@ export class Controller {
   #buildStatus(sequence: number): NodeStatus {
     const { config, clock, storage, version, ignoredSettings } = this.#options;
     const counters = {
-      ...this.#member?.counters,
+      ...this.#replica?.counters,
       requests: this.#api.counters.requests,
       requestsRefused: this.#api.counters.refused,
       events: this.#events.published,
@@ -590,7 +650,7 @@ export class Controller {
         storage,
         startedAt: this.#startedAt,
         state: this.#state,
-        member: this.#state === 'member' || this.#state === 'stopping' ? this.#member : undefined,
+        replica: servingStates.has(this.#state) ? this.#replica : undefined,
         publishedIndex: this.#events.publishedIndex,
         routers: this.#routers?.presence() ?? { online: 0, known: 0 },
         counters,

@@ -6,7 +6,7 @@
 import { type FeatureGate, featureGateNames, featureGates, understandsGate } from '../../messaging/feature-gates.js';
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { Clock } from '../cluster/clock.js';
-import type { Member } from '../cluster/member.js';
+import type { Replica } from '../cluster/replica.js';
 import { encodeCommand, isUnderWay } from '../model/index.js';
 import { membersOf } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
@@ -15,7 +15,7 @@ import type { Log } from './log.js';
 import type { StatusBoard } from './status-board.js';
 
 export interface GateKeeperOptions {
-  readonly member: Member;
+  readonly replica: Replica;
   readonly storage: Storage;
   readonly board: StatusBoard;
   readonly events: EventPublisher;
@@ -65,13 +65,13 @@ export class GateKeeper {
 
   /** Leader only; called again and again. */
   look(): void {
-    const { clock, member, log, events } = this.#options;
+    const { clock, replica, log, events } = this.#options;
     if (this.#proposing || clock.monotonicMs() < this.#notBeforeMs) return;
     const gate = gateToRaise(this.#facts());
     if (gate === null) return;
     this.#proposing = true;
     const { since: version, summary } = featureGates[gate];
-    member.propose(encodeCommand({ type: 'gate.raise', gate, version, at: clock.now() }), (result) => {
+    replica.propose(encodeCommand({ type: 'gate.raise', gate, version, at: clock.now() }), (result) => {
       this.#proposing = false;
       if (result.ok && result.entry.outcome.type === 'gate') {
         if (!result.entry.outcome.raised) return;

@@ -5,7 +5,7 @@ import type { Position } from '../../messaging/position.js';
 import type { ApiResult } from '../../messaging/schemas/api.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
-import type { AppliedEntry, Member } from '../cluster/member.js';
+import type { AppliedEntry, Replica } from '../cluster/replica.js';
 import {
   type Command,
   type EntityCommand,
@@ -27,8 +27,8 @@ export interface HandlerSources {
   readonly clock: Clock;
   readonly storage: Storage;
   readonly backupDirectory: string;
-  /** Undefined while this controller is no member. */
-  member(): Member | undefined;
+  /** Undefined while this controller keeps no model: it is blank, removed or stopping. */
+  replica(): Replica | undefined;
   /** Why it is none. */
   absence(): 'stopping' | 'removed' | 'not-a-member';
   routers(): RouterService | undefined;
@@ -41,8 +41,8 @@ export interface HandlerSources {
 export function createHandlers(sources: HandlerSources): ApiHandlers {
   const { storage, clock } = sources;
 
-  function member(): Member {
-    const running = sources.member();
+  function replica(): Replica {
+    const running = sources.replica();
     if (running === undefined) throw new QuorateError(sources.absence());
     return running;
   }
@@ -59,21 +59,23 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     return meta.position;
   }
 
-  const hashes = new ModelHashes({ storage, clock, member });
+  const hashes = new ModelHashes({ storage, clock, replica });
 
   /** Waits until the model may be read such that everything committed before is seen. */
   function linearizable(stale: boolean): Promise<void> {
     if (stale) {
-      member();
+      replica();
       return Promise.resolve();
     }
-    return readBarrier(member());
+    return readBarrier(replica());
   }
 
   async function write(command: EntityCommand): Promise<ApiResult<'model.create'>> {
-    const { outcome } = await propose(member(), command);
+    const { outcome } = await propose(replica(), command);
     if (outcome.type !== 'changed') throw refusalOf(outcome);
-    return { entity: outcome.change.entity, position: { ...position(), index: outcome.change.index } };
+    // What was done before the present timeline began is in the model that it began with.
+    const index = Math.max(outcome.change.index, storage.model.meta()?.journalStart ?? 0);
+    return { entity: outcome.change.entity, position: { ...position(), index } };
   }
 
   const stamp = (context: RequestContext): Stamp => ({
@@ -86,9 +88,9 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'status.get': () => sources.status(),
 
     'members.list': async () => {
-      await readBarrier(member());
+      await readBarrier(replica());
       const meta = storage.model.meta();
-      const leader = member().core.leader;
+      const { leader } = replica().leadership();
       if (meta === undefined || leader === undefined) throw new QuorateError('no-leader');
       const { voters, learners, removed } = meta.configuration;
       const known = new Map(storage.model.records('member').map(({ key, value }) => [key, value]));
@@ -113,7 +115,7 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'model.create': (draft, context) => write(prepareCreate(draft, stamp(context))),
     'model.import': async ({ entity }, context) => {
       if (storage.model.record('gate', 'model-import') === undefined) throw new QuorateError('gate-closed');
-      const { outcome } = await propose(member(), prepareImport(entity, stamp(context)));
+      const { outcome } = await propose(replica(), prepareImport(entity, stamp(context)));
       if (outcome.type === 'unchanged') return { entity: outcome.entity, position: position(), existed: true };
       if (outcome.type !== 'changed') throw refusalOf(outcome);
       const { change, repeated } = outcome;
@@ -154,28 +156,28 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'operation.plan': (parameters) => operations().plan(parameters),
     'operation.start': (parameters, context) => operations().start(parameters, context),
     'operation.get': async ({ id }) => {
-      await readBarrier(member());
+      await readBarrier(replica());
       const record = storage.model.record('operation', id);
       if (record === undefined) throw new QuorateError('not-found', `there is no operation ${id}`);
       return record.operation;
     },
     'operation.list': async ({ limit }) => {
-      await readBarrier(member());
+      await readBarrier(replica());
       const all = storage.model.records('operation').map(({ value }) => value.operation);
       return { operations: all.sort((a, b) => b.startedAt - a.startedAt).slice(0, limit) };
     },
   };
 }
 
-export function propose(member: Member, command: Command): Promise<AppliedEntry> {
+export function propose(replica: Replica, command: Command): Promise<AppliedEntry> {
   return new Promise((resolve, reject) => {
-    member.propose(encodeCommand(command), (result) => (result.ok ? resolve(result.entry) : reject(result.error)));
+    replica.propose(encodeCommand(command), (result) => (result.ok ? resolve(result.entry) : reject(result.error)));
   });
 }
 
-export function readBarrier(member: Member): Promise<void> {
+export function readBarrier(replica: Replica): Promise<void> {
   return new Promise((resolve, reject) => {
-    member.read((refusal) => (refusal === null ? resolve() : reject(refusal)));
+    replica.read((refusal) => (refusal === null ? resolve() : reject(refusal)));
   });
 }
 

@@ -5,7 +5,7 @@
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { Member as MemberRecord, NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
-import type { Member } from '../cluster/member.js';
+import type { Replica } from '../cluster/replica.js';
 import { type ChangeRow, encodeCommand } from '../model/index.js';
 import type { Configuration } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
@@ -18,7 +18,7 @@ import { isActive } from './status.js';
 import type { StatusBoard } from './status-board.js';
 
 export interface LeaderDutiesOptions {
-  readonly member: Member;
+  readonly replica: Replica;
   readonly storage: Storage;
   readonly board: StatusBoard;
   readonly events: EventPublisher;
@@ -150,8 +150,8 @@ export class LeaderDuties {
   }
 
   #watchPeers(): void {
-    const { member, events, nodeId, tickMs } = this.#options;
-    for (const progress of member.status().progress) {
+    const { replica, events, nodeId, tickMs } = this.#options;
+    for (const progress of replica.status()?.progress ?? []) {
       const { id } = progress;
       if (id === nodeId) continue;
       const isConnected = isActive(progress, tickMs);
@@ -200,8 +200,8 @@ export class LeaderDuties {
 
   /** Renews the record of a member whose version, name or addresses have changed. One at a time. */
   #describe(status: NodeStatus): void {
-    const { member, storage, clock } = this.#options;
-    if (this.#describing || status.state !== 'member') return;
+    const { replica, storage, clock } = this.#options;
+    if (this.#describing || (status.state !== 'member' && status.state !== 'standalone')) return;
     const held = storage.model.record('member', status.node);
     const record: MemberRecord = {
       id: status.node,
@@ -213,7 +213,7 @@ export class LeaderDuties {
     };
     if (held !== undefined && JSON.stringify(held) === JSON.stringify({ ...held, ...record })) return;
     this.#describing = true;
-    member.propose(encodeCommand({ type: 'member.describe', member: record }), () => {
+    replica.propose(encodeCommand({ type: 'member.describe', member: record }), () => {
       this.#describing = false;
     });
   }

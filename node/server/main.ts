@@ -36,6 +36,7 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
       clusterName: config.cluster,
       nodeId: config.nodeId,
       bootstrap: config.bootstrap,
+      standalone: config.standalone,
       restoreFrom: null,
       recover: false,
     });
@@ -73,7 +74,9 @@ function beginningOf(action: StartAction): Beginning {
       return 'member';
     case 'serve-as-removed':
       return 'removed';
+    case 'begin-standalone':
     case 'start-standalone':
+      return action;
     case 'restore':
     case 'recover':
       throw new QuorateError('ambiguous-state', `this version cannot ${action.replace('start-', 'run ')} yet`);

@@ -2,7 +2,7 @@
 import { QuorateError } from '../../messaging/errors.js';
 import type { ApiParsedParams, ApiResult } from '../../messaging/schemas/api.js';
 import type { Clock } from '../cluster/clock.js';
-import type { Member } from '../cluster/member.js';
+import type { Replica } from '../cluster/replica.js';
 import type { PreparedHash, Storage } from '../storage/index.js';
 
 type Answer = ApiResult<'model.hash'>;
@@ -13,7 +13,7 @@ const rememberedMax = 8;
 export interface ModelHashesOptions {
   readonly storage: Storage;
   readonly clock: Clock;
-  member(): Member;
+  replica(): Replica;
 }
 
 export class ModelHashes {
@@ -37,8 +37,8 @@ export class ModelHashes {
   }
 
   async #make({ index, waitMs }: ApiParsedParams<'model.hash'>): Promise<Answer> {
-    const { storage, member } = this.#options;
-    if (index !== undefined && index < member().appliedIndex) return this.#missed();
+    const { storage, replica } = this.#options;
+    if (index !== undefined && index < replica().appliedIndex) return this.#missed();
     const prepared = await storage.prepareHash();
     const hasBegun = await this.#begin(prepared, index, waitMs);
     if (hasBegun === 'missed') return this.#missed();
@@ -49,8 +49,8 @@ export class ModelHashes {
   /** Begins when the model stands at `index`, or at once where none is given. */
   #begin(prepared: PreparedHash, index: number | undefined, waitMs: number): Promise<boolean | 'missed'> {
     const { clock } = this.#options;
-    const member = this.#options.member();
-    const applied = member.appliedIndex;
+    const replica = this.#options.replica();
+    const applied = replica.appliedIndex;
     if (index === undefined || index === applied) return Promise.resolve(prepared.begin());
     return new Promise((resolve) => {
       const miss = (): void => {
@@ -59,7 +59,7 @@ export class ModelHashes {
         resolve('missed');
       };
       const cancelTimer = clock.after(index < applied ? 0 : waitMs, miss);
-      const stopWatching = member.whenApplied(index, () => {
+      const stopWatching = replica.whenApplied(index, () => {
         cancelTimer();
         resolve(prepared.begin());
       });

@@ -1,4 +1,5 @@
 /** Operations on this controller: the engine of the workflows, on what a running member can do. */
+import { QuorateError } from '../../messaging/errors.js';
 import type { Operation, OperationPlan, WorkflowParameters } from '../../messaging/schemas/operations.js';
 import { OperationEngine } from '../workflows/index.js';
 import type { RequestContext } from './api.js';
@@ -20,18 +21,20 @@ export class OperationService {
   }
 
   async plan(parameters: WorkflowParameters): Promise<OperationPlan> {
-    await readBarrier(this.#options.member);
+    this.#checkMode();
+    await readBarrier(this.#options.replica);
     return this.#engine.plan(parameters);
   }
 
   /** A retry with the same request id finds the operation that the first request began. */
   async start(parameters: WorkflowParameters, { requestId, from }: RequestContext): Promise<Operation> {
-    await readBarrier(this.#options.member);
+    this.#checkMode();
+    await readBarrier(this.#options.replica);
     return this.#engine.start(parameters, { id: requestId, requestedBy: from });
   }
 
   async cancel(id: string): Promise<Operation> {
-    await readBarrier(this.#options.member);
+    await readBarrier(this.#options.replica);
     return this.#engine.cancel(id);
   }
 
@@ -39,6 +42,11 @@ export class OperationService {
   setLeading(leading: boolean): void {
     if (leading) this.#engine.resume();
     else this.stop();
+  }
+
+  /** @throws QuorateError `standalone` */
+  #checkMode(): void {
+    if (this.#options.replica.status() === null) throw new QuorateError('standalone');
   }
 
   stop(): void {

@@ -12,7 +12,7 @@ import type {
 } from '../../messaging/schemas/status.js';
 import type { Subjects } from '../../messaging/subjects.js';
 import type { Clock } from '../cluster/clock.js';
-import type { Member } from '../cluster/member.js';
+import type { Replica } from '../cluster/replica.js';
 import type { RaftStatus } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { ControllerConfig } from './config.js';
@@ -24,7 +24,8 @@ export interface StatusSources {
   readonly storage: Storage;
   readonly startedAt: number;
   readonly state: NodeState;
-  readonly member: Member | undefined;
+  /** What keeps its model; undefined where nothing does. */
+  readonly replica: Replica | undefined;
   readonly publishedIndex: number;
   readonly routers: { readonly online: number; readonly known: number };
   readonly counters: Readonly<Record<string, number>>;
@@ -37,11 +38,12 @@ export interface StatusSources {
 }
 
 export function buildStatus(sources: StatusSources, sequence: number): NodeStatus {
-  const { config, clock, storage, member } = sources;
+  const { config, clock, storage, replica } = sources;
+  const raft = replica?.status() ?? null;
   const meta = storage.model.meta();
   const now = clock.monotonicMs();
-  const commit = member?.commitLatency.percentiles(now);
-  const sync = member?.syncLatency.percentiles(now);
+  const commit = replica?.commitLatency.percentiles(now);
+  const sync = replica?.syncLatency.percentiles(now);
   return {
     v: protocolVersion,
     cluster: config.cluster,
@@ -58,7 +60,7 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
     sequence,
     position: meta?.position ?? null,
     logTimeline: sources.logTimeline,
-    raft: member === undefined ? null : raftView(member.status(), member.appliedIndex, sources.tickMs),
+    raft: raft === null ? null : raftView(raft, replica?.appliedIndex ?? 0, sources.tickMs),
     members: storage.model.records('member').map(({ value }) => value),
     gates: storage.model.records('gate').map(({ key }) => key),
     publishedIndex: sources.publishedIndex,

@@ -8,7 +8,7 @@ import type { Member as MemberRecord, ProgressView } from '../../messaging/schem
 import type { Subjects } from '../../messaging/subjects.js';
 import { softwareVersion } from '../../messaging/version.js';
 import type { Clock } from '../cluster/clock.js';
-import type { Member } from '../cluster/member.js';
+import type { Replica } from '../cluster/replica.js';
 import type { SnapshotServer } from '../cluster/snapshot-transfer.js';
 import type { Transport } from '../cluster/transport.js';
 import { encodeMembershipContext, isUnderWay, type OperationRecord, raisedGates } from '../model/index.js';
@@ -27,7 +27,7 @@ import type { StatusBoard } from './status-board.js';
 export interface WorkflowSources {
   readonly nodeId: string;
   readonly cluster: string;
-  readonly member: Member;
+  readonly replica: Replica;
   readonly storage: Storage;
   readonly board: StatusBoard;
   readonly transport: Transport;
@@ -56,7 +56,7 @@ const probeAttemptsMax = 4;
 const probeAgainMs = 250;
 
 export function createActions(sources: WorkflowSources): Actions {
-  const { member, storage, board, transport, clock, nodeId } = sources;
+  const { replica, storage, board, transport, clock, nodeId } = sources;
 
   function publishRecord({ operation, revision }: OperationRecord): void {
     sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
@@ -68,8 +68,11 @@ export function createActions(sources: WorkflowSources): Actions {
     sources.onChange();
   }
 
+  /** The workflows that ask are those of a cluster. */
   function raft(): RaftStatus {
-    return member.status();
+    const status = replica.status();
+    if (status === null) throw new QuorateError('standalone');
+    return status;
   }
 
   function meta() {
@@ -180,13 +183,16 @@ export function createActions(sources: WorkflowSources): Actions {
         const cancel = clock.after(durationMs, finish);
         signal.addEventListener('abort', finish);
       }),
-    leadership: () => ({
-      leading: member.core.role === 'leader',
-      leader: member.core.leader ?? null,
-      term: member.core.term,
-    }),
+    leadership: () => {
+      const { role, leader = null, term } = replica.leadership();
+      return { leading: role === 'leader', leader, term };
+    },
     configuration: () => meta().configuration,
-    log: () => ({ lastIndex: raft().lastIndex, commit: member.core.commit, applied: member.appliedIndex }),
+    log: () => {
+      const applied = replica.appliedIndex;
+      const { lastIndex, commit } = replica.status() ?? { lastIndex: applied, commit: applied };
+      return { lastIndex, commit, applied };
+    },
     progress: (node) => progressOf(raft()).find(({ id }) => id === node),
     snapshotProgress: (node) => sources.snapshotServer.progressOf(node),
     status: (node) => {
@@ -217,14 +223,14 @@ export function createActions(sources: WorkflowSources): Actions {
     proposeConfChange: (change, members) =>
       new Promise((resolve, reject) => {
         const context = members.length === 0 ? undefined : encodeMembershipContext({ members });
-        member.proposeConfChange({ ...change, context }, (result) => {
+        replica.proposeConfChange({ ...change, context }, (result) => {
           if (!result.ok) reject(result.error);
           else if (result.entry.outcome.type === 'configured') resolve();
           else reject(refusalOf(result.entry.outcome));
         });
       }),
     transferLeadership: async (to) => {
-      const refusal = member.transferLeadership(to);
+      const refusal = replica.transferLeadership(to);
       if (refusal !== null) throw refusal;
     },
     knowsRemoved: async (node) => {
@@ -237,7 +243,7 @@ export function createActions(sources: WorkflowSources): Actions {
     operationRecord: (id) => storage.model.record('operation', id),
     operationRecords: () => storage.model.records('operation').map(({ value }) => value),
     putOperation: async (record: OperationRecord) => {
-      const { outcome } = await propose(member, {
+      const { outcome } = await propose(replica, {
         type: 'operation.put',
         revision: record.revision,
         operation: record.operation,

@@ -41,6 +41,8 @@ export interface RaftFacts {
   readonly lastIndex: Index;
   readonly incarnation: number;
   readonly removed: RemovedMark | null;
+  /** The controller serves alone. */
+  readonly standalone: boolean;
   /** A snapshot whose install was committed and not finished. */
   readonly pendingInstall: StateValue<'install'> | null;
   /** One sentence for each thing that is wrong. */
@@ -80,6 +82,7 @@ const blankRaft: RaftFacts = {
   lastIndex: 0,
   incarnation: 0,
   removed: null,
+  standalone: false,
   pendingInstall: null,
   damage: [],
 };
@@ -143,6 +146,7 @@ function readRaftFacts(
   }
   const incarnation = row('incarnation') ?? 0;
   const removed = row('removed') ?? null;
+  const standalone = row('standalone') ?? false;
   return {
     ...base,
     identity,
@@ -151,6 +155,7 @@ function readRaftFacts(
     lastIndex,
     incarnation,
     removed,
+    standalone,
     pendingInstall,
     damage,
   };
@@ -248,8 +253,9 @@ export const fitValues = ['fits', 'model-behind-log', 'model-ahead-of-log', 'oth
 export type Fit = (typeof fitValues)[number];
 
 export function fitOf({ raft, model: { meta } }: DirectoryFacts): Fit {
-  if (meta === null || meta.position.indexType !== 'raft' || raft.identity === null) return 'fits';
+  if (meta === null || raft.identity === null) return 'fits';
   if (meta.clusterId !== raft.identity.clusterId) return 'other-cluster';
+  if (meta.position.indexType !== 'raft') return 'fits';
   const { compactionPoint: point, lastIndex } = raft;
   if (point.timeline !== null) {
     const relation = relateTimelines(point.timeline, meta.position.timeline);

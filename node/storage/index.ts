@@ -15,19 +15,28 @@
  *     backups/     snapshots that operators asked for, and what a reset has put aside
  *     reset.json   a reset that was committed and is not finished
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError } from '../../messaging/errors.js';
 import type { ModelMeta } from '../model/store.js';
 import { type Index, votersOf } from '../raft/index.js';
-import { emptyFolder } from './files.js';
+import { emptyFolder, syncFolder } from './files.js';
 import { type PreparedHash, prepareInThread } from './hash-model.js';
-import { checkInstalled, initialName, replaceModel, stagingFolderName, writeInitialModel } from './install.js';
+import {
+  checkInstalled,
+  initialName,
+  modeName,
+  replaceModel,
+  stagingFolderName,
+  writeInitialModel,
+  writeStandaloneModel,
+} from './install.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
+import { logAfter, modeBefore } from './mode-change.js';
 import { SqliteModelStore } from './model-store.js';
 import { backupsFolderName, modelFileName, raftFileName } from './names.js';
-import { SqliteRaftStore } from './raft-store.js';
+import { type PendingInstall, SqliteRaftStore } from './raft-store.js';
 import {
   type Recovered,
   type RecoverRequest,
@@ -40,17 +49,21 @@ import { SnapshotShelf } from './snapshot-shelf.js';
 import { openStaging } from './staging.js';
 import type {
   CompactionPoint,
-  DurableModelStore,
+  ControllerStorage,
+  ExchangeStep,
   Identity,
   InitialState,
   InstallRequest,
+  ModeChange,
+  ModeChangeStep,
   PersistBatch,
   RaftStore,
+  SelfDurableModelStore,
   SnapshotFile,
   SnapshotOrigin,
   Staging,
   StagingMeta,
-  Storage,
+  StandaloneState,
 } from './types.js';
 import { StorageWorker } from './worker.js';
 
@@ -80,7 +93,7 @@ export interface StorageOptions {
 const compactRowsMax = 1_000;
 
 /** A storage on files. */
-export interface DirectoryStorage extends Storage {
+export interface DirectoryStorage extends ControllerStorage {
   /**
    * Goes on alone: a new timeline, a configuration with this controller as its only voter, on all that model and log hold.
    * Nothing may write meanwhile. A crash leaves the old state or the new one; see `recover.ts`. Rejects with `removed`,
@@ -122,7 +135,7 @@ function openModel(directory: string, raft: SqliteRaftStore): SqliteModelStore {
 
 class FileStorage implements DirectoryStorage {
   readonly raft: SqliteRaftStore;
-  readonly model: DurableModelStore;
+  readonly model: SelfDurableModelStore;
   readonly #model: SqliteModelStore;
   readonly #directory: string;
   readonly #lock: DirectoryLock;
@@ -237,6 +250,36 @@ class FileStorage implements DirectoryStorage {
     return { meta, lastIndex, uncommittedKept, backup };
   }
 
+  async initialiseStandalone(state: StandaloneState): Promise<void> {
+    if (this.#model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null)
+      throw new QuorateError(
+        'ambiguous-state',
+        `${this.#directory} holds a history already; another one is not begun in it.`,
+      );
+    const { meta } = writeStandaloneModel(this.#stagingFolder, state);
+    const pending = { file: initialName, index: meta.position.index, term: meta.term };
+    this.raft.commitStandalone({ identity: state.identity, pending });
+    this.#replace(pending);
+  }
+
+  async changeMode(change: ModeChange, onStep?: (step: ModeChangeStep) => void): Promise<void> {
+    const { identity } = modeBefore(this.#model.meta(), this.raft.identity(), change);
+    this.#model.commit();
+    mkdirSync(this.#stagingFolder, { recursive: true });
+    const modelPath = join(this.#directory, modelFileName);
+    const path = join(this.#stagingFolder, modeName);
+    await this.#worker.run({ job: 'copy-for-mode', modelPath, path, change, nodeId: identity.nodeId });
+    syncFolder(this.#stagingFolder);
+    onStep?.('copy');
+    await this.#worker.idle();
+    if (this.#closed) throw new QuorateError('stopping');
+    const pending = { file: modeName, index: change.index, term: change.term };
+    if (change.indexType === 'raft') this.raft.commitInstall({ ...logAfter(change), identity, pending });
+    else this.raft.commitStandalone({ identity, pending });
+    onStep?.('commit');
+    this.#replace(pending, onStep);
+  }
+
   async compactLog(throughIndex: Index): Promise<Index> {
     const durable = await this.#model.makeDurable();
     if (durable === undefined || durable.position.indexType !== 'raft') return this.raft.firstIndex();
@@ -288,11 +331,18 @@ class FileStorage implements DirectoryStorage {
     await this.#worker.idle();
     if (this.#closed) throw new QuorateError('stopping');
     const { index, term } = point;
-    this.raft.commitInstall({ ...batch, point, identity, pending: { file, index, term } });
+    const pending = { file, index, term };
+    this.raft.commitInstall({ ...batch, point, identity, pending });
     onStep?.('commit');
-    this.#model.exchange(() => replaceModel(join(this.#stagingFolder, file), join(this.#directory, modelFileName)));
+    this.#replace(pending, onStep);
+  }
+
+  /** After the commit in raft.db. */
+  #replace(pending: PendingInstall, onStep?: (step: ExchangeStep) => void): void {
+    const staged = join(this.#stagingFolder, pending.file);
+    this.#model.exchange(() => replaceModel(staged, join(this.#directory, modelFileName)));
     onStep?.('exchange');
-    checkInstalled({ index, term }, this.#model.meta());
+    checkInstalled(pending, this.#model.meta());
     this.raft.finishInstall();
     emptyFolder(this.#stagingFolder);
     onStep?.('done');

@@ -40,6 +40,7 @@ const storedMetaSchema = z.looseObject({
   membersIndex: z.int().min(0),
   lastChangeIndex: z.int().min(0),
   journalStart: z.int().min(0),
+  legacyIndexMax: z.int().min(0).optional(),
 });
 
 export const modelMetaSchema = storedMetaSchema.transform((meta) => ({

@@ -12,15 +12,19 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
+import type { Member } from '../../messaging/schemas/status.js';
 import type { ModelMeta } from '../model/store.js';
 import { beginTimeline } from '../model/timeline.js';
+import { initialConfiguration } from '../raft/configuration.js';
 import { openDatabase } from './database.js';
 import { removeDatabase, sideFiles, syncFile, syncFolder } from './files.js';
 import { modelSchema } from './schema.js';
-import type { InitialState } from './types.js';
+import type { InitialState, StandaloneState } from './types.js';
 
 export const stagingFolderName = 'staging';
 export const initialName = 'initial.db';
+/** The model, counted in another way. */
+export const modeName = 'mode.db';
 
 /** Step 3. Both files are closed. Does nothing where it has been done. */
 export function replaceModel(staged: string, model: string): void {
@@ -57,13 +61,37 @@ export function writeInitialModel(
     term: state.snapshot.term,
     configuration: state.snapshot.configuration,
   });
+  return writeFirstModel(folder, meta, state.members ?? []);
+}
+
+/** The same for a standalone controller; it counts from 1. */
+export function writeStandaloneModel(
+  folder: string,
+  { identity, timeline, members }: StandaloneState,
+): { readonly path: string; readonly meta: ModelMeta } {
+  const meta = beginTimeline(undefined, {
+    clusterId: identity.clusterId,
+    timeline,
+    indexType: 'legacy',
+    index: 0,
+    term: 0,
+    configuration: initialConfiguration([identity.nodeId]),
+  });
+  return writeFirstModel(folder, meta, members);
+}
+
+function writeFirstModel(
+  folder: string,
+  meta: ModelMeta,
+  members: readonly Member[],
+): { readonly path: string; readonly meta: ModelMeta } {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, initialName);
   removeDatabase(path);
   const database = openDatabase(path, modelSchema, { synchronous: 'FULL', journalMode: 'DELETE' });
   try {
     database.prepare('INSERT INTO meta (id, body) VALUES (1, ?)').run(JSON.stringify(meta));
-    for (const member of state.members ?? []) {
+    for (const member of members) {
       database
         .prepare("INSERT INTO records (bucket, key, value) VALUES ('member', ?, ?)")
         .run(member.id, JSON.stringify(member));

@@ -23,7 +23,7 @@ import { sizeOf } from './files.js';
 import { metaOf } from './inspect.js';
 import { RequestIndex } from './request-index.js';
 import { modelSchema } from './schema.js';
-import type { DurableModelStore } from './types.js';
+import type { SelfDurableModelStore } from './types.js';
 
 /** Room for the pages of some 100,000 entities. */
 const modelOptions = { synchronous: 'NORMAL', cacheKibibytes: 64 << 10 } as const;
@@ -53,7 +53,7 @@ function parse<Value>(text: string): Value {
 
 const parseEntity = (body: string) => parse<Entity>(body);
 
-export class SqliteModelStore implements DurableModelStore {
+export class SqliteModelStore implements SelfDurableModelStore {
   readonly #path: string;
   #database: Connection;
   #statements: ReturnType<typeof prepare>;
@@ -66,6 +66,8 @@ export class SqliteModelStore implements DurableModelStore {
   /** The text of the entity that was last written: it goes into the journal as well. */
   #lastEntity: Entity | undefined;
   #lastBody = '';
+  /** Whether each commit is synced. */
+  #syncCommits = false;
   /** Inside the work of a transaction. */
   #working = false;
   /** Rows of the journal that the open transaction of SQLite has gathered. */
@@ -251,9 +253,17 @@ export class SqliteModelStore implements DurableModelStore {
     try {
       this.#statements.commit.run();
     } catch (error) {
+      // Without a log nothing would bring it again in order, and who asked was told that it failed.
+      if (this.#syncCommits && this.#database.inTransaction) this.#database.exec('ROLLBACK');
       if (!this.#database.inTransaction) this.#reload();
       throw toStorageError(error, this.#path);
     }
+  }
+
+  syncCommits(on: boolean): void {
+    this.commit();
+    this.#syncCommits = on;
+    this.#applySettings();
   }
 
   /**
@@ -288,6 +298,7 @@ export class SqliteModelStore implements DurableModelStore {
     this.#database = openDatabase(this.#path, modelSchema, modelOptions);
     this.#statements = prepare(this.#database);
     this.#savepoint = savepointOf(this.#database);
+    this.#applySettings();
     this.#reload();
   }
 
@@ -301,6 +312,10 @@ export class SqliteModelStore implements DurableModelStore {
   }
 
   // ---------------------------------------------------------------------------------------------------------- helpers
+
+  #applySettings(): void {
+    this.#database.pragma(`synchronous = ${this.#syncCommits ? 'FULL' : modelOptions.synchronous}`);
+  }
 
   #reload(): void {
     translate(this.#path, () => {

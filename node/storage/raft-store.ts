@@ -33,6 +33,12 @@ export interface InstallCommit extends PersistBatch {
   readonly identity?: Identity;
 }
 
+/** What the beginning of standalone changes in raft.db. */
+export interface StandaloneCommit {
+  readonly identity: Identity;
+  readonly pending: PendingInstall;
+}
+
 export class SqliteRaftStore implements RaftStore {
   readonly #path: string;
   readonly #database: Connection;
@@ -47,6 +53,7 @@ export class SqliteRaftStore implements RaftStore {
   #lastIndex: Index;
   readonly #incarnation: number;
   #identity: Identity | null;
+  #standalone: boolean;
 
   constructor(path: string, options: RaftStoreOptions = {}) {
     this.#path = path;
@@ -58,6 +65,7 @@ export class SqliteRaftStore implements RaftStore {
     this.#hardState = this.#state.get('hardState') ?? blankHardState;
     this.#point = this.#state.get('compactionPoint') ?? blankCompactionPoint;
     this.#identity = this.#state.get('identity') ?? null;
+    this.#standalone = this.#state.get('standalone') ?? false;
     this.#lastIndex = this.#readLastIndex();
     this.#incarnation = (this.#state.get('incarnation') ?? 0) + 1;
     this.#write(() => this.#state.put('incarnation', this.#incarnation));
@@ -106,6 +114,10 @@ export class SqliteRaftStore implements RaftStore {
 
   removedMark(): RemovedMark | null {
     return this.#state.get('removed') ?? null;
+  }
+
+  standalone(): boolean {
+    return this.#standalone;
   }
 
   pendingInstall(): PendingInstall | undefined {
@@ -177,8 +189,10 @@ export class SqliteRaftStore implements RaftStore {
       this.#state.put('compactionPoint', point);
       this.#state.put('hardState', hardState);
       this.#state.put('install', commit.pending);
+      this.#state.delete('standalone');
       if (identity !== undefined) this.#state.put('identity', identity);
     });
+    this.#standalone = false;
     this.#identity = identity ?? this.#identity;
     this.#point = point;
     this.#hardState = hardState;
@@ -186,6 +200,29 @@ export class SqliteRaftStore implements RaftStore {
     this.#lastIndex = entries.at(-1)?.index ?? point.index;
     this.#cache.clear();
     this.#cache.append(entries);
+  }
+
+  /**
+   * The commit of a beginning without a log: what was promised as a member ends with it. Its term is kept in the model's meta,
+   * so that a later log goes on above it.
+   */
+  commitStandalone({ identity, pending }: StandaloneCommit): void {
+    refuseOther(this.#identity, identity);
+    this.#write(() => {
+      this.#statements.deleteAll.run();
+      this.#state.delete('compactionPoint');
+      this.#state.delete('hardState');
+      this.#state.put('standalone', true);
+      this.#state.put('identity', identity);
+      this.#state.put('install', pending);
+    });
+    this.#identity = identity;
+    this.#standalone = true;
+    this.#point = blankCompactionPoint;
+    this.#hardState = blankHardState;
+    this.#commitUnwritten = false;
+    this.#lastIndex = 0;
+    this.#cache.clear();
   }
 
   /** The model is in its place: the install is done. */

@@ -13,6 +13,8 @@ export const stateSchemas = {
   identity: z.object({ clusterName: z.string(), clusterId: z.string(), nodeId: z.string() }),
   incarnation: z.int().min(0),
   removed: z.object({ by: z.string(), index: indexSchema, leftBehindBy: timelineSchema.optional() }),
+  /** The controller serves alone: there is no log, and the model is what was promised. Absent in a cluster. */
+  standalone: z.literal(true),
   /** An install that is committed here and not finished in the model: the file to be put in its place, and where that stands. */
   install: z.object({ file: z.string(), index: indexSchema, term: indexSchema }),
 } as const;

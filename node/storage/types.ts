@@ -5,10 +5,10 @@
  * Everything on the hot path is synchronous: when `persist` returns, what it was given is on disk. What may take long
  * (snapshots, verification, the copying of files) is asynchronous and happens in a worker thread.
  */
-import type { Timeline } from '../../messaging/position.js';
+import type { IndexType, Timeline } from '../../messaging/position.js';
 import type { Member } from '../../messaging/schemas/status.js';
 import type { ModelMeta, ModelStore } from '../model/store.js';
-import type { Entry, HardState, Index, LogStore, NodeId, SnapshotMeta, Term } from '../raft/types.js';
+import type { Configuration, Entry, HardState, Index, LogStore, NodeId, SnapshotMeta, Term } from '../raft/types.js';
 import type { PreparedHash } from './hash-model.js';
 
 /** Whose directory it is. Written when the controller first becomes part of a cluster, and never changed after that. */
@@ -158,6 +158,30 @@ export interface InitialState {
   readonly members?: readonly Member[];
 }
 
+/** The first contents of the model of a standalone controller. */
+export interface StandaloneState {
+  readonly identity: Identity;
+  readonly timeline: Timeline;
+  readonly members: readonly Member[];
+}
+
+/** From now on the same model is counted in another way, on a timeline of its own: see `node/model/timeline.ts`. */
+export interface ModeChange {
+  readonly indexType: IndexType;
+  readonly timeline: Timeline;
+  /** Nothing of the new timeline stands at or before it. */
+  readonly index: Index;
+  /** Higher than any that was given before. */
+  readonly term: Term;
+  readonly configuration: Configuration;
+}
+
+/** Of every exchange of the model: see `install.ts`. */
+export type ExchangeStep = 'commit' | 'exchange' | 'done';
+
+/** Told after each step of a change of mode: for tests that kill it there. */
+export type ModeChangeStep = 'copy' | ExchangeStep;
+
 /** One data directory, open to serve, and locked against every other process. */
 export interface Storage {
   readonly raft: RaftStore;
@@ -196,4 +220,30 @@ export interface Storage {
    */
   compactLog(throughIndex: Index): Promise<Index>;
   close(): void;
+}
+
+/** The model of a controller that may serve alone: without a log it must keep what it was given by itself. */
+export interface SelfDurableModelStore extends DurableModelStore {
+  /**
+   * Lets each `commit` sync, so that it is durable when it returns. A commit that fails then leaves the model where it stood
+   * after the last one.
+   */
+  syncCommits(on: boolean): void;
+}
+
+/** The data directory of a controller, which may be in a cluster or serve alone, and change from one to the other. */
+export interface ControllerStorage extends Storage {
+  readonly raft: RaftStore & {
+    /** Whether the controller serves alone: then there is no log. */
+    standalone(): boolean;
+  };
+  readonly model: SelfDurableModelStore;
+  /** Begins the history of a standalone controller on a blank directory. As atomic as `install`. */
+  initialiseStandalone(state: StandaloneState): Promise<void>;
+  /**
+   * Turns a standalone controller's model into the first snapshot of a cluster, or the model of a cluster's only member into
+   * that of a standalone controller. Entities, operations and known request ids stay; log, changes and other members go. The
+   * caller has seen that nothing is written meanwhile. As atomic as `install`: the commit is one transaction of `raft.db`.
+   */
+  changeMode(change: ModeChange, onStep?: (step: ModeChangeStep) => void): Promise<void>;
 }

@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { QuorateError, type WireError } from '../../messaging/errors.js';
-import type { SnapshotFile } from './types.js';
+import type { ModeChange, SnapshotFile } from './types.js';
 import type { SnapshotAuthor } from './write-snapshot.js';
 
 export type Job =
@@ -14,10 +14,24 @@ export type Job =
       readonly path: string;
       readonly author: SnapshotAuthor;
     }
-  | { readonly job: 'inspect-snapshot'; readonly path: string };
+  | { readonly job: 'inspect-snapshot'; readonly path: string }
+  | {
+      readonly job: 'copy-for-mode';
+      readonly modelPath: string;
+      readonly path: string;
+      readonly change: ModeChange;
+      readonly nodeId: string;
+    };
+
+/** What each job comes to. */
+export interface JobResult {
+  readonly 'write-snapshot': SnapshotFile;
+  readonly 'inspect-snapshot': SnapshotFile;
+  readonly 'copy-for-mode': null;
+}
 
 export type JobOutcome =
-  | { readonly ok: true; readonly file: SnapshotFile }
+  | { readonly ok: true; readonly result: SnapshotFile | null }
   | { readonly ok: false; readonly error: WireError };
 
 /** Jobs that wait; more are refused with `overloaded`. */
@@ -28,8 +42,9 @@ export class StorageWorker {
   #waiting = 0;
 
   /** Rejects with what the job threw. */
-  run(job: Job): Promise<SnapshotFile> {
-    return this.inTurn(() => runInThread(job));
+  run<J extends Job>(job: J): Promise<JobResult[J['job']]> {
+    // The thread answers each job with its own result.
+    return this.inTurn(() => runInThread(job)) as Promise<JobResult[J['job']]>;
   }
 
   /** For what brings a thread of its own and must not run beside the others. */
@@ -57,11 +72,11 @@ export class StorageWorker {
   }
 }
 
-function runInThread(job: Job): Promise<SnapshotFile> {
+function runInThread(job: Job): Promise<SnapshotFile | null> {
   const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData: job });
   return new Promise((resolve, reject) => {
     worker.once('message', (outcome: JobOutcome) => {
-      if (outcome.ok) resolve(outcome.file);
+      if (outcome.ok) resolve(outcome.result);
       else reject(QuorateError.fromWire(outcome.error));
     });
     worker.once('error', reject);

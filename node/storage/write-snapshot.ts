@@ -39,7 +39,7 @@ export function writeSnapshot(modelPath: string, path: string, author: SnapshotA
 }
 
 /** One read transaction, so one position, however long it takes. */
-function copyModel(modelPath: string, path: string): void {
+export function copyModel(modelPath: string, path: string): void {
   const source = openReadOnly(modelPath);
   try {
     translate(path, () => source.prepare('VACUUM INTO ?').run(path));

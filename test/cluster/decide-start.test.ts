@@ -16,7 +16,7 @@ import {
 import { initialConfiguration } from '../../node/raft/index.js';
 import { inspectDirectory, openStorage } from '../../node/storage/index.js';
 import { metaAt } from '../storage/model-store-contract.js';
-import { begin, identity, transfer, write } from '../storage/storage-contract.js';
+import { begin, identity, timeline, transfer, write } from '../storage/storage-contract.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { startUpDocument, startUpDocumentPath } from './start-up-document.js';
 
@@ -56,10 +56,11 @@ test('every combination has exactly one outcome, and none breaks a promise', (t)
     switch (outcome) {
       case 'start-blank':
       case 'bootstrap':
+      case 'begin-standalone':
       case 'restore':
         // A history is begun only where there is none, and only when asked.
         check(situation.model === 'none' && (situation.raft === 'none' || situation.raft === 'contacted'));
-        check(outcome === 'start-blank' ? situation.asked === 'nothing' : situation.asked === outcome);
+        check(situation.asked === (outcome === 'start-blank' ? 'nothing' : outcome.replace('begin-', '')));
         check(outcome === 'start-blank' || situation.raft === 'none');
         break;
       case 'start-member':
@@ -74,7 +75,9 @@ test('every combination has exactly one outcome, and none breaks a promise', (t)
         check(situation.asked !== 'recover');
         break;
       case 'start-standalone':
-        check(situation.raft === 'none' && situation.model === 'legacy' && situation.asked === 'nothing');
+        // Alone serves only who was told to, with its own model, and never who is asked to recover a quorum.
+        check(situation.owner === 'us' && situation.raft === 'standalone' && situation.model === 'legacy');
+        check(situation.asked !== 'recover' && situation.fit !== 'other-cluster');
         break;
       case 'recover':
         // Only when asked, and only from one history.
@@ -85,7 +88,7 @@ test('every combination has exactly one outcome, and none breaks a promise', (t)
         break;
     }
   }
-  t.is(count, 2 * 3 * 2 * 4 * 4 * 3 * 5 * 2 * 5);
+  t.is(count, 2 * 3 * 2 * 4 * 5 * 3 * 5 * 2 * 6);
   t.deepEqual(
     startRules.filter((rule) => !reached.has(rule.name)).map((rule) => rule.name),
     [],
@@ -256,12 +259,51 @@ test('a model copied from elsewhere over the one that belongs to the log is refu
   refused(t, await put(() => ({ nonsense: true })), 'damaged', /does not have its form/);
 });
 
-test('a standalone controller starts alone, and joins nothing by itself', (t) => {
-  const directory = openedOnce();
-  const meta = { ...metaAt(5), position: { ...metaAt(5).position, indexType: 'legacy' } };
-  sql(directory, 'model.db', 'INSERT INTO meta (id, body) VALUES (1, ?)', JSON.stringify(meta));
+async function standalone(): Promise<string> {
+  const directory = temporaryDirectory('standalone');
+  const storage = openStorage({ ...about, directory });
+  await storage.initialiseStandalone({ identity, timeline, members: [] });
+  storage.close();
+  return directory;
+}
+
+test('a standalone controller starts alone, and joins nothing by itself', async (t) => {
+  const blank = openedOnce();
+  started(t, decide(blank, { standalone: true }), 'begin-standalone');
+  refused(t, decide(blank, { standalone: true, bootstrap: true }), 'invalid-config', /--standalone/);
+  const directory = await standalone();
   started(t, decide(directory), 'start-standalone');
-  refused(t, decide(directory, { bootstrap: true }), 'ambiguous-state', /quorate migrate|standalone/);
+  started(t, decide(directory, { standalone: true }), 'start-standalone');
+  started(t, decide(directory, { bootstrap: true }), 'start-standalone', ['bootstrap']);
+  started(t, decide(directory, { restoreFrom: '/a/file' }), 'start-standalone', ['restore']);
+  refused(t, decide(directory, { recover: true }), 'ambiguous-state', /no quorum that it could have lost/);
+  refused(t, decide(directory, { clusterName: 'other' }), 'wrong-cluster', /controller n1 of cluster c/);
+  refused(t, decide(directory, { nodeId: 'n9' }), 'wrong-node', /controller n1/);
+  started(t, decide(await member(), { standalone: true }), 'start-member', ['standalone']);
+});
+
+test('a standalone controller without its model, or with another one, does not serve', async (t) => {
+  const noModel = await standalone();
+  rmSync(join(noModel, 'model.db'));
+  refused(t, decide(noModel), 'damaged', /the model is gone/);
+  refused(t, decide(noModel, { standalone: true }), 'damaged', /the model is gone/);
+  refused(t, decide(noModel, { recover: true }), 'ambiguous-state', /no model to recover/);
+  const noRaft = await standalone();
+  rmSync(join(noRaft, 'raft.db'));
+  refused(t, decide(noRaft), 'damaged', /but not whose/);
+  const put = async (change: object) => {
+    const directory = await standalone();
+    const meta = inspectDirectory(directory).model.meta;
+    sql(directory, 'model.db', 'UPDATE meta SET body = ?', JSON.stringify({ ...meta, ...change }));
+    return decide(directory);
+  };
+  refused(t, await put({ clusterId: 'elsewhere' }), 'ambiguous-state', /different clusters/);
+  refused(
+    t,
+    await put({ position: { timeline, indexType: 'raft', index: 5 } }),
+    'ambiguous-state',
+    /model of a cluster/,
+  );
 });
 
 test('an install that a crash interrupted after its commit is a member, with the model that is staged', async (t) => {

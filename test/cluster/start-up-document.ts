@@ -23,13 +23,13 @@ What a row may name:
 | schema | versions of the databases against this build: \`current\`, \`older\` (migrated before anything else), \`newer\` |
 | damage | \`none\`, \`found\`: structure, checksums, gaps in the log, a log that ends before what was committed, lost tables |
 | owner | whom the directory says that it belongs to: \`nobody\`, \`us\`, \`other-cluster\`, \`other-node\` |
-| raft | \`none\`; \`contacted\`: a leader has spoken to it; \`joining\`: it has a cluster's identity, but no history; \`member\` |
+| raft | \`none\`; \`contacted\`: a leader has spoken to it; \`joining\`: it has a cluster's identity, but no history; \`standalone\`: it serves alone, and has no log; \`member\` |
 | model | \`none\`, \`legacy\` (of a standalone controller), \`raft\` |
 | fit | how the model stands to the log: \`fits\`, \`model-behind-log\`, \`model-ahead-of-log\`, \`other-timeline\`, \`other-cluster\` |
 | removed | whether it was removed from its cluster: \`no\`, \`yes\` |
-| asked | \`nothing\`, \`bootstrap\`, \`restore\`, \`recover\`, \`several\` |
+| asked | \`nothing\`, \`bootstrap\`, \`standalone\`, \`restore\`, \`recover\`, \`several\` |
 
-\`bootstrap\` and \`restore\` on a controller that has begun already are ignored, and named in its status.
+\`bootstrap\`, \`standalone\` and \`restore\` on a controller that has begun already are ignored, and named in its status.
 
 | # | what is found | when | outcome |
 | ---: | --- | --- | --- |

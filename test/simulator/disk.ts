@@ -192,6 +192,7 @@ export class SimulatedDisk {
         lastIndex: this.lastIndex,
         incarnation: this.incarnation,
         removed: this.removed,
+        standalone: false,
         pendingInstall: null,
         damage,
       },

@@ -22,6 +22,8 @@ import { eventually } from './wait.js';
 export interface ClusterOptions {
   /** Voters, named n1, n2, …; default 3. */
   readonly controllers?: number;
+  /** Begins with n1 alone, standalone, in place of a cluster. */
+  readonly standalone?: boolean;
   /** Named r1, r2, …; default 0. */
   readonly routers?: number;
   /** A server that is there already, or several with commas; otherwise one is started and stopped with the cluster. */
@@ -171,6 +173,12 @@ class RunningCluster implements TestCluster {
   async bootstrap(controllers: number, routers: number): Promise<void> {
     const ids = Array.from({ length: controllers }, (_, index) => `n${index + 1}`);
     const [first = 'n1', ...others] = ids;
+    if (this.options.standalone === true) {
+      await this.#startController('n1', ['--standalone']);
+      await this.#untilHeard('n1', (status) => status.state === 'standalone', 'n1 to serve alone');
+      await Promise.all(Array.from({ length: routers }, (_, index) => this.startRouter(`r${index + 1}`)));
+      return;
+    }
     await this.#startController(first, ['--bootstrap']);
     await Promise.all(others.map((id) => this.#startController(id, [])));
     await this.#untilHeard(first, (status) => status.raft?.role === 'leader', `${first} to lead`);
