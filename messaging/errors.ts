@@ -129,6 +129,15 @@ export const errorTable = {
   ),
   'invalid-entity': entry('The entity does not satisfy the rules of its kind.', 'Correct the field that is named.'),
   'unknown-kind': entry('There is no such kind of entity.', 'The kinds are router, service, identity and policy.'),
+  // import and export
+  'import-invalid': entry(
+    'The file cannot be imported.',
+    'Give a file as `quorate export` or `ziti ops export` writes it, whole.',
+  ),
+  'import-incomplete': entry(
+    'Not all of the file is in the model.',
+    'See the entities that are named, mend what stands in their way, and run the same import again: what is there is passed over.',
+  ),
   // versions
   'newer-command': entry(
     'The log or the model holds something of a newer version, which this controller does not understand; it stopped before it.',

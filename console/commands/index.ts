@@ -6,6 +6,8 @@ import { consoleCommand } from './console.js';
 import { demoCommand } from './demo/index.js';
 import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
+import { exportCommand } from './export.js';
+import { importCommand } from './import.js';
 import { joinCommand, membersCommand, removeCommand, transferCommand } from './members.js';
 import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
 import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
@@ -60,6 +62,8 @@ export const commands: readonly Command[] = [
   modelUpdateCommand,
   modelEditCommand,
   modelDeleteCommand,
+  exportCommand,
+  importCommand,
   eventsCommand,
   snapshotGroup,
   snapshotCreateCommand,

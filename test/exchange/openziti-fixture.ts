@@ -1,0 +1,126 @@
+/**
+ * A network as `ziti ops export` writes it, made up here after the form that OpenZiti documents by its exporter: an object of lists,
+ * entities without ids and times, roles that name others as `@name`, default administrator and router identities left out.
+ */
+const identity = (name: string, roleAttributes: string[], given: Record<string, unknown> = {}) => ({
+  authPolicy: '@Default',
+  defaultHostingCost: 0,
+  disabled: false,
+  edgeRouterConnectionStatus: null,
+  externalId: null,
+  isAdmin: false,
+  isDefaultAdmin: false,
+  isMfaEnabled: false,
+  name,
+  roleAttributes,
+  tags: {},
+  typeId: 'Default',
+  ...given,
+});
+const edgeRouter = (name: string, roleAttributes: string[], given: Record<string, unknown> = {}) => ({
+  appData: {},
+  disabled: false,
+  enrollmentToken: 'c0ffee00-0000-4000-8000-000000000000',
+  hostname: '',
+  isTunnelerEnabled: false,
+  name,
+  noTraversal: false,
+  roleAttributes,
+  tags: {},
+  unverifiedCertPem: null,
+  ...given,
+});
+const service = (name: string, roleAttributes: string[], given: Record<string, unknown> = {}) => ({
+  configs: null,
+  encryptionRequired: true,
+  name,
+  roleAttributes,
+  tags: {},
+  terminatorStrategy: 'smartrouting',
+  ...given,
+});
+
+export const openZitiFile = {
+  certificateAuthorities: [{ name: 'plant CA', isAutoCaEnrollmentEnabled: true, tags: {} }],
+  externalJwtSigners: [{ name: 'login', issuer: 'https://login.example', enabled: true, tags: {} }],
+  authPolicies: [{ name: 'with a second factor', primary: {}, secondary: { requireTotp: true }, tags: {} }],
+  postureChecks: [{ name: 'patched', typeId: 'OS', roleAttributes: ['patched'], tags: {} }],
+  configTypes: [{ name: 'host.v9', schema: null, tags: {} }],
+  configs: [{ name: 'scada-host', configType: '@host.v1', data: { address: 'localhost', port: 502 }, tags: {} }],
+  identities: [
+    identity('olga', ['operators', 'night shift'], { typeId: 'User', externalId: 'olga@plant.example', isAdmin: true }),
+    identity('pump 7', ['pumps'], { tags: { site: 'hall 3', floor: 2, owner: null } }),
+    identity('meter/9', ['pumps'], { disabled: true }),
+    identity('backup', [], { typeId: 'Service' }),
+    identity('root', [], { isDefaultAdmin: true }),
+  ],
+  edgeRouters: [
+    edgeRouter('edge-north', ['north', 'public'], { isTunnelerEnabled: true }),
+    edgeRouter('edge-south', ['south', 'public'], { noTraversal: true, tags: { rack: 'r1' } }),
+    edgeRouter('edge west', ['west'], { disabled: true, cost: 70_000 }),
+  ],
+  services: [
+    service('scada', ['control'], { configs: ['@scada-host'], terminatorStrategy: 'weighted' }),
+    service('metrics', ['telemetry'], { encryptionRequired: false }),
+    service('camera', ['control'], { terminatorStrategy: 'sticky-2' }),
+  ],
+  servicePolicies: [
+    {
+      identityRoles: ['#operators'],
+      name: 'operators dial control',
+      postureCheckRoles: null,
+      semantic: 'AnyOf',
+      serviceRoles: ['#control'],
+      tags: {},
+      type: 'Dial',
+    },
+    {
+      identityRoles: ['@pump 7', '@edge-north', '#night shift'],
+      name: 'offer metrics',
+      postureCheckRoles: [],
+      semantic: 'AnyOf',
+      serviceRoles: ['@metrics', '@long gone'],
+      tags: {},
+      type: 'Bind',
+    },
+    {
+      identityRoles: ['#pumps'],
+      name: 'pumps dial metrics',
+      postureCheckRoles: [],
+      semantic: 'AllOf',
+      serviceRoles: ['@metrics'],
+      tags: {},
+      type: 'Dial',
+    },
+    {
+      identityRoles: ['#all'],
+      name: 'only patched',
+      postureCheckRoles: ['#patched'],
+      semantic: 'AnyOf',
+      serviceRoles: ['#all'],
+      tags: {},
+      type: 'Dial',
+    },
+  ],
+  edgeRouterPolicies: [
+    { edgeRouterRoles: ['#public'], identityRoles: ['#operators'], name: 'operators', semantic: 'AnyOf', tags: {} },
+    {
+      edgeRouterRoles: ['@edge-south', '@edge west'],
+      identityRoles: ['@pump 7'],
+      name: 'pump',
+      semantic: 'AnyOf',
+      tags: {},
+    },
+    { edgeRouterRoles: ['@edge-south'], identityRoles: ['@meter/9'], name: 'meter', semantic: 'AnyOf', tags: {} },
+    {
+      edgeRouterRoles: ['@edge-north'],
+      identityRoles: ['@edge-north'],
+      name: 'edge-router-x-system',
+      semantic: 'AnyOf',
+      tags: {},
+    },
+  ],
+  serviceEdgeRouterPolicies: [
+    { edgeRouterRoles: ['#all'], name: 'everywhere', semantic: 'AnyOf', serviceRoles: ['#all'], tags: {} },
+  ],
+};
