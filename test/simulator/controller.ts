@@ -171,7 +171,7 @@ export class SimulatedController {
         random: () => this.#random.next(),
         timing: world.plan.timing,
         compaction: world.plan.compactions[this.place % world.plan.compactions.length],
-        limits: { appendBytesMax: world.plan.appendBytesMax, inflightMessagesMax: world.plan.inflightMessagesMax },
+        limits: world.plan.limits,
         listener: {
           applied: (entries) => this.#applied(number, entries),
           leadership: () => undefined,
@@ -381,6 +381,7 @@ export class SimulatedController {
     const number = this.#lives;
     world.promised = true;
     world.cover(`peer: ${verb}`);
+    if (verb === 'snapshot.describe') world.onFetch?.(this);
     return new Promise((resolve, reject) => {
       let settled = false;
       const settle = (answer: Uint8Array | QuorateError): void =>

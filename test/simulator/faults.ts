@@ -11,6 +11,10 @@ const strandedReadsMs = 250;
 const eagerAttempts = 4;
 const eagerMs = 15;
 
+const overtakenMs = [60, 300] as const;
+/** As shares of that time. */
+const overtakingWritesAt = [0.2, 0.5, 0.8];
+
 export class Faults {
   readonly #world: World;
   /** What ends a fault that goes on. */
@@ -39,6 +43,32 @@ export class Faults {
         if (world.isFaulty) this.#changeMembership(change, nth);
       });
     }
+  }
+
+  /**
+   * A snapshot is on its way, and takes so long that the log overtakes it: somebody else leads, who has all of the log, and
+   * much is written, so that the member that fetches compacts beyond what it then has in its hands.
+   */
+  fetches(fetcher: SimulatedController): void {
+    const world = this.#world;
+    const { overtakenSnapshots } = world.plan;
+    if (!world.isFaulty || overtakenSnapshots === 0 || !world.random.chance(overtakenSnapshots)) return;
+    const leader = world.leader();
+    const others = world.controllers.filter((each) => each.isRunning && each !== fetcher && each !== leader);
+    const keeper = others.sort((a, b) => a.disk.point.index - b.disk.point.index)[0];
+    if (leader === undefined || keeper === undefined) return;
+    world.cover('fault: snapshot overtaken by the log');
+    const delayMs = world.random.between(...overtakenMs);
+    const filter = { place: fetcher.place, direction: 'to', message: 'answer', delayMs } as const;
+    this.#lasting(2 * delayMs, world.network.filter(filter));
+    world.soon(() => {
+      world.active = leader;
+      leader.life?.member.transferLeadership(keeper.id);
+    });
+    for (const at of overtakingWritesAt)
+      world.queue.schedule(at * delayMs, () => {
+        if (world.isFaulty) world.clients.at(-1)?.burst(3, keeper);
+      });
   }
 
   /** The world is kind from now on; who is down starts again. */

@@ -238,6 +238,14 @@ export const mutations: readonly Mutation[] = [
     why: 'After a lost message a follower stays behind until something new is written, or for ever.',
   },
 
+  {
+    name: 'uncommitted bytes never given back',
+    file: raft('replication'),
+    find: 'lead.uncommittedBytes -= s.log.bytesBetween(before, reached);',
+    replace: ';',
+    why: 'A leader refuses all writes once it has taken as many bytes as may wait at once.',
+  },
+
   // -------------------------------------------------------------------------------------------------------------- membership
   {
     name: 'no current-term entry before a change of membership',

@@ -5,7 +5,7 @@
  * bugs need one kind of fault again and again, and are drowned when all kinds come at once.
  */
 import type { CompactionPolicy, MemberTiming } from '../../node/cluster/member.js';
-import type { Message } from '../../node/raft/types.js';
+import type { Message, RaftLimits } from '../../node/raft/types.js';
 import { type Random, seededRandom } from '../support/random.js';
 import type { WriteFault } from './disk.js';
 
@@ -92,9 +92,8 @@ export interface Plan {
   readonly timing: MemberTiming;
   /** In turns: a member that keeps little may lead others that keep much, and the other way round. */
   readonly compactions: readonly CompactionPolicy[];
-  /** Bytes; small, so that the windows fill. */
-  readonly appendBytesMax: number;
-  readonly inflightMessagesMax: number;
+  /** Small, so that windows fill, reads go to the disk, and too much is refused. */
+  readonly limits: Partial<RaftLimits>;
   readonly network: {
     readonly delayMs: number;
     readonly jitterMs: number;
@@ -108,6 +107,8 @@ export interface Plan {
   readonly slowDisk: number;
   /** Share of elections after which the membership is changed at once, again and again. */
   readonly eagerChanges: number;
+  /** Share of snapshot transfers that are overtaken by the log: another member leads meanwhile, which still has it. */
+  readonly overtakenSnapshots: number;
   /** Bytes of a snapshot that are asked for at once. */
   readonly chunkBytes: number;
   readonly requestTimeoutMs: number;
@@ -384,8 +385,11 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     compactions: random.chance(0.5)
       ? [random.pick(compactionPolicies)]
       : [random.pick(compactionPolicies), random.pick(compactionPolicies), random.pick(compactionPolicies)],
-    appendBytesMax: random.pick([1, 200, 400, 100_000]),
-    inflightMessagesMax: random.pick([1, 2, 4, 64]),
+    limits: {
+      appendBytesMax: random.pick([1, 200, 400, 100_000]),
+      inflightMessagesMax: random.pick([1, 2, 4, 64]),
+      ...drawRareLimits(random.fork()),
+    },
     network: {
       delayMs: random.pick([0, 0.2, 1, 3]),
       jitterMs: random.pick([0.5, 2, 8]),
@@ -405,6 +409,19 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     operationsMax: random.pick([20, 40, 70]),
     faultsMs,
     actions: drawActions(random.fork(), weights[profile], faultsMs, profile === 'mixed'),
+    overtakenSnapshots: profile === 'snapshots' ? random.pick([0, 0.4]) : 0,
+  };
+}
+
+/** Most schedules have those of production, which they never reach. */
+function drawRareLimits(random: Random): Partial<RaftLimits> {
+  return {
+    ...(random.chance(0.3) && { tailBytesMax: random.pick([1, 300, 1_000]) }),
+    ...(random.chance(0.15) && { inflightBytesMax: random.pick([1, 300]) }),
+    ...(random.chance(0.15) && { uncommittedBytesMax: random.pick([1, 500]) }),
+    ...(random.chance(0.15) && { committedBytesMax: random.pick([1, 300]) }),
+    ...(random.chance(0.1) && { pendingReadsMax: random.between(1, 2) }),
+    ...(random.chance(0.1) && { forwardedProposalsMax: random.between(1, 2) }),
   };
 }
 

@@ -31,6 +31,7 @@ export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<
   const world = new World(plan, options);
   const faults = new Faults(world);
   world.checker.onElected = () => faults.elected();
+  world.onFetch = (fetcher) => faults.fetches(fetcher);
   faults.schedule();
   await world.run(plan.faultsMs);
   let operations: readonly EntityOperation[] = [];

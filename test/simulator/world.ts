@@ -45,6 +45,7 @@ export class World {
   isFaulty = true;
   /** A promise was made or kept: what waits for it goes on before the next event. */
   promised = false;
+  onFetch: ((fetcher: SimulatedController) => void) | undefined;
   /** Whose event it is that is being carried out. */
   active: SimulatedController | undefined;
   readonly #soon: (() => void)[] = [];
