@@ -295,7 +295,11 @@ class NatsRouterClient implements RouterClient {
           .request('alert', effect.alert, routerAlertReplySchema, limits.alertTimeoutMs)
           .then((reply) => this.#dispatch({ input: 'alert-answered', id: effect.alert.id, taken: reply !== null }));
       case 'heartbeat':
-        this.#link.publish('heartbeat', { ...effect.heartbeat, counters: this.#counters });
+        this.#link.publish('heartbeat', {
+          ...effect.heartbeat,
+          counters: this.#counters,
+          report: effect.reports ? this.#model.report() : undefined,
+        });
         return;
       case 'timer':
         this.#startTimer(effect.timer, effect.minMs + (effect.maxMs - effect.minMs) * this.#clock.random());

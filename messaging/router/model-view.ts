@@ -1,6 +1,9 @@
 /** The router's copy of the model, in memory. The client changes it; applications see it through {@link ModelView}. */
+
+import { entitiesSha256 } from '../entity-hash.js';
 import type { Position } from '../position.js';
 import type { Entity, ModelChange } from '../schemas/model.js';
+import type { ModelReport } from '../schemas/router.js';
 import { contains, type Part } from './part.js';
 
 /** A live, read-only view: it always shows the newest state, and between two awaits of yours it does not change. */
@@ -35,6 +38,7 @@ export class RouterModel implements ModelView {
   #size = 0;
   #position: Position | null = null;
   #part: Part | null = null;
+  #entitiesSha256: string | undefined;
 
   get size(): number {
     return this.#size;
@@ -99,6 +103,7 @@ export class RouterModel implements ModelView {
     const before = this.#kinds;
     this.#kinds = new Map();
     this.#size = 0;
+    this.#entitiesSha256 = undefined;
     this.#position = position;
     this.#part = part;
     const changes: RouterChange[] = [];
@@ -117,11 +122,19 @@ export class RouterModel implements ModelView {
     return changes;
   }
 
+  /** What it holds, in one hash; the same one is given again as long as nothing changes. */
+  report(): ModelReport | undefined {
+    if (this.#position === null) return undefined;
+    this.#entitiesSha256 ??= entitiesSha256([...this.#entities()]);
+    return { position: this.#position, entitiesSha256: this.#entitiesSha256 };
+  }
+
   *#entities(): Generator<Entity> {
     for (const ofKind of this.#kinds.values()) yield* ofKind.values();
   }
 
   #put(entity: Entity): void {
+    this.#entitiesSha256 = undefined;
     const ofKind = this.#kinds.get(entity.kind) ?? new Map<string, Entity>();
     this.#kinds.set(entity.kind, ofKind);
     if (!ofKind.has(entity.id)) this.#size += 1;
@@ -131,6 +144,7 @@ export class RouterModel implements ModelView {
   #delete(entity: Entity): void {
     const ofKind = this.#kinds.get(entity.kind);
     if (ofKind?.delete(entity.id) !== true) return;
+    this.#entitiesSha256 = undefined;
     this.#size -= 1;
     if (ofKind.size === 0) this.#kinds.delete(entity.kind);
   }

@@ -115,7 +115,11 @@ export type RouterEffect =
       readonly hello: HelloRequest;
       readonly controller: string | null;
     }
-  | { readonly effect: 'heartbeat'; readonly heartbeat: Omit<Heartbeat, 'counters'> }
+  | {
+      readonly effect: 'heartbeat';
+      readonly heartbeat: Omit<Heartbeat, 'counters' | 'report'>;
+      readonly reports: boolean;
+    }
   | { readonly effect: 'alert'; readonly alert: RouterAlert }
   | { readonly effect: 'alarm'; readonly alarm: RouterAlarm }
   | { readonly effect: 'save-endpoints'; readonly list: EndpointList }
@@ -202,7 +206,8 @@ function step(turn: Turn, input: RouterInput): void {
       });
       return;
     case 'direct':
-      timer(turn, 'hello', 0, limits.helloSpreadMs);
+      if (input.direct.what === 'report') beat(turn, true);
+      else timer(turn, 'hello', 0, limits.helloSpreadMs);
       return;
     case 'timer':
       onTimer(turn, input.timer);
@@ -381,10 +386,10 @@ function helloAgain(turn: Turn, waitMaxMs: number = limits.retryWaitMaxMs): void
   timer(turn, 'hello', waitMs / 4, waitMs);
 }
 
-function beat(turn: Turn): void {
+function beat(turn: Turn, reports = false): void {
   const { session, settings, follow: followed, endpoints } = turn.state;
   if (session === null) return;
-  const heartbeat: Omit<Heartbeat, 'counters'> = {
+  const heartbeat: Omit<Heartbeat, 'counters' | 'report'> = {
     v: protocolVersion,
     router: settings.router,
     incarnation: settings.incarnation,
@@ -394,8 +399,9 @@ function beat(turn: Turn): void {
     protocolVersion: session.protocolVersion,
     version: settings.version,
     scope: settings.scope,
+    indexTypes: [...settings.indexTypes],
   };
-  turn.out.push({ effect: 'heartbeat', heartbeat });
+  turn.out.push({ effect: 'heartbeat', heartbeat, reports });
   timer(turn, 'heartbeat', session.heartbeatMs * 0.9, session.heartbeatMs * 1.1);
 }
 

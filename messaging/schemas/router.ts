@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { wireErrorSchema } from '../errors.js';
 import { identifierSchema } from '../identifiers.js';
-import { positionSchema } from '../position.js';
+import { indexTypeSchema, positionSchema } from '../position.js';
 import { versionRangeSchema } from '../protocol.js';
 import { entitySchema, modelChangeSchema } from './model.js';
 
@@ -40,7 +40,7 @@ export const helloRequestSchema = z.object({
   /** Software version of the router, for people. */
   version: z.string().max(64),
   protocol: versionRangeSchema,
-  indexTypes: z.array(z.enum(['legacy', 'raft'])).min(1),
+  indexTypes: z.array(indexTypeSchema).min(1),
   /** Where the router stands; null: it holds nothing. */
   position: positionSchema.nullable(),
   /** Rises at each start of the router. */
@@ -64,6 +64,14 @@ export const helloReplySchema = z.discriminatedUnion('ok', [
 ]);
 export type HelloReply = z.infer<typeof helloReplySchema>;
 
+/** What a router holds, when it is asked to say so: for whoever wants to see that it is what the controllers hold. */
+export const modelReportSchema = z.object({
+  position: positionSchema,
+  /** Of all the entities that it holds: see `EntityHash`. */
+  entitiesSha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type ModelReport = z.infer<typeof modelReportSchema>;
+
 /**
  * Says everything that the controllers show of a router: only one of them heard its hello, and all of them track it.
  */
@@ -81,6 +89,10 @@ export const heartbeatSchema = z.object({
   version: z.string().max(64),
   /** What it holds of the model. Default: all of it. */
   scope: z.enum(['whole', 'own']).optional(),
+  /** The ways of counting that it understands. */
+  indexTypes: z.array(indexTypeSchema).min(1).optional(),
+  /** Set on one that answers `report`. */
+  report: modelReportSchema.optional(),
   /** Set on the last one: the router stops. */
   leaving: z.boolean().optional(),
   /** Counted by the router since its start, e.g. `events`, `gaps`, `duplicates`, `resyncs`. */
@@ -155,10 +167,12 @@ export const routerAlertReplySchema = z.object({ v: z.int(), ok: z.literal(true)
 
 /**
  * On `to-router.<id>`: the controllers want something of one router. `hello-again` is sent to one that fell behind without
- * knowing it (the last event before a silence was lost): what the hello's answer says mends it.
+ * knowing it (the last event before a silence was lost): what the hello's answer says mends it. `report` asks for a heartbeat
+ * at once that says what it holds.
  */
 export const routerDirectSchema = z.discriminatedUnion('what', [
   z.object({ v: z.int(), what: z.literal('hello-again'), reason: z.string() }),
+  z.object({ v: z.int(), what: z.literal('report') }),
 ]);
 export type RouterDirect = z.infer<typeof routerDirectSchema>;
 
@@ -177,6 +191,8 @@ export const routerViewSchema = z.object({
   connectedTo: z.string().nullable(),
   /** What it holds: the whole model, or its own part. */
   scope: z.enum(['whole', 'own']).default('whole'),
+  /** The ways of counting that it understands; null: it has not said. */
+  indexTypes: z.array(indexTypeSchema).nullable().default(null),
   refused: wireErrorSchema.nullable(),
   counters: z.record(z.string(), z.number()),
 });

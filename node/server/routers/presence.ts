@@ -5,8 +5,8 @@
  * Pure: time is handed in.
  */
 import type { WireError } from '../../../messaging/errors.js';
-import { comparable, type Position } from '../../../messaging/position.js';
-import type { Heartbeat, HelloRequest, RouterView } from '../../../messaging/schemas/router.js';
+import { comparable, type IndexType, type Position } from '../../../messaging/position.js';
+import type { Heartbeat, HelloRequest, ModelReport, RouterView } from '../../../messaging/schemas/router.js';
 
 export interface PresenceOptions {
   readonly heartbeatMs: number;
@@ -44,6 +44,9 @@ interface Seen {
   expected: { readonly model: Position | null; readonly endpoints: Position | null };
   /** Whether it had, at its last heartbeat, all that there was at the one before: where changes never cease, nobody has all. */
   follows: boolean;
+  indexTypes: readonly IndexType[] | null;
+  /** What it said last that it holds. */
+  report: ModelReport | null;
 }
 
 /** What the controllers stand at now. */
@@ -82,6 +85,7 @@ export class Presence {
       incarnation: hello.incarnation,
       version: hello.version,
       position: hello.position,
+      indexTypes: hello.indexTypes,
       refused,
       left: false,
     });
@@ -126,6 +130,8 @@ export class Presence {
       position: heartbeat.position,
       endpoints: heartbeat.endpoints,
       counters: heartbeat.counters,
+      indexTypes: heartbeat.indexTypes ?? seen.indexTypes,
+      report: heartbeat.report ?? seen.report,
       expected: standing,
       follows: keptUp(heartbeat.position, expected.model) || !isBehind(heartbeat.position, standing.model),
     });
@@ -174,6 +180,10 @@ export class Presence {
     }));
   }
 
+  reportOf(router: string): ModelReport | null {
+    return this.#routers.get(router)?.report ?? null;
+  }
+
   view(standing: Standing, nowMs: number): readonly RouterView[] {
     return [...this.#routers.values()]
       .sort((one, other) => (one.id < other.id ? -1 : 1))
@@ -188,6 +198,7 @@ export class Presence {
         lastContactMs: Math.max(0, Math.round(nowMs - seen.heardAt)),
         connectedTo: seen.controller,
         scope: seen.scope,
+        indexTypes: seen.indexTypes === null ? null : [...seen.indexTypes],
         refused: seen.refused,
         counters: { ...seen.counters },
       }));
@@ -221,6 +232,8 @@ export class Presence {
       counters: {},
       expected: { model: null, endpoints: null },
       follows: false,
+      indexTypes: null,
+      report: null,
     };
     this.#routers.set(id, seen);
     return seen;

@@ -16,6 +16,7 @@ import {
   type HelloRequest,
   heartbeatSchema,
   helloRequestSchema,
+  type ModelReport,
   type RouterAlert,
   type RouterDirect,
   type RouterView,
@@ -82,6 +83,10 @@ export interface RouterService {
   /** For the status of this controller. */
   presence(): { readonly online: number; readonly known: number };
   counters(): RouterServiceCounters;
+  /** Asks these routers to say what they hold; {@link reportOf} then tells it. */
+  askReports(routers: readonly string[]): void;
+  /** What the router said last that it holds; null: it was never asked, or does not know the question. */
+  reportOf(router: string): ModelReport | null;
   /** Call it with what was applied to the model, so that a router that is disabled or enabled hears of it at once. */
   changed(changes: readonly { readonly entity: Entity }[]): void;
   /** Call it when leadership, membership or the list of controllers changed, so that it acts at once; it also looks by itself. */
@@ -177,6 +182,14 @@ class NatsRouterService implements RouterService {
     }
   }
 
+  askReports(routers: readonly string[]): void {
+    for (const router of routers) this.#tell(router, { v: protocolVersion, what: 'report' });
+  }
+
+  reportOf(router: string): ModelReport | null {
+    return this.#presence.reportOf(router);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#stopTicking();
@@ -245,7 +258,10 @@ class NatsRouterService implements RouterService {
 
   #nudge(router: string, reason: string): void {
     this.#counters.nudges += 1;
-    const direct: RouterDirect = { v: protocolVersion, what: 'hello-again', reason };
+    this.#tell(router, { v: protocolVersion, what: 'hello-again', reason });
+  }
+
+  #tell(router: string, direct: RouterDirect): void {
     this.#options.connection.publish(this.#options.subjects.routerDirect(router), JSON.stringify(direct));
   }
 
