@@ -2,6 +2,7 @@
 
 import { connectNats, type NatsConnection } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
+import type { VersionRange } from '../../messaging/protocol.js';
 import { eventLoopScheduler, systemClock } from '../../node/cluster/clock.js';
 import { type AppliedEntry, Member, type MemberTiming, type ProposalOutcome } from '../../node/cluster/member.js';
 import { NatsTransport } from '../../node/cluster/nats-transport.js';
@@ -34,6 +35,7 @@ export interface StartMemberOptions {
   readonly voters?: readonly string[];
   readonly directory?: string;
   readonly timing?: MemberTiming;
+  readonly protocol?: VersionRange;
   readonly compaction?: { readonly everyEntries: number; readonly keepEntries: number };
 }
 
@@ -87,6 +89,7 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     random: Math.random,
     timing: options.timing,
     compaction: options.compaction,
+    protocol: options.protocol,
     listener: {
       applied: (entries) => void applied.push(...entries),
       leadership: () => undefined,

@@ -15,7 +15,7 @@ import {
   type WorkflowParameters,
 } from '../../messaging/index.js';
 import { type NatsServer, startNatsServer } from './nats.js';
-import { type RunningProcess, startQuorate, tailOf } from './process.js';
+import { quorateMain, type RunningProcess, startProcess, tailOf } from './process.js';
 import { temporaryDirectory } from './temporary-directory.js';
 import { eventually } from './wait.js';
 
@@ -39,6 +39,16 @@ export interface ClusterOptions {
   /** Further arguments of every `quorate router`. */
   readonly routerArguments?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What controllers and routers are started as at first. */
+  readonly launch?: Launch;
+}
+
+/** What a process is started as, when that is not this build as it is. */
+export interface Launch {
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Another build's program, in place of this one's. */
+  readonly main?: string;
 }
 
 /** One controller or router: its directory stays the same over restarts. */
@@ -74,8 +84,8 @@ export interface TestCluster {
   stop(id: string): Promise<void>;
   pause(id: string): void;
   resume(id: string): void;
-  /** Starts a process that has ended; one that runs is stopped first. */
-  restart(id: string): Promise<void>;
+  /** Starts a process that has ended; one that runs is stopped first. With `launch`: as that, from now on. */
+  restart(id: string, launch?: Launch): Promise<void>;
 
   statuses(): Statuses;
   /** The leader whom every running member names; waits until they name the same one. */
@@ -110,6 +120,7 @@ const pageSize = 1000;
 
 interface Managed extends TestProcess {
   start(): Promise<void>;
+  launch: Launch;
   /** When the process that runs now was started, in milliseconds since 1970. */
   startedAt: number;
 }
@@ -117,7 +128,7 @@ interface Managed extends TestProcess {
 function managedProcess(
   id: string,
   argumentsFor: (dataDirectory: string) => readonly string[],
-  { env, directoryOf = temporaryDirectory }: ClusterOptions,
+  { env, launch = {}, directoryOf = temporaryDirectory }: ClusterOptions,
 ): Managed {
   const dataDirectory = directoryOf(id);
   const started: RunningProcess[] = [];
@@ -125,6 +136,7 @@ function managedProcess(
     id,
     dataDirectory,
     startedAt: 0,
+    launch,
     get process() {
       return started.at(-1);
     },
@@ -132,7 +144,9 @@ function managedProcess(
     logs: () => started.map((process) => process.logs()).join(''),
     async start() {
       this.startedAt = Date.now();
-      started.push(await startQuorate(argumentsFor(dataDirectory), { name: id, env }));
+      const { main = quorateMain, env: more } = this.launch;
+      const args = [main, ...argumentsFor(dataDirectory)];
+      started.push(await startProcess(process.execPath, args, { name: id, env: { ...env, ...more } }));
     },
   };
 }
@@ -249,9 +263,11 @@ class RunningCluster implements TestCluster {
     this.#process(id).resume();
   }
 
-  async restart(id: string): Promise<void> {
+  async restart(id: string, launch?: Launch): Promise<void> {
     if (this.#process(id).isRunning()) await this.stop(id);
-    await (this.#controllers.get(id) ?? this.router(id)).start();
+    const managed = this.#controllers.get(id) ?? this.router(id);
+    managed.launch = launch ?? managed.launch;
+    await managed.start();
   }
 
   statuses(): Statuses {
