@@ -8,7 +8,15 @@ import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
-import { joinCommand, membersCommand, removeCommand, transferCommand } from './members.js';
+import {
+  demoteCommand,
+  joinCommand,
+  membersCommand,
+  promoteCommand,
+  removeCommand,
+  replaceCommand,
+  transferCommand,
+} from './members.js';
 import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
 import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
 import { nodeCommand } from './node.js';
@@ -50,6 +58,9 @@ export const commands: readonly Command[] = [
   membersCommand,
   joinCommand,
   removeCommand,
+  replaceCommand,
+  promoteCommand,
+  demoteCommand,
   transferCommand,
   operationsCommand,
   operationShowCommand,

@@ -17,7 +17,7 @@ type Committed = ApiResult<'members.list'>;
 
 export const membersCommand = defineCommand({
   path: ['members'],
-  summary: 'List the members of the cluster; join, remove, transfer',
+  summary: 'List the members of the cluster; join, remove, replace, promote, demote, transfer',
   description:
     'Lists the committed configuration, as the leader answers it, and the blank controllers that may join. Without a leader it lists what the controllers say of themselves, and says so.',
   settings: { ...clientSettings, watch: watchSetting },
@@ -146,6 +146,56 @@ export const removeCommand = defineCommand({
   ],
   jsonShape: operationJsonShape,
   run: (context, given) => runOperation(context, given, { workflow: 'remove', node: given.node }),
+});
+
+export const replaceCommand = defineCommand({
+  path: ['members', 'replace'],
+  summary: 'Replace a member by a blank controller',
+  description:
+    'Works also where the member is dead or damaged. The new controller must run and be blank; it becomes a learner and catches up, and then both change in one step, so that at no moment fewer voters decide than before. The id that goes is never used again.',
+  args: {
+    node: argument({
+      placeholder: 'OLD',
+      required: true,
+      describe: 'Id of the member that goes',
+      schema: nodeIdSchema,
+    }),
+    with: argument({
+      placeholder: 'NEW',
+      required: true,
+      describe: 'Id of the blank controller that comes',
+      schema: nodeIdSchema,
+    }),
+  },
+  settings: { ...operationSettings, ...clientSettings },
+  examples: [
+    { comment: 'What would it mean?', line: 'quorate members replace ctrl2 ctrl4 --dry-run' },
+    { comment: 'Replace it, after a typed confirmation', line: 'quorate members replace ctrl2 ctrl4' },
+  ],
+  jsonShape: operationJsonShape,
+  run: (context, given) =>
+    runOperation(context, given, { workflow: 'replace', node: given.node, with: given.with, role: 'voter' }),
+});
+
+export const promoteCommand = defineCommand({
+  path: ['members', 'promote'],
+  summary: 'Make a learner a voter',
+  args: { node: idArgument },
+  settings: { ...operationSettings, ...clientSettings },
+  examples: [{ comment: 'When it has caught up and stays so', line: 'quorate members promote ctrl4' }],
+  jsonShape: operationJsonShape,
+  run: (context, given) => runOperation(context, given, { workflow: 'promote', node: given.node }),
+});
+
+export const demoteCommand = defineCommand({
+  path: ['members', 'demote'],
+  summary: 'Make a voter a learner',
+  description: 'It goes on receiving everything, and decides nothing any more. A leader hands leadership over first.',
+  args: { node: idArgument },
+  settings: { ...operationSettings, ...clientSettings },
+  examples: [{ comment: 'What would it mean?', line: 'quorate members demote ctrl4 --dry-run' }],
+  jsonShape: operationJsonShape,
+  run: (context, given) => runOperation(context, given, { workflow: 'demote', node: given.node }),
 });
 
 export const transferCommand = defineCommand({

@@ -251,6 +251,12 @@ export function titleOf(parameters: WorkflowParameters): string {
       return `Join ${parameters.node} as ${parameters.role}`;
     case 'remove':
       return `Remove ${parameters.node}`;
+    case 'replace':
+      return `Replace ${parameters.node} with ${parameters.with}`;
+    case 'promote':
+      return `Make ${parameters.node} a voter`;
+    case 'demote':
+      return `Make ${parameters.node} a learner`;
     case 'transfer':
       return parameters.to === null ? 'Transfer leadership' : `Transfer leadership to ${parameters.to}`;
   }
@@ -267,6 +273,12 @@ function doneSentence(parameters: WorkflowParameters): string {
       return `${parameters.node} is a ${parameters.role}`;
     case 'remove':
       return `${parameters.node} is removed`;
+    case 'replace':
+      return `${parameters.with} has taken the place of ${parameters.node}`;
+    case 'promote':
+      return `${parameters.node} is a voter`;
+    case 'demote':
+      return `${parameters.node} is a learner`;
     case 'transfer':
       return parameters.to === null ? 'Leadership was transferred' : `${parameters.to} leads`;
   }

@@ -41,6 +41,16 @@ function offersFor(row: MemberRow, rows: readonly MemberRow[]): readonly Offer[]
   const offers: Offer[] = [
     offer(id, `remove ${id}`, `Remove ${id} from the cluster`, 'delete member', { workflow: 'remove', node: id }),
   ];
+  for (const blank of rows.filter(mayJoin)) {
+    const title = `Replace ${id} with ${blank.id}`;
+    const parameters = { workflow: 'replace', node: id, with: blank.id, role: 'voter' } as const;
+    offers.push(offer(id, `replace ${id} ${blank.id}`, title, 'exchange member dead damaged', parameters));
+  }
+  offers.push(
+    membership === 'learner'
+      ? offer(id, `promote ${id}`, `Make ${id} a voter`, 'learner member', { workflow: 'promote', node: id })
+      : offer(id, `demote ${id}`, `Make ${id} a learner`, 'voter member', { workflow: 'demote', node: id }),
+  );
   const anotherLeads = rows.some((each) => each.leads && each.id !== id);
   if (anotherLeads && membership === 'voter') {
     offers.unshift(
@@ -49,6 +59,9 @@ function offersFor(row: MemberRow, rows: readonly MemberRow[]): readonly Offer[]
   }
   return offers;
 }
+
+const mayJoin = (row: MemberRow): boolean =>
+  row.membership === 'none' && row.record?.status.state === 'blank' && !row.silent;
 
 function joinOffer(row: MemberRow): Offer {
   const { id } = row;

@@ -6,6 +6,15 @@ import { identifierSchema, nodeIdSchema } from '../identifiers.js';
 export const workflowParametersSchema = z.discriminatedUnion('workflow', [
   z.object({ workflow: z.literal('join'), node: nodeIdSchema, role: z.enum(['voter', 'learner']).default('voter') }),
   z.object({ workflow: z.literal('remove'), node: nodeIdSchema }),
+  /** `node` goes, `with` comes. The leader fills in the role: that of the one that goes. */
+  z.object({
+    workflow: z.literal('replace'),
+    node: nodeIdSchema,
+    with: nodeIdSchema,
+    role: z.enum(['voter', 'learner']).default('voter'),
+  }),
+  z.object({ workflow: z.literal('promote'), node: nodeIdSchema }),
+  z.object({ workflow: z.literal('demote'), node: nodeIdSchema }),
   /** Without a target the leader chooses the voter that has caught up furthest. */
   z.object({ workflow: z.literal('transfer'), to: nodeIdSchema.nullable().default(null) }),
 ]);

@@ -15,7 +15,7 @@ import { encodeMembershipContext, isUnderWay, type OperationRecord, raisedGates 
 import type { RaftStatus } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { Actions } from '../workflows/actions.js';
-import type { Facts, Probe } from '../workflows/facts.js';
+import { candidateOf, type Facts, type Probe } from '../workflows/facts.js';
 import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
@@ -127,7 +127,7 @@ export function createActions(sources: WorkflowSources): Actions {
   }
 
   async function gather(parameters: WorkflowParameters): Promise<Facts> {
-    const asked = parameters.workflow === 'transfer' ? parameters.to : parameters.node;
+    const asked = candidateOf(parameters) ?? (parameters.workflow === 'transfer' ? parameters.to : parameters.node);
     const answer: Probe = asked === null || asked === nodeId ? { type: 'none' } : await probe(asked);
     const status = raft();
     const { clusterId, configuration } = meta();
@@ -235,7 +235,8 @@ export function createActions(sources: WorkflowSources): Actions {
     },
     knowsRemoved: async (node) => {
       try {
-        return (await askMembership(node)).state === 'removed' ? 'knows' : 'not-yet';
+        const { state } = await askMembership(node);
+        return state === 'removed' ? 'knows' : state === 'damaged' ? 'damaged' : 'not-yet';
       } catch {
         return 'away';
       }
@@ -258,6 +259,7 @@ export function createActions(sources: WorkflowSources): Actions {
 }
 
 function inWords(parameters: WorkflowParameters): string {
+  if (parameters.workflow === 'replace') return `replace ${parameters.node} with ${parameters.with}`;
   if (parameters.workflow !== 'transfer') return `${parameters.workflow} ${parameters.node}`;
   return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
 }

@@ -42,8 +42,8 @@ export interface Actions extends FactGatherer {
   proposeConfChange(change: ConfChange, members: readonly Member[]): Promise<void>;
   /** Resolves when the transfer has begun; whether it succeeds shows in {@link leadership}. */
   transferLeadership(to: string): Promise<void>;
-  /** Whether a removed controller says by itself that it knows; `away`: it does not answer. */
-  knowsRemoved(node: string): Promise<'knows' | 'not-yet' | 'away'>;
+  /** Whether a removed controller says by itself that it knows; `away`: it does not answer; `damaged`: it is out of service. */
+  knowsRemoved(node: string): Promise<'knows' | 'not-yet' | 'away' | 'damaged'>;
 
   /** The record as it is applied here. */
   operationRecord(id: string): OperationRecord | undefined;

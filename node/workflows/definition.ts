@@ -25,7 +25,7 @@ export interface Workflow {
 export interface Step {
   readonly name: string;
   /** What it does, for people; `target` is the controller that the workflow is about. */
-  readonly title: (target: string) => string;
+  readonly title: (target: string, parameters: WorkflowParameters) => string;
   /** Left out of the operation where it does not apply. */
   readonly applies?: (parameters: WorkflowParameters) => boolean;
   /** Whether the operation may be cancelled while it runs, or before it. What was done is then taken back. */
@@ -38,7 +38,7 @@ export interface Step {
 
 export interface Verification {
   readonly name: string;
-  readonly title: (target: string) => string;
+  readonly title: (target: string, parameters: WorkflowParameters) => string;
   /** Resolves to what was seen; rejects when it was not seen in time. */
   readonly run: (work: Work) => Promise<string>;
 }

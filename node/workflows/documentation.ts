@@ -1,5 +1,5 @@
 /** docs/workflows.md, made from the workflows themselves. */
-import type { WorkflowParameters } from '../../messaging/index.js';
+import type { WorkflowName, WorkflowParameters } from '../../messaging/index.js';
 import type { Check } from './checks/index.js';
 import type { Workflow } from './definition.js';
 import { workflows } from './engine.js';
@@ -23,6 +23,21 @@ A check answers \`ok\`, \`warn\` (it may run, and the operator is told) or \`fai
 /** What stands for the controller concerned in titles. */
 const target = 'ID';
 
+function sampleOf(name: WorkflowName): WorkflowParameters {
+  switch (name) {
+    case 'join':
+      return { workflow: name, node: target, role: 'voter' };
+    case 'replace':
+      return { workflow: name, node: target, with: 'NEW', role: 'voter' };
+    case 'transfer':
+      return { workflow: name, to: target };
+    case 'remove':
+    case 'promote':
+    case 'demote':
+      return { workflow: name, node: target };
+  }
+}
+
 export function workflowsDocument(): string {
   const all = Object.values(workflows);
   return [introduction, ...all.map(section), checksSection(all)].join('\n');
@@ -35,9 +50,11 @@ function section(workflow: Workflow): string {
       step.cancellable ? 'may be cancelled' : 'cannot be cancelled',
       ...(step.undo === undefined ? [] : ['is taken back on failure']),
     ];
-    return `| \`${step.name}\` | ${step.title(target)} | ${notes.join('; ')} |`;
+    return `| \`${step.name}\` | ${step.title(target, sampleOf(workflow.name))} | ${notes.join('; ')} |`;
   });
-  const verifications = workflow.verifications.map(({ name, title }) => `| \`${name}\` | ${title(target)} |`);
+  const verifications = workflow.verifications.map(
+    ({ name, title }) => `| \`${name}\` | ${title(target, sampleOf(workflow.name))} |`,
+  );
   return `## ${workflow.name}
 ${workflow.summary} To confirm, type \`${workflow.confirmation(target)}\`: the id of the controller.
 

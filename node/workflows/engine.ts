@@ -13,11 +13,20 @@ import { impactNow } from './impact.js';
 import { join } from './join.js';
 import { newOperation, stepsOf } from './record.js';
 import { remove } from './remove.js';
+import { replace } from './replace.js';
+import { demote, promote } from './roles.js';
 import { Run } from './run.js';
 import { transfer } from './transfer.js';
 import { pollIntervalMs } from './waits.js';
 
-export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Workflow } = { join, remove, transfer };
+export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Workflow } = {
+  join,
+  remove,
+  replace,
+  promote,
+  demote,
+  transfer,
+};
 
 /** Between two runs of an operation that was let go of although this controller leads. */
 const resumePauseMs = 100;
@@ -151,18 +160,32 @@ function planFrom(given: WorkflowParameters, facts: Facts): OperationPlan {
   const workflow = workflows[given.workflow];
   const target = targetOf(given, facts) ?? '';
   // Chosen once: the operation keeps its target whoever leads.
-  const parameters: WorkflowParameters =
-    given.workflow === 'transfer' ? { ...given, to: target === '' ? null : target } : given;
+  const parameters = settled(given, facts, target);
   const findings = workflow.checks.map((check) => evaluate(check, facts, given));
   return {
     parameters,
     findings,
     before: impactNow(facts),
     after: workflow.impact(parameters, facts),
-    steps: stepsOf(workflow, parameters).map((step) => ({ step: step.name, title: step.title(target) })),
+    steps: stepsOf(workflow, parameters).map((step) => ({ step: step.name, title: step.title(target, parameters) })),
     mayRun: findings.every(({ outcome }) => outcome !== 'fail'),
     confirmation: workflow.confirmation(target),
   };
+}
+
+/** What is left to the leader to choose. */
+function settled(given: WorkflowParameters, { configuration }: Facts, target: string): WorkflowParameters {
+  switch (given.workflow) {
+    case 'transfer':
+      return { ...given, to: target === '' ? null : target };
+    case 'replace':
+      return { ...given, role: configuration.learners.includes(given.node) ? 'learner' : 'voter' };
+    case 'join':
+    case 'remove':
+    case 'promote':
+    case 'demote':
+      return given;
+  }
 }
 
 function checkFailed(plan: OperationPlan): QuorateError {

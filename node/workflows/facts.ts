@@ -99,9 +99,27 @@ export function targetOf(parameters: WorkflowParameters, facts: Facts): string |
   switch (parameters.workflow) {
     case 'join':
     case 'remove':
+    case 'replace':
+    case 'promote':
+    case 'demote':
       return parameters.node;
     case 'transfer':
       return parameters.to ?? bestSuccessor(facts);
+  }
+}
+
+/** The controller that is to become a member; null where none is. */
+export function candidateOf(parameters: WorkflowParameters): string | null {
+  switch (parameters.workflow) {
+    case 'join':
+      return parameters.node;
+    case 'replace':
+      return parameters.with;
+    case 'remove':
+    case 'promote':
+    case 'demote':
+    case 'transfer':
+      return null;
   }
 }
 

@@ -25,6 +25,19 @@ export function impactAfter(parameters: WorkflowParameters, facts: Facts): Impac
       if (!votersOf(facts.configuration).includes(parameters.node)) return now;
       return impactOf(now.voters - 1, now.healthyVoters - (isHealthy(facts, parameters.node) ? 1 : 0));
     }
+    case 'replace': {
+      if (!votersOf(facts.configuration).includes(parameters.node)) return now;
+      const healthy = now.healthyVoters - (isHealthy(facts, parameters.node) ? 1 : 0);
+      return impactOf(now.voters, healthy + (facts.probe.type === 'answered' ? 1 : 0));
+    }
+    case 'promote': {
+      if (votersOf(facts.configuration).includes(parameters.node)) return now;
+      return impactOf(now.voters + 1, now.healthyVoters + (isHealthy(facts, parameters.node) ? 1 : 0));
+    }
+    case 'demote': {
+      if (!votersOf(facts.configuration).includes(parameters.node)) return now;
+      return impactOf(now.voters - 1, now.healthyVoters - (isHealthy(facts, parameters.node) ? 1 : 0));
+    }
     case 'transfer':
       return now;
   }

@@ -24,7 +24,7 @@ const wantsVoter = (parameters: WorkflowParameters) => parameters.workflow === '
 const isMember = ({ actions, target }: Work) => membersOf(actions.configuration()).includes(target);
 const isVoterNow = ({ actions, target }: Work) => actions.configuration().voters.includes(target);
 
-const prepareCandidate: Step = {
+export const prepareCandidate: Step = {
   name: 'prepare-candidate',
   title: (target) => `Tell ${target} which cluster it joins`,
   cancellable: true,
@@ -41,7 +41,7 @@ const prepareCandidate: Step = {
   },
 };
 
-const addLearner: Step = {
+export const addLearner: Step = {
   name: 'add-learner',
   title: (target) => `Add ${target} as a learner`,
   cancellable: true,
@@ -54,27 +54,27 @@ const addLearner: Step = {
     if (beyond !== undefined) {
       throw failed(`the cluster has begun to use ${beyond.gate}, which ${work.target} does not understand`);
     }
-    await changeMembership(
-      work,
-      { type: 'addLearner', id: work.target },
-      { isThere: () => isMember(work), members: [member], what: `adding ${work.target}` },
-    );
+    await changeMembership(work, [{ type: 'addLearner', id: work.target }], {
+      isThere: () => isMember(work),
+      members: [member],
+      what: `adding ${work.target}`,
+    });
     return `${work.target} is a learner`;
   },
   undo: async (work) => {
     const { actions, target } = work;
     // The record that says `rolling-back` stands in the log behind whatever was proposed before, so that is applied by now.
     if (!isMember(work)) return `${target} is no member`;
-    await changeMembership(
-      work,
-      { type: 'remove', id: target },
-      { isThere: () => !membersOf(actions.configuration()).includes(target), members: [], what: `removing ${target}` },
-    );
+    await changeMembership(work, [{ type: 'remove', id: target }], {
+      isThere: () => !membersOf(actions.configuration()).includes(target),
+      members: [],
+      what: `removing ${target}`,
+    });
     return `${target} was removed again; it must be reset, and joined under a new id`;
   },
 };
 
-const catchUp: Step = {
+export const catchUp: Step = {
   name: 'catch-up',
   title: (target) => `Wait until ${target} has caught up and stays so`,
   cancellable: true,
@@ -164,7 +164,7 @@ function ofSnapshot(snapshot: { readonly sentBytes: number; readonly totalBytes:
   return `receiving a snapshot, ${grouped(Math.round(snapshot.sentBytes / 1024))} of ${grouped(Math.round(snapshot.totalBytes / 1024))} KiB`;
 }
 
-const promote: Step = {
+export const promote: Step = {
   name: 'promote',
   title: (target) => `Make ${target} a voter`,
   applies: wantsVoter,
@@ -174,16 +174,16 @@ const promote: Step = {
     if (!isMember(work)) throw failed(`${work.target} is not a learner any more`);
     if (isVoterNow(work)) return `${work.target} is a voter already`;
     await work.recheck([cluster.quorumHealthy, member.quorumAfter]);
-    await changeMembership(
-      work,
-      { type: 'addVoter', id: work.target },
-      { isThere: () => isVoterNow(work), members: [], what: `promoting ${work.target}` },
-    );
+    await changeMembership(work, [{ type: 'addVoter', id: work.target }], {
+      isThere: () => isVoterNow(work),
+      members: [],
+      what: `promoting ${work.target}`,
+    });
     return `${work.target} is a voter`;
   },
 };
 
-const configurationHoldsIt: Verification = {
+export const configurationHoldsIt: Verification = {
   name: 'configuration-holds-it',
   title: (target) => `The committed configuration holds ${target}`,
   run: async (work) => {
@@ -204,7 +204,7 @@ const configurationHoldsIt: Verification = {
   },
 };
 
-const appliesAtLeader: Verification = {
+export const appliesAtLeader: Verification = {
   name: 'applies-at-leader',
   title: (target) => `${target} has applied what the leader had committed`,
   run: async (work) => {
@@ -223,7 +223,7 @@ const appliesAtLeader: Verification = {
   },
 };
 
-const saysMember: Verification = {
+export const saysMember: Verification = {
   name: 'says-member',
   title: (target) => `${target} says that it is a member`,
   run: async (work) => {

@@ -25,8 +25,8 @@ export function newOperation(given: {
     updatedAt: at,
     finishedAt: null,
     findings: [...findings],
-    steps: stepsOf(workflow, parameters).map((step) => pending(step.name, step.title(target))),
-    verifications: workflow.verifications.map((each) => pending(each.name, each.title(target))),
+    steps: stepsOf(workflow, parameters).map((step) => pending(step.name, step.title(target, parameters))),
+    verifications: workflow.verifications.map((each) => pending(each.name, each.title(target, parameters))),
     error: null,
   };
 }

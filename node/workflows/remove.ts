@@ -15,11 +15,11 @@ export const awayConfirmMs = 8_000;
 
 const isGone = ({ actions, target }: Work) => !membersOf(actions.configuration()).includes(target);
 
-function handOverFirst(work: Work): Promise<string> {
+export function handOverFirst(work: Work): Promise<string> {
   return handOver(work, work.target, () => successorOf(work, work.target));
 }
 
-const transferLeadership: Step = {
+export const transferLeadership: Step = {
   name: 'transfer-leadership',
   title: (target) => `See that somebody other than ${target} leads`,
   cancellable: true,
@@ -36,16 +36,16 @@ const removeMember: Step = {
     // An election in between may have made it the leader again.
     await handOverFirst(work);
     await work.recheck([cluster.quorumHealthy, member.votersRemain, member.quorumAfter, member.newestStateKept]);
-    await changeMembership(
-      work,
-      { type: 'remove', id: target },
-      { isThere: () => isGone(work), members: [], what: `removing ${target}` },
-    );
+    await changeMembership(work, [{ type: 'remove', id: target }], {
+      isThere: () => isGone(work),
+      members: [],
+      what: `removing ${target}`,
+    });
     return `${target} is not in the configuration any more`;
   },
 };
 
-const configurationWithoutIt: Verification = {
+export const configurationWithoutIt: Verification = {
   name: 'configuration-without-it',
   title: (target) => `The committed configuration does not hold ${target}`,
   run: async (work) => {
@@ -65,7 +65,7 @@ const configurationWithoutIt: Verification = {
 };
 
 /** Success is said when it knows; or when it is away and so cannot act, and the members will tell it when it comes back. */
-const knowsIt: Verification = {
+export const knowsIt: Verification = {
   name: 'knows-it',
   title: (target) => `${target} knows that it was removed`,
   run: async (work) => {
@@ -78,7 +78,8 @@ const knowsIt: Verification = {
       forMs: knowsMaxMs,
       until: async () => {
         seen.answer = await actions.knowsRemoved(target);
-        if (seen.answer === 'knows') return true;
+        // One that is damaged does nothing any more, and does not start again on that directory.
+        if (seen.answer === 'knows' || seen.answer === 'damaged') return true;
         const silentMs = actions.status(target)?.ageMs ?? Number.POSITIVE_INFINITY;
         const away = seen.answer === 'away' && silentMs > statusFreshMs;
         seen.awaySince = away ? (seen.awaySince ?? actions.now()) : undefined;
@@ -92,9 +93,15 @@ const knowsIt: Verification = {
           `Stop ${target}: it is not a member any more.`,
         ),
     });
-    return seen.answer === 'knows'
-      ? 'it says so'
-      : 'it is away; the members refuse its messages and tell it when it comes back';
+    switch (seen.answer) {
+      case 'knows':
+        return 'it says so';
+      case 'damaged':
+        return 'it is damaged, and out of service';
+      case 'away':
+      case 'not-yet':
+        return 'it is away; the members refuse its messages and tell it when it comes back';
+    }
   },
 };
 

@@ -60,10 +60,10 @@ export function isPassing(error: unknown): boolean {
  */
 export async function changeMembership(
   work: Work,
-  change: MembershipChange,
+  changes: readonly MembershipChange[],
   options: { readonly isThere: () => boolean; readonly members: readonly Member[]; readonly what: string },
 ): Promise<void> {
-  const proposal: ConfChange = { changes: [change], transition: 'auto' };
+  const proposal: ConfChange = { changes, transition: 'auto' };
   await waitUntil(work, {
     forMs: changeMaxMs,
     until: async () => {

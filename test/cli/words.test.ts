@@ -55,7 +55,7 @@ test('a secret on the command line is refused with where it belongs', (t) => {
 
 test('completion of commands, options, values and files', (t) => {
   t.deepEqual(complete('mem'), ['members']);
-  t.deepEqual(complete('members', ''), ['join', 'remove', 'transfer']);
+  t.deepEqual(complete('members', ''), ['join', 'remove', 'replace', 'promote', 'demote', 'transfer']);
   t.deepEqual(complete('--json', 'model', 'd'), ['delete']);
   t.deepEqual(complete('model', 'list', ''), ['router', 'service', 'identity', 'policy']);
   t.deepEqual(complete('status', '--clu'), ['--cluster']);

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   type ApiClient,
+  type ApiParams,
   connectNats,
   createApiClient,
   type Entity,
@@ -12,7 +13,6 @@ import {
   type NatsConnection,
   type NodeStatus,
   type Operation,
-  type WorkflowParameters,
 } from '../../messaging/index.js';
 import { type NatsServer, startNatsServer } from './nats.js';
 import { quorateMain, type RunningProcess, startProcess, tailOf } from './process.js';
@@ -99,9 +99,10 @@ export interface TestCluster {
   agrees(timeoutMs?: number): Promise<void>;
 
   /** Runs a workflow to its end. @throws where it does not end as `done`. */
-  run(parameters: WorkflowParameters, timeoutMs?: number): Promise<Operation>;
+  run(parameters: ApiParams<'operation.start'>, timeoutMs?: number): Promise<Operation>;
   join(id: string, role?: 'voter' | 'learner'): Promise<Operation>;
   remove(id: string): Promise<Operation>;
+  replace(old: string, by: string): Promise<Operation>;
   transfer(to?: string): Promise<Operation>;
 
   /** All entities as this controller holds them, without asking the leader. */
@@ -341,7 +342,7 @@ class RunningCluster implements TestCluster {
     }
   }
 
-  async run(parameters: WorkflowParameters, timeoutMs = operationTimeoutMs): Promise<Operation> {
+  async run(parameters: ApiParams<'operation.start'>, timeoutMs = operationTimeoutMs): Promise<Operation> {
     const { id } = await this.api.request('operation.start', parameters);
     const operation = await eventually(
       async () => {
@@ -360,6 +361,10 @@ class RunningCluster implements TestCluster {
 
   remove(id: string): Promise<Operation> {
     return this.run({ workflow: 'remove', node: id });
+  }
+
+  replace(old: string, by: string): Promise<Operation> {
+    return this.run({ workflow: 'replace', node: old, with: by });
   }
 
   transfer(to?: string): Promise<Operation> {

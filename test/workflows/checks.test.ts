@@ -244,11 +244,28 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ['fail', { ...remove, node: 'x' }, {}, /x is not a member/],
     ['fail', { ...remove, node: 'x' }, removedX, /x was removed already/],
   ],
+  'target-is-learner': [
+    ['ok', { workflow: 'promote', node: 'x' }, learnerX, /x is a learner/],
+    ['fail', { workflow: 'promote', node: 'c' }, {}, /c is a voter already/],
+    ['fail', { workflow: 'promote', node: 'x' }, {}, /x is not a member/],
+  ],
+  'target-decides': [
+    ['ok', { workflow: 'demote', node: 'c' }, {}, /c is a voter/],
+    ['fail', { workflow: 'demote', node: 'x' }, learnerX, /x is a learner already/],
+    ['fail', { workflow: 'demote', node: 'x' }, {}, /x is not a member/],
+  ],
   'voters-remain': [
     ['ok', remove, {}, /2 voters remain/],
     ['fail', removeLeader, voters('a'), /the last voter/],
   ],
   'quorum-after': [
+    ['ok', { workflow: 'replace', node: 'c', with: 'x', role: 'voter' }, {}, /3 of the 3 voters left/],
+    [
+      'fail',
+      { workflow: 'replace', node: 'c', with: 'x', role: 'voter' },
+      { ...bothAway, probe: { type: 'none' } },
+      /1 of the 3 voters left/,
+    ],
     ['ok', remove, {}, /2 of the 2 voters left are healthy/],
     ['ok', remove, cAway, /2 of the 2 voters/],
     ['fail', remove, bAway, /1 of the 2 voters left is healthy, 2 are needed/],

@@ -42,6 +42,42 @@ const scenarios: readonly Scenario[] = [
     mayEndEarly: true,
     backAfterMs: 30_000,
   },
+  {
+    title: 'replace of a follower of five',
+    voters: five,
+    parameters: { workflow: 'replace', node: 'c', with: 'x', role: 'voter' },
+  },
+  {
+    title: 'replace of the leader of five',
+    voters: five,
+    parameters: { workflow: 'replace', node: 'a', with: 'x', role: 'voter' },
+  },
+  {
+    title: 'replace of one of three that is dead',
+    parameters: { workflow: 'replace', node: 'c', with: 'x', role: 'voter' },
+    // With the leader dead as well, nobody is left to decide until it comes back.
+    mayEndEarly: true,
+    backAfterMs: 30_000,
+    spoil: (world) => {
+      world.controller('c').alive = false;
+    },
+  },
+  {
+    title: 'replace by one that does not catch up',
+    voters: five,
+    parameters: { workflow: 'replace', node: 'c', with: 'x', role: 'voter' },
+    spoil: (world) => {
+      world.controller('x').rate = 0;
+    },
+  },
+  { title: 'demote of a follower of five', voters: five, parameters: { workflow: 'demote', node: 'c' } },
+  { title: 'demote of the leader of five', voters: five, parameters: { workflow: 'demote', node: 'a' } },
+  {
+    title: 'promote',
+    voters: five,
+    parameters: { workflow: 'promote', node: 'x' },
+    spoil: (world) => world.addLearner('x'),
+  },
   // The voter that is to lead may be the one that dies.
   { title: 'transfer', parameters: { workflow: 'transfer', to: 'c' }, mayEndEarly: true },
 ];
@@ -70,6 +106,16 @@ function checkWhole(t: ExecutionContext, world: World, ended: Operation, what: s
         done,
         `${what}: gone if and only if it succeeded`,
       );
+      break;
+    case 'replace':
+      t.is(voters.includes('x') && !voters.includes(parameters.node) && removed.includes(parameters.node), done, what);
+      if (!done) t.true(!voters.includes('x') && !learners.includes('x') && voters.includes(parameters.node), what);
+      break;
+    case 'promote':
+      t.is(voters.includes(parameters.node) && !learners.includes(parameters.node), done, what);
+      break;
+    case 'demote':
+      t.is(learners.includes(parameters.node) && !voters.includes(parameters.node), done, what);
       break;
     case 'transfer':
       if (done) t.true(world.term > 1, `${what}: a newer term`);

@@ -26,6 +26,7 @@ import {
   membersOf,
   votersOf,
 } from '../../node/raft/index.js';
+import { candidateOf } from '../../node/workflows/facts.js';
 import { type Actions, type Facts, OperationEngine, type Probe } from '../../node/workflows/index.js';
 import { begun } from '../model/support.js';
 import { VirtualClock } from './clock.js';
@@ -116,6 +117,14 @@ export class World {
     const found = this.controllers.get(id);
     if (found === undefined) throw new Error(`no controller ${id}`);
     return found;
+  }
+
+  /** It was joined as a learner before. */
+  addLearner(id: string): void {
+    this.lastIndex += 1;
+    this.controller(id).prepared = true;
+    const change: ConfChange = { changes: [{ type: 'addLearner', id }], transition: 'auto' };
+    this.applyEntry({ type: 'configuration', term: this.term, index: this.lastIndex, change });
   }
 
   /** Starts an operation as a client does, again and again where leaders die; resolves to its end. */
@@ -228,13 +237,16 @@ export class World {
     this.leader = chosen;
     this.term += 1;
     this.clock.at(this.clock.now() + commitMs, () => this.commit());
+    this.leaveJointSoon();
     this.controller(chosen).engine.resume();
   }
 
   /** Whether enough of the voters live to decide. */
   hasQuorum(): boolean {
-    const voters = votersOf(this.configuration);
-    return voters.filter((id) => this.controller(id).alive).length > voters.length / 2;
+    const { voters, votersOutgoing } = this.configuration;
+    return [voters, votersOutgoing].every(
+      (half) => half.length === 0 || half.filter((id) => this.controller(id).alive).length > half.length / 2,
+    );
   }
 
   private position(): number {
@@ -269,7 +281,19 @@ export class World {
     if (outcome === undefined) throw new Error('nothing was applied');
     if (outcome.type === 'configured') this.changesCommitted += 1;
     if (outcome.type === 'configured') this.follow(outcome.before, outcome.after);
+    this.leaveJointSoon();
     return outcome;
+  }
+
+  /** As the core does by itself, whoever leads. */
+  private leaveJointSoon(): void {
+    if (this.configuration.votersOutgoing.length === 0) return;
+    this.clock.at(this.clock.now() + commitMs, () => {
+      const isUnderWay = this.inFlight.some(({ entry }) => entry.type === 'configuration');
+      if (this.leader === null || isUnderWay || this.configuration.votersOutgoing.length === 0) return;
+      const change: ConfChange = { changes: [], transition: 'leave-joint' };
+      this.propose(this.leader, { type: 'configuration', change }).catch(() => undefined);
+    });
   }
 
   private follow(before: Configuration, after: Configuration): void {
@@ -444,7 +468,7 @@ export class World {
 
   facts(parameters: WorkflowParameters): Facts {
     const leader = this.leader ?? '';
-    const node = parameters.workflow === 'transfer' ? parameters.to : parameters.node;
+    const node = candidateOf(parameters) ?? (parameters.workflow === 'transfer' ? parameters.to : parameters.node);
     const running = this.store.records('operation').find(({ value }) => value.operation.finishedAt === null);
     return {
       now: this.clock.now(),

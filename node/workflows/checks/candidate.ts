@@ -25,11 +25,14 @@ type Answered = Extract<Probe, { type: 'answered' }>;
 
 /** A check of what the candidate answered: without an answer there is nothing to judge, and that is never a pass. */
 function ofCandidate(
-  check: Omit<Check, 'answer'> & { readonly judge: (candidate: Answered, facts: Facts, subject: Subject) => Answer },
+  check: Omit<Check, 'answer' | 'ofCandidate'> & {
+    readonly judge: (candidate: Answered, facts: Facts, subject: Subject) => Answer;
+  },
 ): Check {
   const { judge, ...rest } = check;
   return {
     ...rest,
+    ofCandidate: true,
     answer: (facts, subject) =>
       facts.probe.type === 'answered'
         ? judge(facts.probe, facts, subject)
@@ -41,6 +44,7 @@ export const candidateReachable: Check = {
   name: 'candidate-reachable',
   question: 'Does the candidate answer?',
   remedy: 'Start the controller with this cluster name and NATS server; `quorate status` lists those that are heard.',
+  ofCandidate: true,
   answer: ({ probe }, { target }) => {
     if (probe.type === 'answered') return ok(`${target} answers`);
     return fail(`${target} does not answer${probe.type === 'unreachable' ? `: ${probe.reason}` : ''}`);
@@ -51,12 +55,13 @@ export const candidateNotMember: Check = {
   name: 'candidate-not-member',
   question: 'Is the candidate not a member already?',
   remedy: 'There is nothing to do: `quorate members` lists the members.',
+  ofCandidate: true,
   answer: (facts, { target, parameters }) => {
     if (!isMemberNow(facts, target)) return ok(`${target} is not a member yet`);
     const promotable =
       parameters.workflow === 'join' && parameters.role === 'voter' && facts.configuration.learners.includes(target);
     return promotable
-      ? fail(`${target} is a learner already`, 'Remove it and join a blank controller under a new id.')
+      ? fail(`${target} is a learner already`, `Make it a voter: \`quorate members promote ${target}\`.`)
       : fail(`${target} is a member already`);
   },
 };
@@ -66,6 +71,7 @@ export const candidateIdUnused: Check = {
   question: 'Was no member with this id ever removed?',
   remedy:
     'Stop it, make it blank with `quorate reset --data-dir DIR`, and start it under a new id: ids of removed members are never used again.',
+  ofCandidate: true,
   answer: ({ configuration }, { target }) =>
     configuration.removed.includes(target)
       ? fail(`a member with the id ${target} was removed earlier`)
@@ -120,6 +126,7 @@ export const candidateAlone: Check = {
   name: 'candidate-id-unique',
   question: 'Is the candidate the only process that speaks under its id?',
   remedy: 'Stop one of the two, or give it another id.',
+  ofCandidate: true,
   answer: ({ heard }, { target }) =>
     heard.some(({ status, twice }) => twice && status.node === target)
       ? fail(`two processes speak as ${target}`)

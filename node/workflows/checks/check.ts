@@ -1,6 +1,6 @@
 /** A check: one named question that a workflow asks before it touches anything. Pure: facts in, finding out. */
 import type { Finding, WorkflowParameters } from '../../../messaging/index.js';
-import { type Facts, targetOf } from '../facts.js';
+import { candidateOf, type Facts, targetOf } from '../facts.js';
 
 export interface Check {
   /** Stable: scripts and documentation refer to it. */
@@ -9,6 +9,8 @@ export interface Check {
   readonly question: string;
   /** What to do when the answer is not good, where the answer has no better one. */
   readonly remedy: string;
+  /** About the controller that is to become a member; otherwise about the one that the workflow is about. */
+  readonly ofCandidate?: true;
   readonly answer: (facts: Facts, subject: Subject) => Answer;
 }
 
@@ -29,7 +31,8 @@ export const warn = (sentence: string, remedy?: string): Answer => ({ outcome: '
 export const fail = (sentence: string, remedy?: string): Answer => ({ outcome: 'fail', sentence, remedy });
 
 export function evaluate(check: Check, facts: Facts, parameters: WorkflowParameters): Finding {
-  const { outcome, sentence, remedy } = check.answer(facts, { parameters, target: targetOf(parameters, facts) ?? '' });
+  const target = check.ofCandidate === true ? candidateOf(parameters) : targetOf(parameters, facts);
+  const { outcome, sentence, remedy } = check.answer(facts, { parameters, target: target ?? '' });
   return { check: check.name, outcome, sentence, remedy: outcome === 'ok' ? '' : (remedy ?? check.remedy) };
 }
 

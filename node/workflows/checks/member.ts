@@ -21,6 +21,30 @@ export const targetIsMember: Check = {
   },
 };
 
+export const targetIsLearner: Check = {
+  name: 'target-is-learner',
+  question: 'Is it a learner?',
+  remedy: 'See the members: `quorate members`.',
+  answer: ({ configuration }, { target }) => {
+    if (configuration.learners.includes(target)) return ok(`${target} is a learner`);
+    return isVoter(configuration, target)
+      ? fail(`${target} is a voter already`, 'There is nothing to do.')
+      : fail(`${target} is not a member`, `Join it as a voter: \`quorate members join ${target}\`.`);
+  },
+};
+
+export const targetDecides: Check = {
+  name: 'target-decides',
+  question: 'Is it a voter?',
+  remedy: 'See the members: `quorate members`.',
+  answer: ({ configuration }, { target }) => {
+    if (configuration.voters.includes(target)) return ok(`${target} is a voter`);
+    return configuration.learners.includes(target)
+      ? fail(`${target} is a learner already`, 'There is nothing to do.')
+      : fail(`${target} is not a member`);
+  },
+};
+
 export const votersRemain: Check = {
   name: 'voters-remain',
   question: 'Will there be a voter left?',
