@@ -2,8 +2,10 @@
  * Publishes events, as the one publisher that there is at a time: the leader. Every member follows what was published, so
  * that a new leader goes on where the old one stopped; readers remove what they get twice by its position.
  */
+import { z } from 'zod';
+import { parseJson } from '../../messaging/api-client.js';
 import type { NatsConnection } from '../../messaging/connection.js';
-import type { Position } from '../../messaging/position.js';
+import { type Position, positionSchema } from '../../messaging/position.js';
 import { protocolVersion } from '../../messaging/protocol.js';
 import {
   type ClusterEvent,
@@ -27,6 +29,9 @@ export interface EventPublisherOptions {
   readonly incarnation: number;
 }
 
+/** All that is needed of an event, so that hearing costs little. */
+const heardSchema = z.object({ event_src_id: z.string(), position: positionSchema });
+
 export class EventPublisher {
   readonly #options: EventPublisherOptions;
   #count = 0;
@@ -39,6 +44,23 @@ export class EventPublisher {
 
   get published(): number {
     return this.#count;
+  }
+
+  /**
+   * Follows what another leader publishes: whoever leads next then publishes again next to nothing, where its status alone, once
+   * a second, would leave a second's worth, which every router would get twice. Returns how to stop.
+   */
+  listen(isSameHistory: (position: Position) => boolean): () => void {
+    const { connection, subjects, nodeId } = this.#options;
+    const subscription = connection.subscribe(subjects.event('entityChange.>'), {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const heard = heardSchema.safeParse(parseJson(message));
+        if (heard.success && heard.data.event_src_id !== nodeId && isSameHistory(heard.data.position))
+          this.heardPublished(heard.data.position.index);
+      },
+    });
+    return () => subscription.unsubscribe();
   }
 
   /** What the leader says of itself in its status. */

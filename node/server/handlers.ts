@@ -107,9 +107,9 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'routers.list': (params) => {
       const service = sources.routers();
       if (service === undefined) throw new QuorateError(sources.absence());
-      const { after = '', limit } = params;
-      const all = service.routers().filter((router) => router.id > after);
-      return { routers: all.slice(0, limit), more: all.length > limit };
+      const { after, limit } = params;
+      const routers = service.routers(after, limit + 1);
+      return { routers: routers.slice(0, limit), more: routers.length > limit };
     },
 
     'model.create': (draft, context) => write(prepareCreate(draft, stamp(context))),

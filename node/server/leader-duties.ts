@@ -2,6 +2,8 @@
  * What only the leader does beside leading: publishes what was committed (also what the leader before it may not have),
  * keeps what the model says of the members up to date, and tells of members that come and go.
  */
+
+import { comparable, type Position } from '../../messaging/position.js';
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { Member as MemberRecord, NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
@@ -60,10 +62,16 @@ export class LeaderDuties {
       },
     });
     // As a follower: how far has the leader published?
-    this.#stopListening = options.board.onStatus((status) => {
-      if (status.raft?.role === 'leader' && status.node !== options.nodeId && sameHistory(status, options.storage))
-        options.events.heardPublished(status.publishedIndex);
+    const { board, events, storage, nodeId } = options;
+    const stopHearing = events.listen((position) => sameHistory(position, storage));
+    const stopStatuses = board.onStatus((status) => {
+      if (status.raft?.role === 'leader' && status.node !== nodeId && sameHistory(status.position, storage))
+        events.heardPublished(status.publishedIndex);
     });
+    this.#stopListening = () => {
+      stopHearing();
+      stopStatuses();
+    };
   }
 
   start(): void {
@@ -219,14 +227,7 @@ export class LeaderDuties {
   }
 }
 
-function sameHistory(status: NodeStatus, storage: Storage): boolean {
+function sameHistory(heard: Position | null, storage: Storage): boolean {
   const held = storage.model.meta()?.position;
-  const heard = status.position;
-  return (
-    held !== undefined &&
-    heard !== null &&
-    held.indexType === heard.indexType &&
-    held.timeline.id === heard.timeline.id &&
-    held.timeline.epoch === heard.timeline.epoch
-  );
+  return held !== undefined && heard !== null && comparable(held, heard);
 }

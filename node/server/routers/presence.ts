@@ -58,6 +58,8 @@ export interface Standing {
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #routers = new Map<string, Seen>();
+  /** In their order; null: to be made again. */
+  #ids: readonly string[] | null = null;
   /** Those for whom what is seen differs from what is published. */
   readonly #differing = new Set<Seen>();
   #tickedAt: number | null = null;
@@ -184,9 +186,13 @@ export class Presence {
     return this.#routers.get(router)?.report ?? null;
   }
 
-  view(standing: Standing, nowMs: number): readonly RouterView[] {
-    return [...this.#routers.values()]
-      .sort((one, other) => (one.id < other.id ? -1 : 1))
+  /** Those with ids after this one, in the order of the ids, at most `limit`: who lists ten thousand does so in pages. */
+  view(standing: Standing, nowMs: number, after = '', limit = Number.POSITIVE_INFINITY): readonly RouterView[] {
+    const ids = this.#sortedIds();
+    const from = firstAfter(ids, after);
+    return ids
+      .slice(from, from + limit)
+      .flatMap((id) => this.#routers.get(id) ?? [])
       .map((seen) => ({
         id: seen.id,
         online: seen.online,
@@ -236,7 +242,13 @@ export class Presence {
       report: null,
     };
     this.#routers.set(id, seen);
+    this.#ids = null;
     return seen;
+  }
+
+  #sortedIds(): readonly string[] {
+    this.#ids ??= [...this.#routers.keys()].sort();
+    return this.#ids;
   }
 
   /** Away and never said to be here is no difference. */
@@ -250,8 +262,20 @@ export class Presence {
     for (const seen of this.#routers.values()) {
       if (!seen.online && seen.published !== true && (oldest === null || seen.heardAt < oldest.heardAt)) oldest = seen;
     }
+    if (oldest !== null) this.#ids = null;
     return oldest !== null && this.#routers.delete(oldest.id);
   }
+}
+
+/** By halving: how many of the sorted ids are not after this one. */
+function firstAfter(ids: readonly string[], after: string): number {
+  let [low, high] = [0, ids.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ids[middle] ?? '') > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function awaySentence(seen: Seen, nowMs: number): string {

@@ -78,8 +78,8 @@ export interface RouterServiceCounters {
 }
 
 export interface RouterService {
-  /** Routers heard of, in the order of their ids. */
-  routers(): readonly RouterView[];
+  /** Routers heard of with ids after this one, in the order of their ids, at most `limit`. */
+  routers(after?: string, limit?: number): readonly RouterView[];
   /** For the status of this controller. */
   presence(): { readonly online: number; readonly known: number };
   counters(): RouterServiceCounters;
@@ -153,8 +153,8 @@ class NatsRouterService implements RouterService {
     this.#tick();
   }
 
-  routers(): readonly RouterView[] {
-    return this.#presence.view(this.#standing(), this.#now());
+  routers(after?: string, limit?: number): readonly RouterView[] {
+    return this.#presence.view(this.#standing(), this.#now(), after, limit);
   }
 
   presence(): { readonly online: number; readonly known: number } {
