@@ -26,6 +26,8 @@ export interface TransferPace {
   readonly describeTimeoutMs: number;
   /** After the first failure of a chunk; longer after each further one. */
   readonly retryWaitMs: number;
+  /** After there was no room for a snapshot, the next attempt: leaders offer it again sooner than there will be some. */
+  readonly noRoomWaitMs: number;
 }
 
 export const defaultPace: TransferPace = {
@@ -33,10 +35,9 @@ export const defaultPace: TransferPace = {
   requestTimeoutMs: 5_000,
   describeTimeoutMs: 120_000,
   retryWaitMs: 200,
+  noRoomWaitMs: 5_000,
 };
 
-/** After there was no room for a snapshot, the next attempt. */
-const noRoomWaitMs = 5_000;
 /** Storage keeps the last two. */
 const describedMax = 2;
 /** Followers whose progress is remembered. */
@@ -115,7 +116,7 @@ export class SnapshotFetcher {
   readonly #options: SnapshotFetcherOptions;
   readonly #pace: TransferPace;
   #fetching: { readonly leader: NodeId } | undefined;
-  /** There was no room for the last one: leaders offer it again sooner than there will be some. */
+  /** There was no room for the last one. */
   #notBeforeMs = 0;
   #staged: StagedSnapshot | undefined;
 
@@ -140,7 +141,7 @@ export class SnapshotFetcher {
         },
         (error: unknown) => {
           if (error instanceof QuorateError && error.code === 'storage-full')
-            this.#notBeforeMs = this.#options.clock.monotonicMs() + noRoomWaitMs;
+            this.#notBeforeMs = this.#options.clock.monotonicMs() + this.#pace.noRoomWaitMs;
           if (isCurrent()) this.#options.onAbandoned(error);
         },
       )

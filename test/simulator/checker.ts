@@ -45,6 +45,8 @@ export interface Remembered {
   configurations: Configuration[];
   /** Its disk is compared with what is committed up to here. */
   verified: Index;
+  /** What it has told of in this life, up to here. */
+  told: Index;
   /** Pre-votes that were delivered to it in this life, by the term they are for. */
   readonly preVotes: Map<Term, Set<NodeId>>;
   toldToCampaign: boolean;
@@ -113,6 +115,7 @@ export class Checker {
       commit: watched.commit,
       configurations: configuration === undefined ? [] : [configuration],
       verified: Math.min(this.records.get(id)?.verified ?? 0, disk.lastIndex),
+      told: disk.model.meta()?.position.index ?? 0,
       preVotes: new Map(),
       toldToCampaign: false,
       ticks: 0,
@@ -327,6 +330,7 @@ export class Checker {
     if (record !== undefined) {
       record.configurations.push(meta.configuration);
       record.verified = index;
+      record.told = index;
     }
     count(this.#coverage, 'snapshot: installed');
   }
@@ -531,6 +535,7 @@ export class Checker {
     }
     this.observe(member);
     for (const { index, term, outcome } of entries) {
+      if (record !== undefined) this.#checkTold(record, index);
       const committed = this.#committed[index];
       if (committed === undefined || index > this.committedIndex) {
         this.violate(
@@ -554,6 +559,13 @@ export class Checker {
           `${member.id} came to "${text}" by entry ${index}; others to "${committed.outcome}"`,
         );
     }
+  }
+
+  /** However often a model has to apply it. */
+  #checkTold(record: Remembered, index: Index): void {
+    if (index !== record.told + 1)
+      this.violate('told once, in order', `${record.id} told of entry ${index} after entry ${record.told}`);
+    record.told = index;
   }
 
   #firstOutcome(index: Index, outcome: Outcome): void {

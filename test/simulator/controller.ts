@@ -25,7 +25,9 @@ interface PeerRequest {
   readonly settle: (answer: Uint8Array | QuorateError) => void;
 }
 
-const pace = { describeTimeoutMs: 150, retryWaitMs: 10 };
+const pace = { describeTimeoutMs: 150, retryWaitMs: 10, noRoomWaitMs: 100 };
+/** Without room a controller does not start; whoever looks after it starts it again. */
+const startAgainMs = 40;
 
 interface Life {
   readonly number: number;
@@ -98,6 +100,10 @@ export class SimulatedController {
 
   start(): void {
     if (this.life !== undefined || this.standing === 'refused') return;
+    if (this.disk.isFull) {
+      this.#world.cover('start: no room');
+      return this.#world.restartLater(this, startAgainMs);
+    }
     const wish = { clusterName, nodeId: this.id, bootstrap: false, restoreFrom: null, recover: false };
     const decided = decideStart(this.disk.facts(), wish);
     this.#world.cover(`start: ${decided.rule}`);
@@ -145,7 +151,12 @@ export class SimulatedController {
       now: () => world.queue.now * this.clockRate + this.clockOffsetMs + 1_000_000,
       monotonicMs: () => world.queue.now,
       after: (delayMs: number, call: () => void) => {
-        const scheduled = world.queue.schedule(delayMs / this.clockRate, () => this.inLife(number, call));
+        const scheduled = world.queue.schedule(delayMs / this.clockRate, () =>
+          this.inLife(number, () => {
+            world.promised = true;
+            call();
+          }),
+        );
         return () => {
           scheduled.run = undefined;
         };
@@ -178,6 +189,7 @@ export class SimulatedController {
           removed: () => this.#onRemoved(),
           snapshotInstalled: () => undefined,
           compacted: () => world.cover('log: compacted'),
+          storageFull: (full) => world.cover(full ? 'role: stays without room' : 'role: has room again'),
           failed: (error) => this.#failed(number, error),
         },
       });
@@ -258,7 +270,8 @@ export class SimulatedController {
 
   #failed(number: number, error: unknown): void {
     if (this.life?.number !== number || error instanceof PowerLoss) return;
-    if (!isDiskTrouble(error)) {
+    // A full disk is no reason to stop.
+    if (!isDiskTrouble(error) || (error instanceof QuorateError && error.code === 'storage-full')) {
       const text =
         error instanceof Error ? (this.#world.traces ? (error.stack ?? error.message) : error.message) : String(error);
       return this.#world.violate('member stopped', `${this.id}: ${text}`);

@@ -297,6 +297,7 @@ class SimulatedRaftStore implements RaftStore {
   }
 
   markRemoved(mark: RemovedMark): void {
+    this.#refuseFull();
     this.#disk.removed = mark;
   }
 
@@ -342,16 +343,14 @@ class SimulatedRaftStore implements RaftStore {
     const { point, entries } = this.#disk;
     const term = this.#disk.termAt(through);
     if (through <= point.index || term === undefined) return;
+    this.#refuseFull();
     this.#disk.entries = entries.slice(through - point.index);
     this.#disk.point = { index: through, term, timeline };
   }
 
   #write(store: () => void): void {
     const disk = this.#disk;
-    if (disk.isFull) {
-      this.#surroundings.fired('disk full');
-      throw new QuorateError('storage-full');
-    }
+    this.#refuseFull();
     const fault = disk.nextWrite;
     disk.nextWrite = undefined;
     if (fault === undefined) return store();
@@ -360,6 +359,12 @@ class SimulatedRaftStore implements RaftStore {
     if (fault === 'error-stored' || fault === 'error-lost') throw new QuorateError('internal', 'the disk failed');
     this.#surroundings.powerOff();
     throw new PowerLoss('the power went off during a write');
+  }
+
+  #refuseFull(): void {
+    if (!this.#disk.isFull) return;
+    this.#surroundings.fired('disk full');
+    throw new QuorateError('storage-full');
   }
 
   #refuseRotten(index: Index): void {
@@ -410,24 +415,34 @@ class SimulatedModelStore implements DurableModelStore {
     try {
       const result = this.#disk.model.transaction(work);
       this.#disk.redo.push(writes);
-      if (this.#disk.redo.length - this.#disk.written >= gatheredMax) this.#disk.written = this.#disk.redo.length;
+      if (this.#disk.redo.length - this.#disk.written >= gatheredMax) this.commit();
       return result;
     } finally {
       this.#writes = undefined;
     }
   }
 
+  /** Without room, what was gathered is taken back. */
   commit(): void {
-    if (this.#disk.isFull) throw new QuorateError('storage-full');
-    this.#disk.written = this.#disk.redo.length;
+    const disk = this.#disk;
+    if (disk.isFull && disk.redo.length > disk.written) {
+      this.#surroundings.fired('disk full, model falls back');
+      disk.loseProcess();
+      throw new QuorateError('storage-full');
+    }
+    disk.written = disk.redo.length;
   }
 
   makeDurable(): Promise<ModelMeta | undefined> {
     const disk = this.#disk;
+    try {
+      this.commit();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { redo } = disk;
     const meta = disk.model.meta();
     const synced = redo.length;
-    disk.written = synced;
     return new Promise((resolve) => {
       this.#surroundings.later(this.#surroundings.random.next() * 5, () => {
         // An install has put another model in the place of the one that was being synced.
@@ -527,6 +542,10 @@ export class SimulatedStorage implements Storage {
 
   beginStaging(meta: StagingMeta): Staging {
     const disk = this.#disk;
+    if (disk.isFull) {
+      this.#surroundings.fired('disk full');
+      throw new QuorateError('storage-full');
+    }
     if (disk.staged?.meta.sha256 !== meta.sha256 || disk.staged.bytes.length > meta.sizeBytes)
       disk.staged = { meta, bytes: new Uint8Array(0) };
     else if (disk.staged.bytes.length > 0) this.#surroundings.fired('snapshot resumed');
@@ -607,6 +626,7 @@ class SimulatedStaging implements Staging {
     if (offset !== staged.bytes.length || offset + bytes.length > staged.meta.sizeBytes) return false;
     if (this.#disk.isFull) {
       this.#surroundings.fired('disk full');
+      this.discard();
       throw new QuorateError('storage-full');
     }
     const longer = new Uint8Array(offset + bytes.length);

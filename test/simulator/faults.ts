@@ -122,6 +122,9 @@ export class Faults {
       case 'crash all':
         for (const each of world.controllers) this.#crash(each, action.how, action.downMs);
         return;
+      case 'all disks full':
+        for (const each of world.controllers) this.#fill(each, action.forMs);
+        return;
       case 'membership':
         this.#changeMembership(action.change, action.nth);
         return;
@@ -188,10 +191,7 @@ export class Faults {
         subject.clockOffsetMs += action.byMs;
         return;
       case 'disk full':
-        subject.disk.isFull = true;
-        this.#lasting(action.forMs, () => {
-          subject.disk.isFull = false;
-        });
+        this.#fill(subject, action.forMs);
         return;
       case 'slow disk':
         subject.slowDisk = 0.7;
@@ -355,6 +355,13 @@ export class Faults {
       if (disk.entries.some((entry) => entry.type === 'configuration' && entry.index > meta.position.index))
         return false;
       return (member?.core.status().pendingChangeIndex ?? 0) <= meta.position.index;
+    });
+  }
+
+  #fill({ disk }: SimulatedController, forMs: number): void {
+    disk.isFull = true;
+    this.#lasting(forMs, () => {
+      disk.isFull = false;
     });
   }
 

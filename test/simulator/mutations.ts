@@ -108,6 +108,43 @@ export const mutations: readonly Mutation[] = [
     why: 'A member with a rotten entry begins to serve, and stops in the midst of it.',
   },
 
+  // -------------------------------------------------------------------------------------------------------------- a full disk
+  {
+    name: 'promises sent although the disk is full',
+    file: 'node/cluster/member.js',
+    find: '#goOnWithoutDisk(ready) {\n        this.#send(ready.messages);',
+    replace: '#goOnWithoutDisk(ready) { this.#send(ready.messages); this.#send(ready.messagesAfterPersist);',
+    why: 'What waits for room on the disk is promised before there is any.',
+  },
+  {
+    name: 'what found no room is dropped',
+    file: 'node/cluster/member.js',
+    find: 'if (held.snapshot === undefined)\n            this.#persist(held);',
+    replace: 'if (held.snapshot === undefined) ;',
+    why: 'What could not be stored counts as stored when there is room again.',
+  },
+  {
+    name: 'of what found no room only the last is kept',
+    file: 'node/cluster/held-writes.js',
+    find: 'this.#entries = [...this.#entries.filter(({ index }) => index < first.index), ...ready.entries];',
+    replace: 'this.#entries = ready.entries;',
+    why: 'The log gets a gap where the disk was full for more than one turn.',
+  },
+  {
+    name: 'model that fell back stays behind',
+    file: 'node/cluster/member.js',
+    find: 'if (this.appliedIndex < this.#told && !this.#fullDisk.isModelFull)',
+    replace: 'if (false)',
+    why: 'What a failed transaction took back from the model is missing from it.',
+  },
+  {
+    name: 'told again of what is applied again',
+    file: 'node/cluster/member.js',
+    find: 'const news = applied.filter(({ index }) => index > this.#told);',
+    replace: 'const news = applied;',
+    why: 'Events come twice after a disk was full.',
+  },
+
   // --------------------------------------------------------------------------------------------------------------- elections
   {
     name: 'vote reset within a term',

@@ -74,6 +74,7 @@ export type Action = { readonly at: number } & (
   | { readonly type: 'clock rate'; readonly who: Who; readonly rate: number; readonly forMs: number }
   | { readonly type: 'clock jump'; readonly who: Who; readonly byMs: number }
   | { readonly type: 'disk full'; readonly who: Who; readonly forMs: number }
+  | { readonly type: 'all disks full'; readonly forMs: number }
   | { readonly type: 'slow disk'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'disk stall'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'rot entry'; readonly who: Who }
@@ -253,6 +254,7 @@ const drawers = {
     byMs: random.pick([-86_400_000, -5_000, 5_000, 86_400_000]),
   }),
   'disk full': (random) => ({ type: 'disk full', who: who(random), forMs: random.between(50, 400) }),
+  'all disks full': (random) => ({ type: 'all disks full', forMs: random.between(50, 400) }),
   'slow disk': (random) => ({ type: 'slow disk', who: who(random), forMs: random.between(50, 500) }),
   'disk stall': (random) => ({ type: 'disk stall', who: who(random), forMs: random.between(20, 400) }),
   'rot entry': (random) => ({ type: 'rot entry', who: who(random) }),
@@ -299,7 +301,8 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     strand: 1.5,
     'clock rate': 1,
     'clock jump': 0.5,
-    'disk full': 0.7,
+    'disk full': 1,
+    'all disks full': 0.1,
     'slow disk': 0.7,
     'disk stall': 0.7,
     'rot entry': 0.3,
@@ -353,7 +356,8 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     crash: 5,
     'crash all': 1.5,
     'write fault': 5,
-    'disk full': 2,
+    'disk full': 4,
+    'all disks full': 0.5,
     'slow disk': 2,
     'disk stall': 2,
     'rot entry': 0.7,
