@@ -4,6 +4,7 @@ import { clientSettings } from '../config/common.js';
 import type { Output, Style } from '../output/output.js';
 import { watch } from '../output/watch.js';
 import { wrap } from '../state/text.js';
+import { gateText } from '../state/version-reasons.js';
 import type { Level } from '../theme.js';
 import { glyphs } from '../theme.js';
 import { type ClusterView, followCluster, readCluster } from './cluster-view.js';
@@ -50,8 +51,18 @@ function shown(out: Output, view: ClusterView): { json: unknown; lines: readonly
   const json = { at: facts.now, cluster: facts.cluster, health, controllers };
   return {
     json,
-    lines: [...healthLines(out, view), ...(view.rows.length === 0 ? [] : ['', ...memberLines(out, view)])],
+    lines: [
+      ...healthLines(out, view),
+      ...(view.rows.length === 0 ? [] : ['', ...memberLines(out, view)]),
+      ...gateLines(out, view),
+    ],
   };
+}
+
+/** The features that a later version brought and the cluster uses: what an older controller could not follow. */
+function gateLines(out: Output, { rows }: ClusterView): readonly string[] {
+  const gates = rows.find((row) => row.leads)?.record?.status.gates ?? [];
+  return gates.length === 0 ? [] : ['', `${out.style('dim', 'Features in use:')} ${gateText(gates)}`];
 }
 
 /** The judgement names what is to be done by the keys of the screens; here it is done by commands. */

@@ -19,6 +19,7 @@ import { type MemberRow, membersOf, type RaftView } from '../state/members.js';
 import { newest, slots } from '../state/series.js';
 import type { State } from '../state/state.js';
 import { fitted } from '../state/text.js';
+import { gateText } from '../state/version-reasons.js';
 import { glyphs, type Tone } from '../theme.js';
 import { ageSpans } from './overview.js';
 import { type Field, fieldLines, remedyLines, sentenceLines, TextScreen } from './text.js';
@@ -81,6 +82,7 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
   return [
     { name: 'Name', value: status.name },
     { name: 'Version', value: `${status.version}, protocol ${min === max ? max : `${min} to ${max}`}` },
+    ...(status.gates.length === 0 ? [] : [{ name: 'Features', value: gateText(status.gates) }]),
     {
       name: 'Started',
       value: `${formatTime(status.startedAt)}, ${formatDuration(now - status.startedAt)} ago, incarnation ${status.incarnation}`,

@@ -4,6 +4,7 @@ import type { Level } from '../theme.js';
 import { formatCount, formatDuration, inOrder, listed } from './format.js';
 import { contactMsMax, lagEntriesMax, silentAfterMs, staleAfterMs } from './limits.js';
 import { ageOf, type ClusterFacts, claimants, isFresh, type Leader, type MemberRow } from './members.js';
+import { versionReasons } from './version-reasons.js';
 
 export interface Reason {
   /** Stable name, e.g. `member-silent`. */
@@ -256,19 +257,5 @@ export function configurationReasons(configuration: ConfigurationView, rows: rea
       node: null,
     });
   }
-  const versions = new Set(
-    rows
-      .filter((row) => row.membership !== 'none' && row.record !== null)
-      .map((row) => row.record?.status.version ?? ''),
-  );
-  if (versions.size > 1) {
-    reasons.push({
-      code: 'mixed-versions',
-      level: 'info',
-      sentence: `Members run different versions: ${inOrder([...versions])}.`,
-      remedy: 'Finish the upgrade.',
-      node: null,
-    });
-  }
-  return reasons;
+  return [...reasons, ...versionReasons(rows)];
 }

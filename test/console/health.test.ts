@@ -240,3 +240,17 @@ test('a blank, a removed and a damaged controller are said to be what they are',
   const found = codes(hearing(...all, blankStatus('n4'), removed, damaged));
   t.deepEqual(found, ['damaged', 'waits-to-join', 'removed-runs']);
 });
+
+test('in a rolling upgrade it says who is behind, and what waits for them; after it, nothing', (t) => {
+  const upgraded = (id: string) => statusOf(id, { version: '0.2.0', protocol: { min: 1, max: 2 } });
+  const [mixed] = judgeHealth(hearing(statusOf('n1'), upgraded('n2'), statusOf('n3'))).reasons;
+  t.is(mixed?.code, 'mixed-versions');
+  t.is(
+    mixed?.sentence,
+    'Members run different versions: 0.1.0 and 0.2.0. 1 feature (model-import) waits for n1 and n3.',
+  );
+  t.is(mixed?.remedy, 'Finish the upgrade: n1 and n3 next.');
+  t.deepEqual(codes(hearing(upgraded('n1'), upgraded('n2'), upgraded('n3'))), []);
+  const patched = statusOf('n3', { version: '0.1.1' });
+  t.is(judgeHealth(hearing(statusOf('n1'), statusOf('n2'), patched)).reasons[0]?.remedy, 'Finish the upgrade.');
+});

@@ -88,10 +88,8 @@ async function routersAreServed(t: ExecutionContext, cluster: TestCluster, route
   for (const id of routers) t.true(keptBy(cluster, id).length === 3, `${id} keeps all three controllers`);
 }
 
-function permutations<T>(items: readonly T[]): readonly (readonly T[])[] {
-  if (items.length < 2) return [items];
-  return items.flatMap((item) => permutations(items.filter((each) => each !== item)).map((rest) => [item, ...rest]));
-}
+/** The shortest sequence in which three stand next to each other in every order. */
+const everyOrder = ['n1', 'n2', 'n3', 'n1', 'n2', 'n1', 'n3', 'n2', 'n1'];
 
 test('a rolling upgrade, routers first: no router is without controllers, none loses contact, nothing is lost', async (t) => {
   t.timeout(10 * patienceMs);
@@ -122,12 +120,11 @@ test('a rolling upgrade, routers first: no router is without controllers, none l
   );
   await cluster.stop('r2');
   writeFileSync(fileOf(cluster, 'r2'), '');
-  for (const order of permutations(ids))
-    for (const id of order) {
-      await cluster.restart(id);
-      if (!cluster.router('r2').isRunning()) await cluster.restart('r2', newer);
-      await cluster.settles(patienceMs);
-    }
+  for (const id of everyOrder) {
+    await cluster.restart(id);
+    if (!cluster.router('r2').isRunning()) await cluster.restart('r2', newer);
+    await cluster.settles(patienceMs);
+  }
   await routersAreServed(t, cluster, ['r1', 'r2', 'r3']);
   t.true([...cluster.statuses().values()].every(({ gates }) => gates.length === 0));
   const refused = await t.throwsAsync(cluster.api.request('model.import', { entity: someEntity }), {
@@ -200,7 +197,7 @@ test('a rolling upgrade, routers first: no router is without controllers, none l
     'none lost',
   );
   t.log(
-    `${load.acknowledged.length} writes through ${3 + 3 * 6} restarts of controllers; longest silence of r3: ${Math.round(witness.silenceMs.get('r3') ?? 0)} ms`,
+    `${load.acknowledged.length} writes through ${3 + everyOrder.length} restarts of controllers; longest silence of r3: ${Math.round(witness.silenceMs.get('r3') ?? 0)} ms`,
   );
   await whatIsOlderStaysOut(t, cluster);
   await cluster.end();
