@@ -21,6 +21,7 @@ import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
 import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
 import { nodeCommand } from './node.js';
 import { operationShowCommand, operationsCommand, operationWatchCommand } from './operations.js';
+import { recoverCommand } from './recover.js';
 import { resetCommand } from './reset.js';
 import { routerCommand } from './router.js';
 import { routersCommand } from './routers.js';
@@ -83,6 +84,7 @@ export const commands: readonly Command[] = [
   nodeCommand,
   doctorCommand,
   resetCommand,
+  recoverCommand,
   routerCommand,
   versionCommand,
   completionCommand,

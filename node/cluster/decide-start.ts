@@ -98,6 +98,9 @@ const resetAndJoin =
 const reset =
   'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), start it, and join it: `quorate members join ID`.';
 
+const otherSource =
+  'Recover on another controller that survived; without one, begin a new cluster on the newest snapshot: `quorate restore --from FILE`.';
+
 /** `{directory}`, `{node}`, `{cluster}`, `{details}` and `{file}` are filled in. The order matters. */
 export const startRules: readonly StartRule[] = [
   // What forbids to look any further.
@@ -118,6 +121,11 @@ export const startRules: readonly StartRule[] = [
       found: 'The data directory {directory} was written by a newer version: {details}.',
       remedy: 'Start that version on it; nothing was changed.',
     },
+  },
+  {
+    name: 'damaged, to recover',
+    when: { damage: ['found'], asked: ['recover'] },
+    outcome: { code: 'damaged', found: 'The data directory {directory} is damaged: {details}', remedy: otherSource },
   },
   {
     name: 'damaged',
@@ -354,6 +362,15 @@ export const startRules: readonly StartRule[] = [
   },
 
   // Both are there, and one is older than the other.
+  {
+    name: 'model older than the log reaches back, to recover',
+    when: { fit: ['model-behind-log'], asked: ['recover'] },
+    outcome: {
+      code: 'damaged',
+      found: 'The model in {directory} is older than its log reaches back: {details}.',
+      remedy: otherSource,
+    },
+  },
   { name: 'member, to recover', when: { asked: ['recover'] }, outcome: 'recover' },
   {
     name: 'model older than the log reaches back',

@@ -55,17 +55,26 @@ export class StatusBoard {
 
   note(status: NodeStatus): void {
     const entry = this.#heard.get(status.node);
-    if (entry !== undefined && status.incarnation < entry.status.incarnation) {
+    const held = entry?.status;
+    // A directory that was made blank counts its starts anew: then the time of the start tells which life is the later one.
+    if (
+      entry !== undefined &&
+      status.incarnation < entry.status.incarnation &&
+      status.startedAt <= entry.status.startedAt
+    ) {
       this.#heard.set(status.node, { ...entry, strays: entry.strays + 1 });
       return;
     }
-    const sameLife = entry?.status.incarnation === status.incarnation;
-    if (entry !== undefined && sameLife && status.sequence < entry.status.sequence) return;
+    const sameLife = held?.incarnation === status.incarnation && held.startedAt === status.startedAt;
+    if (held !== undefined && sameLife && status.sequence < held.sequence) return;
+    // Two processes take turns in being the later one by one of the two measures.
+    const isDoubtful =
+      held !== undefined && !sameLife && status.incarnation > held.incarnation !== status.startedAt > held.startedAt;
     this.#heard.delete(status.node);
     this.#heard.set(status.node, {
       status,
       heardAtMs: this.#options.clock.monotonicMs(),
-      strays: sameLife ? (entry?.strays ?? 0) : 0,
+      strays: sameLife || isDoubtful ? (entry?.strays ?? 0) + (isDoubtful ? 1 : 0) : 0,
     });
     if (this.#heard.size > controllersMax) this.#heard.delete(this.#heard.keys().next().value ?? '');
     for (const listener of this.#listeners) listener(status);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { relateTimelines } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
-import type { HardState, Index } from '../raft/types.js';
+import type { HardState, Index, Term } from '../raft/types.js';
 import {
   applicationIdOf,
   type Connection,
@@ -39,6 +39,8 @@ export interface RaftFacts {
   readonly hardState: HardState;
   readonly compactionPoint: CompactionPoint;
   readonly lastIndex: Index;
+  /** Of the entry at `lastIndex`. */
+  readonly lastTerm: Term;
   readonly incarnation: number;
   readonly removed: RemovedMark | null;
   /** The controller serves alone. */
@@ -80,6 +82,7 @@ const blankRaft: RaftFacts = {
   hardState: blankHardState,
   compactionPoint: { index: 0, term: 0, timeline: null },
   lastIndex: 0,
+  lastTerm: 0,
   incarnation: 0,
   removed: null,
   standalone: false,
@@ -132,6 +135,10 @@ function readRaftFacts(
         .get()
     : undefined;
   const lastIndex = range?.last ?? point.index;
+  const lastTerm =
+    range?.last == null
+      ? point.term
+      : (database.prepare<[number], number>('SELECT term FROM entries WHERE idx = ?').pluck().get(range.last) ?? 0);
   if (range?.first != null && (range.first !== point.index + 1 || range.count !== lastIndex - point.index)) {
     damage.push(`The log has gaps: of the entries ${point.index + 1} to ${lastIndex}, ${range.count} are there.`);
   }
@@ -153,6 +160,7 @@ function readRaftFacts(
     hardState,
     compactionPoint: point,
     lastIndex,
+    lastTerm,
     incarnation,
     removed,
     standalone,

@@ -37,6 +37,7 @@ export const directions: readonly Direction[] = [
       files: [
         'console/commands/doctor.ts',
         'console/commands/node.ts',
+        'console/commands/recover.ts',
         'console/commands/reset.ts',
         'console/commands/snapshot.ts',
       ],

@@ -190,6 +190,7 @@ export class SimulatedDisk {
         hardState: this.hardState,
         compactionPoint: this.point,
         lastIndex: this.lastIndex,
+        lastTerm: this.point.term,
         incarnation: this.incarnation,
         removed: this.removed,
         standalone: false,

@@ -1,0 +1,379 @@
+/** `quorate recover`: go on with one survivor after the quorum was lost for good. */
+import { resolve } from 'node:path';
+import type { ApiClient } from '../../messaging/api-client.js';
+import { QuorateError } from '../../messaging/errors.js';
+import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
+import { formatPosition } from '../../messaging/position.js';
+import { isMoreUpToDate, type RecoveryView, type Survivor, viewOfRecovery } from '../../messaging/recovery.js';
+import { clientSettings, dataDirectorySetting, setting } from '../config/common.js';
+import { anyText, list, onOff, text } from '../config/setting.js';
+import { confirm } from '../output/confirm.js';
+import type { Output } from '../output/output.js';
+import { renderTable } from '../output/table.js';
+import { listed, plural } from '../state/format.js';
+import { argument, type CommandContext, defineCommand } from './command.js';
+import { inUse, noSuchDirectory } from './reset.js';
+import { withSession } from './session.js';
+
+/** Controllers answer within a round trip; here nobody must be overlooked. */
+const collectMs = 1_500;
+/** A million entities take about half a minute. */
+const recoveryMaxMs = 300_000;
+const leadMaxMs = 30_000;
+const pollMs = 100;
+
+const optionSettings = {
+  leaveBehind: setting({
+    flag: 'leave-behind',
+    placeholder: 'ID,...',
+    group: 'Options',
+    repeatable: true,
+    describe: 'Go on without what these reachable members hold beyond the chosen one',
+    schema: list(text(nodeIdSchema)).optional(),
+  }),
+  dryRun: setting({
+    flag: 'dry-run',
+    group: 'Options',
+    describe: 'Show what the survivors hold, and change nothing',
+    schema: onOff,
+  }),
+  yes: setting({
+    flag: 'yes',
+    alias: 'y',
+    group: 'Options',
+    describe: 'Do not ask for confirmation; needs --i-understand',
+    schema: onOff,
+  }),
+  understood: setting({
+    flag: 'i-understand',
+    placeholder: 'NODE',
+    group: 'Options',
+    describe: 'Id of the controller to go on with, in the place of typing it',
+    schema: anyText.optional(),
+  }),
+} as const;
+
+export const recoverCommand = defineCommand({
+  path: ['recover'],
+  summary: 'Go on with one survivor after the quorum was lost for good',
+  description:
+    'Only for when the missing voters never come back: where they can be started again, start them. Shows what each reachable member holds, recommends the one with the newest log, says what may be lost, and asks for its id to be typed. That controller then begins a new timeline as the only voter, on all that its log holds, also what was never known to be committed; a snapshot of the state before stays in its backups. All others are removed, and are told so if they come back; they are reset and joined under new ids. Refused where a leader or a quorum is heard. With --data-dir it works on the directory of a controller that does not run. Exit code 1 where nothing was recovered, but for --dry-run where it could be.',
+  args: {
+    node: argument({
+      placeholder: 'NODE',
+      describe: 'Id of the controller to go on with; without it, the one that is recommended',
+      schema: nodeIdSchema.optional(),
+    }),
+  },
+  settings: {
+    ...optionSettings,
+    dataDirectory: setting({
+      ...dataDirectorySetting,
+      env: undefined,
+      key: undefined,
+      required: false,
+      describe: 'Work on this data directory, of a controller that does not run',
+      schema: anyText.optional(),
+    }),
+    id: setting({
+      flag: 'id',
+      placeholder: 'ID',
+      group: 'Options',
+      describe: 'With --data-dir: id of the controller, where the directory has lost it',
+      defaultText: 'whose directory it is',
+      schema: text(nodeIdSchema).optional(),
+    }),
+    owner: setting({
+      flag: 'owner-cluster',
+      placeholder: 'NAME',
+      group: 'Options',
+      describe: 'With --data-dir: name of its cluster, where the directory has lost it',
+      defaultText: 'whose directory it is',
+      schema: text(identifierSchema).optional(),
+    }),
+    ...clientSettings,
+  },
+  examples: [
+    { comment: 'What do the survivors hold, and which is the one to use?', line: 'quorate recover --dry-run' },
+    { comment: 'Go on with the one that is recommended, after a typed confirmation', line: 'quorate recover' },
+    { comment: 'In a script', line: 'quorate recover ctrl3 --yes --i-understand ctrl3' },
+    {
+      comment: 'On the directory of a controller that does not run',
+      line: 'quorate recover --data-dir /var/lib/quorate',
+    },
+  ],
+  jsonShape:
+    '{ node, recovered, survivors: [{ node, membership, lastTerm, lastIndex, commit, applied, timeline }], missing: [id], mayBeLost: [sentence], position, lastIndex, uncommittedKept, removed: [id], backup }; with --dry-run recovered is false and the last five are null',
+  run: (context, given) =>
+    given.dataDirectory === undefined
+      ? withSession(context, given, ({ client }) => online(context, given, client))
+      : offline(context, given, resolve(given.dataDirectory)),
+});
+
+interface Given {
+  readonly node: string | undefined;
+  readonly leaveBehind: readonly string[] | undefined;
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+  readonly understood: string | undefined;
+}
+
+const nothingDone = { position: null, lastIndex: null, uncommittedKept: null, removed: null, backup: null };
+
+async function online(context: CommandContext, given: Given, client: ApiClient): Promise<0> {
+  const { out } = context;
+  const statuses = await out.during('Asking the controllers', client.collectStatus(collectMs));
+  const view = viewOfRecovery(statuses);
+  const chosen = choose(view, given.node);
+  const behind = view.survivors.filter((each) => isMoreUpToDate(each, chosen));
+  const losses = mayBeLost(view, chosen, behind);
+  if (!out.json) {
+    const lines = [
+      ...survivorLines(out, view, chosen),
+      '',
+      ...losses.map((each) => `${out.style('warn', '▲')} ${each}`),
+    ];
+    if (given.dryRun) out.print(lines.join('\n'));
+    else out.note(`${lines.join('\n')}\n`);
+  }
+  if (view.obstacle !== null) throw new QuorateError(view.obstacle.code, view.obstacle.message);
+  const leaveBehind = given.leaveBehind ?? [];
+  const unnamed = behind.filter(({ node }) => !leaveBehind.includes(node));
+  if (unnamed.length > 0) {
+    const names = unnamed.map(({ node }) => node);
+    throw new QuorateError(
+      'better-survivor',
+      `${listed(names)} ${names.length === 1 ? 'holds' : 'hold'} more than ${chosen.node}`,
+      {
+        remedy: `Recover on ${view.recommended ?? names[0]}; to go on without what they hold: --leave-behind ${names.join(',')}.`,
+      },
+    );
+  }
+  const told = { node: chosen.node, survivors: view.survivors, missing: view.missing, mayBeLost: losses };
+  if (given.dryRun) {
+    if (out.json) out.printJson({ ...told, recovered: false, ...nothingDone });
+    else out.note(`Nothing was changed. To go on with ${chosen.node}: quorate recover ${chosen.node}`);
+    return 0;
+  }
+  await confirmNode(context, given, chosen.node);
+  const result = await out.during(
+    `${chosen.node} goes on alone`,
+    client.request(
+      'recovery.begin',
+      { leaveBehind: [...leaveBehind] },
+      { node: chosen.node, timeoutMs: recoveryMaxMs },
+    ),
+  );
+  await out.during(`Waiting until ${chosen.node} leads`, untilItLeads(client, chosen.node));
+  if (out.json) out.printJson({ ...told, recovered: true, ...result });
+  else
+    out.print(
+      `${out.style('good', '✔')} ${chosen.node} leads alone, at ${formatPosition(result.position)}\n${afterwards(out, chosen.node, result)}`,
+    );
+  return 0;
+}
+
+function choose(view: RecoveryView, wanted: string | undefined): Survivor {
+  if (view.survivors.length === 0) {
+    throw new QuorateError('no-responders', 'no member of the cluster is heard', {
+      remedy:
+        'Start a controller that survived and try again, or recover its directory where it lies: `quorate recover --data-dir DIR`.',
+    });
+  }
+  const node = wanted ?? view.recommended;
+  const found = view.survivors.find((each) => each.node === node);
+  if (node === null) {
+    throw new QuorateError('not-a-member', 'no voter is among the controllers that are heard', {
+      remedy:
+        'A learner cannot go on alone: begin a new cluster on a snapshot of it: `quorate snapshot create`, then `quorate restore --from FILE`.',
+    });
+  }
+  if (found === undefined) {
+    throw new QuorateError('not-found', `${node} is not among the members that are heard`, {
+      remedy: `Choose one of ${listed(view.survivors.map((each) => each.node))}.`,
+    });
+  }
+  return found;
+}
+
+function survivorLines(out: Output, view: RecoveryView, chosen: Survivor): readonly string[] {
+  const table = renderTable(
+    view.survivors,
+    [
+      {
+        title: 'SURVIVOR',
+        value: (each) => each.node,
+        paint: (each, shown) => (each === chosen ? out.style('bold', shown) : shown),
+      },
+      { title: 'ROLE', value: (each) => each.membership },
+      { title: 'LAST TERM', value: (each) => String(each.lastTerm), align: 'right' },
+      { title: 'LAST INDEX', value: (each) => String(each.lastIndex), align: 'right' },
+      { title: 'COMMIT', value: (each) => String(each.commit), align: 'right' },
+      { title: 'APPLIED', value: (each) => String(each.applied), align: 'right' },
+      { title: 'EPOCH', value: (each) => String(each.timeline?.epoch ?? '-'), align: 'right' },
+      { title: '', value: (each) => (each.node === view.recommended ? 'recommended: it has the newest log' : '') },
+    ],
+    out.columns,
+    (title) => out.style('dim', title),
+  );
+  return view.missing.length === 0 ? table : [...table, `Voters that are not heard: ${listed(view.missing)}`];
+}
+
+/** What the operator has to know before. A write was acknowledged when a majority of the voters had it on disk. */
+function mayBeLost(view: RecoveryView, chosen: Survivor, behind: readonly Survivor[]): readonly string[] {
+  const survivingVoters = view.survivors.filter(({ membership }) => membership === 'voter').length;
+  const voters = survivingVoters + view.missing.length;
+  const majority = Math.floor(voters / 2) + 1;
+  const sentences =
+    view.missing.length < majority && behind.length === 0
+      ? [
+          `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${view.missing.length} are missing.`,
+        ]
+      : [
+          `Writes that were acknowledged and lie only on ${listed([...view.missing, ...behind.map(({ node }) => node)])} are lost. How many there are, no survivor can know.`,
+        ];
+  const beyond = chosen.lastIndex - chosen.commit;
+  if (beyond > 0)
+    sentences.push(
+      `${chosen.node} does not know whether its last ${plural(beyond, 'entry', 'entries')} were committed: all of it is kept, also what may never have been acknowledged.`,
+    );
+  return sentences;
+}
+
+async function untilItLeads(client: ApiClient, node: string): Promise<void> {
+  const deadline = performance.now() + leadMaxMs;
+  for (;;) {
+    const status = await client.request('status.get', {}, { node }).catch(() => null);
+    if (status?.raft?.role === 'leader' && status.raft.configuration.voters.length === 1) return;
+    if (performance.now() > deadline) {
+      throw new QuorateError('operation-failed', `${node} was recovered, but does not lead yet`, {
+        remedy: `See its log, and \`quorate status\`.`,
+      });
+    }
+    await new Promise((wake) => setTimeout(wake, pollMs));
+  }
+}
+
+interface Told {
+  readonly removed: readonly string[];
+  readonly uncommittedKept: number;
+  readonly backup: string;
+}
+
+function afterwards(out: Output, node: string, { removed, uncommittedKept, backup }: Told): string {
+  const lines = [
+    uncommittedKept === 0
+      ? ''
+      : `${plural(uncommittedKept, 'entry', 'entries')} that nobody knew to be committed ${uncommittedKept === 1 ? 'was' : 'were'} kept`,
+    `the state before is in ${backup} on ${node}`,
+    removed.length === 0
+      ? ''
+      : `${listed(removed)} cannot come back under these ids: reset each directory (quorate reset), start it under a new id, and join it (quorate members join)`,
+  ];
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => `  ${out.style('dim', line)}`)
+    .join('\n');
+}
+
+async function confirmNode(context: CommandContext, given: Given, word: string): Promise<void> {
+  const inScript = `--yes --i-understand ${word}`;
+  if (given.understood !== undefined && given.understood !== word) {
+    throw new QuorateError(
+      'not-confirmed',
+      `it would go on with ${word}, not with ${given.understood}; nothing was changed`,
+      {
+        remedy: `To go on with ${word}, give ${inScript}.`,
+      },
+    );
+  }
+  if (given.yes && given.understood === undefined)
+    throw new QuorateError('not-confirmed', '--yes alone does not recover a cluster', { remedy: `Give ${inScript}.` });
+  if (!given.yes && !context.out.canAsk) {
+    throw new QuorateError('not-confirmed', 'nobody is there to confirm it: this is not a terminal', {
+      remedy: `Run it in a terminal, or give ${inScript} when you are sure; --dry-run shows what the survivors hold.`,
+    });
+  }
+  await confirm(context.out, {
+    word,
+    purpose: `go on with ${word} alone and give all others up`,
+    yes: given.yes,
+    signal: context.signal,
+  });
+}
+
+// -------------------------------------------------------------------------------------------------------- a directory
+
+async function offline(
+  context: CommandContext,
+  given: Given & { readonly id: string | undefined; readonly owner: string | undefined },
+  directory: string,
+): Promise<0> {
+  const { out } = context;
+  const [storage, { examineForRecovery, recoverDirectory }] = await Promise.all([
+    import('../../node/storage/index.js'),
+    import('../../node/cluster/recover-directory.js'),
+  ]);
+  const first = storage.inspectDirectory(directory);
+  if (!first.exists) throw noSuchDirectory(directory);
+  if (first.locked) throw inUse(directory);
+  const owner = { node: given.id ?? given.node, cluster: given.owner };
+  const held = examineForRecovery(first, owner);
+  const { node, lastIndex, lastTerm, commit, position } = held;
+  const survivor: Survivor = {
+    node,
+    membership: held.voters.includes(node) ? 'voter' : 'none',
+    lastTerm,
+    lastIndex,
+    commit,
+    applied: position.index,
+    timeline: position.timeline,
+    leader: null,
+  };
+  const view: RecoveryView = {
+    survivors: [survivor],
+    missing: held.voters.filter((id) => id !== node),
+    recommended: node,
+    obstacle: null,
+  };
+  const losses = [
+    ...mayBeLost(view, survivor, []),
+    'Nobody was asked: make sure that no controller of this cluster leads, and that no other survivor has a later last term, or the same and a larger last index.',
+  ];
+  if (!out.json) {
+    const lines = [
+      ...survivorLines(out, view, survivor),
+      '',
+      ...losses.map((each) => `${out.style('warn', '▲')} ${each}`),
+    ];
+    if (given.dryRun) out.print(lines.join('\n'));
+    else out.note(`${lines.join('\n')}\n`);
+  }
+  const told = { node, survivors: view.survivors, missing: view.missing, mayBeLost: losses };
+  if (given.dryRun) {
+    if (out.json) out.printJson({ ...told, recovered: false, ...nothingDone });
+    else out.note('Nothing was changed.');
+    return 0;
+  }
+  await confirmNode(context, given, node);
+  // What was confirmed is looked at again under the lock, before anything is changed.
+  const lock = storage.lockDirectory(directory);
+  const recovered = await out.during('Recovering', recoverDirectory(lock, { ...owner, now: Date.now }));
+  const { meta, uncommittedKept, backup } = recovered;
+  const { removed } = meta.configuration;
+  if (out.json)
+    out.printJson({
+      ...told,
+      recovered: true,
+      position: meta.position,
+      lastIndex: recovered.lastIndex,
+      uncommittedKept,
+      removed,
+      backup,
+    });
+  else
+    out.print(
+      `${out.style('good', '✔')} ${directory} begins at ${formatPosition(meta.position)}, with ${node} as the only voter: start it\n${afterwards(out, node, { removed, uncommittedKept, backup })}`,
+    );
+  return 0;
+}
