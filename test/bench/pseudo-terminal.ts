@@ -1,0 +1,124 @@
+/**
+ * A program in a real pseudo-terminal, watched as it writes: tmux in its control mode tells of every output as it comes, and
+ * what the screen shows is asked of tmux, which keeps it as a terminal would.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import path from 'node:path';
+import { toolPath } from '../support/checkout.js';
+import { endWithUs, hasEnded } from '../support/children.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+export interface Output {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export interface PseudoTerminal {
+  /** All that was written since the last call, oldest first. */
+  takeOutputs(): readonly Output[];
+  /** When the screen first showed this, looked for after every output; ms by `performance.now()`. */
+  whenShown(test: (screen: string) => boolean, timeoutMs?: number): Promise<number>;
+  /** Keys as tmux names them. Returns when they were sent. */
+  press(...keys: readonly string[]): number;
+  /** Process id of the program. */
+  pid(): Promise<number>;
+  /** Starts a program in the place of the one that runs. Returns when that was asked for. */
+  start(command: readonly string[]): number;
+  end(): void;
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+export function openPseudoTerminal(size: { readonly columns: number; readonly rows: number }): PseudoTerminal {
+  const socket = path.join(temporaryDirectory('pseudo-terminal'), 'socket');
+  const { TMUX: _outer, ...env } = process.env;
+  const args = ['-u', '-S', socket, '-f', '/dev/null', '-C', 'new-session', '-s', 'bench'];
+  const dimensions = ['-x', String(size.columns), '-y', String(size.rows)];
+  const tmux: ChildProcess = spawn(toolPath('tmux'), [...args, ...dimensions, 'sleep 100000'], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  if (tmux.pid !== undefined) endWithUs(tmux.pid);
+  const { stdin, stdout } = tmux;
+  if (stdin === null || stdout === null) throw new Error('tmux has no pipes');
+  let outputs: Output[] = [];
+  let wake = (): void => undefined;
+  /** Lines of an answer that is being read; null between answers. */
+  let answer: string[] | null = null;
+  const waiting: ((lines: readonly string[]) => void)[] = [];
+  // tmux answers the command that it was started with, too.
+  waiting.push(() => undefined);
+
+  function take(line: string): void {
+    if (line.startsWith('%begin')) answer = [];
+    else if (line.startsWith('%end') || line.startsWith('%error')) {
+      const lines = answer ?? [];
+      answer = null;
+      waiting.shift()?.(lines);
+    } else if (answer !== null) answer.push(line);
+    else if (line.startsWith('%output')) {
+      outputs.push({ atMs: performance.now(), text: line.split(' ').slice(2).join(' ') });
+      wake();
+    }
+  }
+
+  let rest = '';
+  stdout.setEncoding('utf8').on('data', (data: string) => {
+    const lines = (rest + data).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(line);
+  });
+
+  const command = (text: string): Promise<readonly string[]> =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      stdin.write(`${text}\n`);
+    });
+  void command(`refresh-client -C ${size.columns}x${size.rows}`);
+  void command('set -g remain-on-exit on');
+  void command('set -g status off');
+  void command('set -g escape-time 0');
+  const capture = async (): Promise<string> => (await command('capture-pane -p -t bench')).join('\n');
+  const nextOutput = (waitMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  return {
+    takeOutputs() {
+      const taken = outputs;
+      outputs = [];
+      return taken;
+    },
+    async whenShown(test, timeoutMs = 20_000) {
+      const deadline = performance.now() + timeoutMs;
+      let screen = '';
+      while (performance.now() < deadline) {
+        const lastAtMs = outputs.at(-1)?.atMs ?? performance.now();
+        screen = await capture();
+        // What this screen shows was written by then, or after.
+        if (test(screen)) return lastAtMs;
+        if ((outputs.at(-1)?.atMs ?? 0) <= lastAtMs) await nextOutput(50);
+      }
+      throw new Error(`not on the screen within ${timeoutMs} ms:\n${screen}`);
+    },
+    press(...keys) {
+      void command(`send-keys -t bench ${keys.map(quoted).join(' ')}`);
+      return performance.now();
+    },
+    pid: async () => Number((await command("display-message -p -t bench '#{pane_pid}'"))[0]),
+    start(words) {
+      outputs = [];
+      void command(`respawn-pane -k -t bench ${quoted(`exec ${words.map(quoted).join(' ')}`)}`);
+      return performance.now();
+    },
+    end() {
+      void command('kill-server');
+      if (tmux.pid !== undefined) hasEnded(tmux.pid);
+    },
+  };
+}
