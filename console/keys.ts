@@ -152,6 +152,7 @@ export const bindings: readonly Binding[] = [
   bind('everywhere', 'screen-6', '6', 'Operations'),
   bind('everywhere', 'screen-7', '7', 'Attention'),
   bind('everywhere', 'screen-8', '8', 'Metrics'),
+  bind('everywhere', 'screen-9', '9', 'Backups'),
   bind('everywhere', 'quit', 'q', 'Quit', 'quit'),
   bind('line', 'enter', 'enter', 'Done', 'done'),
   bind('line', 'back', 'esc', 'As it was', 'cancel'),

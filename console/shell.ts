@@ -113,6 +113,7 @@ export function startShell(options: ShellOptions): Shell {
       client.request(request.verb, request.params, {
         timeoutMs,
         ...('requestId' in request ? { requestId: request.requestId } : {}),
+        ...('node' in request ? { node: request.node } : {}),
       }),
     );
     // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but

@@ -2,11 +2,10 @@
 import { formatPosition, type RouterView, type WireError } from '../../messaging/index.js';
 import { headingSpans } from '../components/heading.js';
 import { justify, type Spans } from '../components/line.js';
-import { routerBehind, routerState, routerSync } from '../state/columns.js';
+import { newestChange, routerBehind, routerState, routerSync } from '../state/columns.js';
 import { entityYaml } from '../state/entity-document.js';
 import { formatAge, formatCount, formatTime } from '../state/format.js';
 import { modelPollMs } from '../state/limits.js';
-import { leaderOf } from '../state/members.js';
 import { type Mend, mendsOf } from '../state/mends.js';
 import type { EventRow, State } from '../state/state.js';
 import { textLines, yamlLines } from '../state/yaml.js';
@@ -54,7 +53,7 @@ export function Router({ state, router }: ScreenProps & { readonly router: strin
 }
 
 function routerFields(state: State, view: RouterView): readonly Field[] {
-  const behind = routerBehind(view, leaderOf(state)?.record.status.position ?? null);
+  const behind = routerBehind(view, newestChange(state));
   const { position } = view;
   const since = view.lastContactMs + Math.max(0, state.now - (state.routers.readAt ?? state.now));
   return [
@@ -62,6 +61,11 @@ function routerFields(state: State, view: RouterView): readonly Field[] {
     {
       name: 'Position',
       value: `${formatPosition(position)}${behind === null ? '' : `, ${formatCount(behind)} behind the newest change`}`,
+    },
+    { name: 'Holds', value: view.scope === 'own' ? 'its own part of the model' : 'the whole model' },
+    {
+      name: 'Counts in',
+      value: view.indexTypes === null ? 'it has not said' : view.indexTypes.join(', '),
     },
     { name: 'Timeline', value: position === null ? '-' : `${position.timeline.id}, epoch ${position.timeline.epoch}` },
     { name: 'List of controllers', value: `at index ${formatCount(view.endpointsIndex)}` },

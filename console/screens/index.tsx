@@ -13,7 +13,7 @@ import { cut, wrap } from '../state/text.js';
 import { glyphs, themes } from '../theme.js';
 import { Change } from './change.js';
 import { Attention, EntityScreen, EventScreen, Router } from './details.js';
-import { Events, Members, Model, Operations, Routers } from './lists.js';
+import { Backups, Events, Members, Model, Operations, Routers } from './lists.js';
 import { Member } from './member.js';
 import { Metrics } from './metrics.js';
 import { Help, Menu, Palette } from './overlays.js';
@@ -89,5 +89,7 @@ function Screen({ state }: { readonly state: State }) {
       return <Attention state={state} />;
     case 'metrics':
       return <Metrics state={state} />;
+    case 'backups':
+      return <Backups state={state} />;
   }
 }

@@ -79,6 +79,19 @@ export function Operations({ state }: ScreenProps) {
   return <ListScreen state={state} name="operations" title="Operations" info={info} />;
 }
 
+export function Backups({ state }: ScreenProps) {
+  const planned = [...state.nodes.values()].filter(({ status }) => status.backup !== null);
+  const failed = planned.filter(({ status }) => status.backup?.failure != null).length;
+  const info: Spans =
+    planned.length === 0
+      ? [{ text: 'no controller plans any: quorate node --help', tone: 'warn' }]
+      : [
+          { text: `${plural(planned.length, 'controller')} plan them`, tone: 'dim' },
+          ...(failed > 0 ? [{ text: `  ${glyphs.bad} ${failed} failed`, tone: 'bad' as const }] : []),
+        ];
+  return <ListScreen state={state} name="backups" title="Backups" info={info} />;
+}
+
 export function Model({ state }: ScreenProps) {
   const { columns } = state.size;
   return (

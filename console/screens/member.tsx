@@ -68,6 +68,7 @@ function memberLines(state: State, row: MemberRow): readonly Spans[] {
       ...fieldLines(latencyFields(status), width),
     ]),
     ...section('Storage', width, fieldLines(storageFields(status), width)),
+    ...section('Backups', width, fieldLines(backupFields(status, state.now), width)),
     ...section('Counters since its start', width, counterLines(status.counters, width)),
   ];
 }
@@ -89,6 +90,8 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
     },
     { name: 'Cluster id', value: status.clusterId ?? '-' },
     { name: 'Position', value: formatPosition(status.position) },
+    { name: 'Reached at', value: status.addresses.join(', ') || '-' },
+    { name: 'Feature gates', value: status.gates.join(', ') || 'none is raised' },
     { name: 'Routers', value: `${status.routers.online} of ${status.routers.known} online` },
   ];
 }
@@ -166,6 +169,32 @@ function latencyFields({ latency }: NodeStatus): readonly Field[] {
     { name: 'Commit', value: `p50 ${formatLatency(latency.commitP50Ms)}, p99 ${formatLatency(latency.commitP99Ms)}` },
     { name: 'Disk sync', value: `p50 ${formatLatency(latency.syncP50Ms)}, p99 ${formatLatency(latency.syncP99Ms)}` },
   ];
+}
+
+function backupFields({ backup, counters }: NodeStatus, now: number): readonly Field[] {
+  const installed = counters['snapshotsInstalled'];
+  const fields: Field[] =
+    installed === undefined ? [] : [{ name: 'Snapshots taken over', value: formatCount(installed) }];
+  if (backup === null) return [...fields, { name: 'Planned', value: 'none' }];
+  const { last, failure } = backup;
+  fields.push(
+    { name: 'Planned', value: `every ${formatDuration(backup.everyMs)}, ${backup.keep} kept, in ${backup.directory}` },
+    {
+      name: 'Last',
+      value:
+        last === null
+          ? 'none yet'
+          : `${formatAge(Math.max(0, now - last.at))} ago, ${formatBytes(last.sizeBytes)} at ${formatPosition(last.position)}: ${last.path}`,
+    },
+    { name: 'Next', value: `in ${formatDuration(Math.max(0, backup.nextAt - now))}` },
+  );
+  if (failure !== null)
+    fields.push({
+      name: 'Failed',
+      value: `${formatTime(failure.at)}: ${failure.message} (${failure.code})`,
+      tone: 'bad',
+    });
+  return fields;
 }
 
 function storageFields({ storage }: NodeStatus): readonly Field[] {

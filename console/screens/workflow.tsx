@@ -7,10 +7,10 @@ import type { Impact, Operation, OperationPlan, StepRecord } from '../../messagi
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
-import { operationState } from '../state/columns.js';
 import { formatAge, formatDuration, formatTime, plural } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
+import { operationState } from '../state/record-columns.js';
 import type { State, WorkflowOverlay } from '../state/state.js';
 import { fitted } from '../state/text.js';
 import { operationTitle } from '../state/workflow-names.js';

@@ -1,18 +1,13 @@
-/** The columns of every list, as data: what a row says in each, what it is sorted by, what goes first where there is no room. */
-import {
-  comparable,
-  type Entity,
-  formatPosition,
-  type Operation,
-  type Position,
-  type RouterView,
-} from '../../messaging/index.js';
+/**
+ * Columns as data: what a row says in each, what it is sorted by, what goes first where there is no room. Those of controllers
+ * and routers.
+ */
+import { comparable, formatPosition, type Position, type RouterView } from '../../messaging/index.js';
 import { glyphs, type Tone } from '../theme.js';
-import { formatAge, formatClock, formatCount, formatDuration, formatTime } from './format.js';
+import { formatAge, formatCount, formatDuration } from './format.js';
 import { lagEntriesMax, staleAfterMs } from './limits.js';
-import { isFresh, leaderOf, type MemberRow } from './members.js';
-import type { EventRow, State } from './state.js';
-import { operationTitle } from './workflow-names.js';
+import { type ClusterFacts, isFresh, leaderOf, type MemberRow } from './members.js';
+import type { State } from './state.js';
 
 export interface Cell {
   readonly text: string;
@@ -33,8 +28,8 @@ export interface Column<Row> {
   readonly by?: (row: Row) => string | number;
 }
 
-const none: Cell = { text: '-', tone: 'dim' };
-const number = (value: number | null | undefined): Cell =>
+export const none: Cell = { text: '-', tone: 'dim' };
+export const numberCell = (value: number | null | undefined): Cell =>
   value === null || value === undefined ? none : { text: formatCount(value) };
 /** What was said longer ago than two seconds is dim: its age stands in the last column. */
 const said = (row: MemberRow, state: State, cell: Cell): Cell =>
@@ -96,7 +91,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
     width: 5,
     widthMax: 8,
     align: 'right',
-    cell: (row, state) => said(row, state, number(row.raft?.term)),
+    cell: (row, state) => said(row, state, numberCell(row.raft?.term)),
     by: (row) => row.raft?.term ?? -1,
   },
   {
@@ -105,7 +100,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
     width: 8,
     widthMax: 13,
     align: 'right',
-    cell: (row, state) => said(row, state, number(row.raft?.commit)),
+    cell: (row, state) => said(row, state, numberCell(row.raft?.commit)),
     by: (row) => row.raft?.commit ?? -1,
   },
   {
@@ -114,7 +109,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
     width: 8,
     widthMax: 13,
     align: 'right',
-    cell: (row, state) => said(row, state, number(row.raft?.applied)),
+    cell: (row, state) => said(row, state, numberCell(row.raft?.applied)),
     by: (row) => row.raft?.applied ?? -1,
   },
   {
@@ -185,8 +180,16 @@ function heard(ageMs: number | null): Cell {
   return ageMs <= staleAfterMs ? { text: 'now', tone: 'dim' } : { text: `${formatDuration(ageMs)}`, tone: 'warn' };
 }
 
-/** Changes that a router is behind the newest change of the model; null where the two cannot be compared. */
+/** The newest change of the model that the leader has published; a position in the log counts more than changes. */
+export function newestChange(state: ClusterFacts): Position | null {
+  const status = leaderOf(state)?.record.status;
+  if (status === undefined || status.position === null || status.publishedIndex === 0) return null;
+  return { ...status.position, index: status.publishedIndex };
+}
+
+/** Entries of the log that a router is behind the newest change of the model; null where the two cannot be compared. */
 export function routerBehind(router: RouterView, newest: Position | null): number | null {
+  if (router.inSync) return 0;
   if (router.position === null || newest === null || !comparable(router.position, newest)) return null;
   return Math.max(0, newest.index - router.position.index);
 }
@@ -247,7 +250,7 @@ export const routerColumns: readonly Column<RouterView>[] = [
     width: 7,
     align: 'right',
     dispensable: 3,
-    cell: (row, state) => number(routerBehind(row, leaderOf(state)?.record.status.position ?? null)),
+    cell: (row, state) => numberCell(routerBehind(row, newestChange(state))),
     by: (row) => -(row.position?.index ?? -1),
   },
   {
@@ -256,7 +259,7 @@ export const routerColumns: readonly Column<RouterView>[] = [
     width: 8,
     align: 'right',
     dispensable: 5,
-    cell: (row) => number(row.endpointsIndex),
+    cell: (row) => numberCell(row.endpointsIndex),
     by: (row) => row.endpointsIndex,
   },
   {
@@ -288,159 +291,5 @@ export const routerColumns: readonly Column<RouterView>[] = [
       tone: row.online ? 'plain' : 'dim',
     }),
     by: (row) => row.lastContactMs,
-  },
-];
-
-export const entityColumns: readonly Column<Entity>[] = [
-  {
-    key: 'name',
-    title: 'Name',
-    width: 18,
-    widthMax: 40,
-    cell: (row) => ({ text: row.name, tone: 'strong' }),
-    by: (row) => row.name,
-  },
-  { key: 'id', title: 'Id', width: 16, widthMax: 40, cell: (row) => ({ text: row.id }), by: (row) => row.id },
-  {
-    key: 'version',
-    title: 'Version',
-    width: 7,
-    align: 'right',
-    cell: (row) => number(row.version),
-    by: (row) => row.version,
-  },
-  {
-    key: 'updated',
-    title: 'Updated',
-    width: 19,
-    dispensable: 1,
-    cell: (row) => ({ text: formatTime(row.updatedAt), tone: 'dim' }),
-    by: (row) => row.updatedAt,
-  },
-  {
-    key: 'tags',
-    title: 'Tags',
-    width: 12,
-    widthMax: 60,
-    dispensable: 2,
-    cell: (row) => ({
-      text: Object.entries(row.tags)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(' '),
-      tone: 'dim',
-    }),
-  },
-];
-
-export const eventColumns: readonly Column<EventRow>[] = [
-  {
-    key: 'at',
-    title: 'Time',
-    width: 8,
-    cell: (row) => ({ text: formatClock(row.at), tone: 'dim' }),
-    by: (row) => row.at,
-  },
-  {
-    key: 'level',
-    title: 'Level',
-    width: 6,
-    dispensable: 1,
-    cell: (row) => ({ text: `${glyphs[row.level]} ${row.level}`, tone: row.level === 'info' ? 'dim' : row.level }),
-    by: (row) => row.level,
-  },
-  {
-    key: 'type',
-    title: 'Event',
-    width: 20,
-    widthMax: 26,
-    dispensable: 2,
-    cell: (row) => ({ text: row.type }),
-    by: (row) => row.type,
-  },
-  {
-    key: 'source',
-    title: 'From',
-    width: 8,
-    widthMax: 20,
-    dispensable: 3,
-    cell: (row) => ({ text: row.source }),
-    by: (row) => row.source,
-  },
-  {
-    key: 'sentence',
-    title: 'What',
-    width: 40,
-    widthMax: 400,
-    cell: (row) => ({ text: row.sentence, tone: row.level === 'bad' ? 'bad' : 'plain' }),
-  },
-];
-
-export function operationState(operation: Operation): Cell {
-  switch (operation.state) {
-    case 'running':
-      return { text: `${glyphs.info} running`, tone: 'info' };
-    case 'rolling-back':
-      return { text: `${glyphs.warn} rolling back`, tone: 'warn' };
-    case 'done':
-      return { text: `${glyphs.ok} done`, tone: 'ok' };
-    case 'failed':
-      return { text: `${glyphs.bad} failed`, tone: 'bad' };
-    case 'cancelled':
-      return { text: `${glyphs.warn} cancelled`, tone: 'warn' };
-  }
-}
-
-function stepNow(operation: Operation): string {
-  const steps = [...operation.steps, ...operation.verifications];
-  const at = steps.find((step) => step.state === 'failed') ?? steps.find((step) => step.state === 'running');
-  const finished = steps.filter((step) => step.state === 'done' || step.state === 'skipped').length;
-  return at === undefined ? `${finished} of ${steps.length} steps` : `${finished + 1} of ${steps.length}: ${at.title}`;
-}
-
-export const operationColumns: readonly Column<Operation>[] = [
-  {
-    key: 'started',
-    title: 'Started',
-    width: 19,
-    cell: (row) => ({ text: formatTime(row.startedAt), tone: 'dim' }),
-    by: (row) => row.startedAt,
-  },
-  {
-    key: 'what',
-    title: 'Operation',
-    width: 22,
-    widthMax: 40,
-    cell: (row) => ({ text: operationTitle(row.parameters), tone: 'strong' }),
-    by: (row) => operationTitle(row.parameters),
-  },
-  { key: 'state', title: 'State', width: 14, cell: operationState, by: (row) => row.state },
-  {
-    key: 'took',
-    title: 'Took',
-    width: 7,
-    align: 'right',
-    dispensable: 2,
-    cell: (row, state) => ({ text: formatDuration((row.finishedAt ?? state.now) - row.startedAt) }),
-    by: (row) => (row.finishedAt ?? Number.MAX_SAFE_INTEGER) - row.startedAt,
-  },
-  {
-    key: 'by',
-    title: 'By',
-    width: 10,
-    widthMax: 24,
-    dispensable: 3,
-    cell: (row) => ({ text: row.requestedBy }),
-    by: (row) => row.requestedBy,
-  },
-  {
-    key: 'step',
-    title: 'Step',
-    width: 16,
-    widthMax: 80,
-    dispensable: 1,
-    cell: (row) => ({
-      text: row.error === null ? stepNow(row) : row.error.message,
-      tone: row.error === null ? 'dim' : 'bad',
-    }),
   },
 ];

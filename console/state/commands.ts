@@ -3,15 +3,17 @@
  * its checks; nothing here changes anything by itself.
  */
 
-import type { Entity } from '../../messaging/index.js';
+import { type Entity, formatPosition } from '../../messaging/index.js';
 import { type ThemeName, themeNames } from '../theme.js';
 import { beginCreate, beginDelete, beginUpdate } from './change.js';
+import { formatBytes } from './format.js';
+import { snapshotTimeoutMs } from './limits.js';
 import { selectedRow, tableOf } from './lists.js';
 import { type MemberRow, membersOf } from './members.js';
 import { mendCommands } from './mends.js';
-import type { Step } from './messages.js';
+import type { Answer, Step } from './messages.js';
 import { chooseKind, kindsOf } from './model-data.js';
-import { flashed, goTo, listOf, numbered, open, screenTitles } from './navigation.js';
+import { flash, flashed, goTo, listOf, numbered, open, screenTitles } from './navigation.js';
 import { barredBy, offersOf } from './offers.js';
 import { placeOf, type State, withView } from './state.js';
 import { operationsOf } from './tables.js';
@@ -48,7 +50,42 @@ export function runCommand(state: State, command: Command): Step<State> {
 /** What can be done with one controller; what cannot is there too, with why. */
 export function actionsFor(state: State, row: MemberRow): readonly string[] {
   const offers = offersOf(state).filter((offer) => offer.node === row.id);
-  return [`member ${row.id}`, ...offers.map((offer) => offer.id)];
+  const snapshot = maySnapshot(row) ? [`snapshot ${row.id}`] : [];
+  return [`member ${row.id}`, ...offers.map((offer) => offer.id), ...snapshot];
+}
+
+/** Who holds a model can write it to a file. */
+function maySnapshot(row: MemberRow): boolean {
+  const state = row.record?.status.state;
+  return !row.silent && (state === 'member' || state === 'standalone');
+}
+
+function snapshotCommands(state: State): readonly Command[] {
+  return membersOf(state)
+    .filter(maySnapshot)
+    .map(({ id }) => {
+      const blocked = state.locked ? 'the console is locked; :unlock first' : null;
+      return {
+        ...plain(`snapshot ${id}`, `Take a snapshot on ${id} now`, 'backup save', (now) => takeSnapshot(now, id)),
+        blocked,
+      };
+    });
+}
+
+function takeSnapshot(state: State, node: string): Step<State> {
+  const count = state.count + 1;
+  const request = { verb: 'snapshot.create', node, params: {}, requestId: `${state.nonce}-${count}` } as const;
+  return flashed({ ...state, count }, 'info', `${node} writes a snapshot ...`, [
+    { type: 'request', request, timeoutMs: snapshotTimeoutMs },
+  ]);
+}
+
+/** It changes nothing: what it answers is said in passing, wherever the operator is by then. */
+export function takeSnapshotAnswer(state: State, answer: Extract<Answer, { verb: 'snapshot.create' }>): Step<State> {
+  if (!answer.outcome.ok) return [flash(state, 'bad', answer.outcome.error.message, answer.outcome.error.remedy), []];
+  const { path, sizeBytes, position } = answer.outcome.value;
+  const what = `${formatBytes(sizeBytes)} at ${formatPosition(position)}`;
+  return [flash(state, 'ok', `${answer.request.node} wrote a snapshot: ${path}`, what), []];
 }
 
 function membershipCommands(state: State): readonly Command[] {
@@ -61,7 +98,7 @@ function membershipCommands(state: State): readonly Command[] {
   const offers = offersOf(state).map(({ id, title, words, blocked, parameters }) =>
     changing(id, title, words, blocked, (now) => beginWorkflow(now, parameters)),
   );
-  return [...details, ...offers];
+  return [...details, ...offers, ...snapshotCommands(state)];
 }
 
 function placeCommands(state: State): readonly Command[] {
@@ -159,6 +196,7 @@ export function openSelected(state: State): Step<State> {
       return [state, []];
     case 'overview.members':
     case 'members':
+    case 'backups':
       return openActions(state);
     case 'overview.routers':
     case 'routers': {
@@ -241,7 +279,10 @@ export function openActions(state: State): Step<State> {
   const row =
     place.screen === 'member'
       ? (membersOf(state).find((each) => each.id === place.node) ?? null)
-      : selectedRow(state, place.screen === 'overview' ? 'overview.members' : 'members');
+      : selectedRow(
+          state,
+          place.screen === 'overview' ? 'overview.members' : place.screen === 'backups' ? 'backups' : 'members',
+        );
   if (row === null) return [state, []];
   const commands = actionsFor(state, row).filter((id) => place.screen !== 'member' || id !== `member ${row.id}`);
   if (commands.length === 0) return flashed(state, 'info', `Nothing can be done with ${row.id} from here.`);

@@ -26,6 +26,10 @@ function json(what: string, value: unknown): Copied | null {
 
 function ofRow(state: State, list: NonNullable<ReturnType<typeof listOf>>): Copied | null {
   switch (list) {
+    case 'backups': {
+      const row = selectedRow(state, list);
+      return json(`the backups of ${row?.id ?? ''}`, row?.record?.status.backup);
+    }
     case 'overview.members':
     case 'members': {
       const row = selectedRow(state, list);
@@ -81,6 +85,7 @@ function ofPlace(state: State): Copied | null {
     case 'model':
     case 'events':
     case 'operations':
+    case 'backups':
       return null;
   }
 }

@@ -36,6 +36,8 @@ export function contextsOf(state: State): readonly KeyContext[] {
       return ['metrics', 'text', 'everywhere'];
     case 'entity':
       return ['entity', 'text', 'everywhere'];
+    case 'backups':
+      return ['members', 'list', 'everywhere'];
     case 'routers':
     case 'operations':
       return ['list', 'everywhere'];

@@ -42,6 +42,7 @@ export function listRows(state: State, name: ListName): number {
     case 'routers':
     case 'events':
     case 'operations':
+    case 'backups':
       return Math.max(1, body - 2);
   }
 }

@@ -38,6 +38,8 @@ export const operationSilentMs = 2_000;
 export const retryMs = 1_000;
 export const pollTimeoutMs = 2_500;
 export const changeTimeoutMs = 10_000;
+/** A large model takes a while to be written. */
+export const snapshotTimeoutMs = 120_000;
 
 export const flashMs = 6_000;
 /** What is heard is drawn at most this often; what the operator does is drawn at once, and so finds the screen idle. */

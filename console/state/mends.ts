@@ -49,6 +49,8 @@ function commandFor(state: State, { code, node }: Reason): string | null {
     case 'joint':
       return 'operations';
     default:
+      if (code.startsWith('backup')) return 'backups';
+      if (code.startsWith('router')) return 'routers';
       return node === null ? 'members' : `actions ${node}`;
   }
 }

@@ -15,6 +15,12 @@ export type Request =
     }
   | { readonly verb: 'model.list'; readonly params: ApiParams<'model.list'>; readonly number: number }
   | { readonly verb: 'model.get'; readonly params: ApiParams<'model.get'> }
+  | {
+      readonly verb: 'snapshot.create';
+      readonly params: ApiParams<'snapshot.create'>;
+      readonly node: string;
+      readonly requestId: string;
+    }
   | Writing<'model.create'>
   | Writing<'model.update'>
   | Writing<'model.delete'>;

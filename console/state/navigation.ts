@@ -15,6 +15,7 @@ export const numbered = [
   'operations',
   'attention',
   'metrics',
+  'backups',
 ] as const satisfies readonly ScreenName[];
 
 export const screenTitles: Readonly<Record<ScreenName, string>> = {
@@ -31,6 +32,7 @@ export const screenTitles: Readonly<Record<ScreenName, string>> = {
   operation: 'Operation',
   attention: 'Attention',
   metrics: 'Metrics',
+  backups: 'Backups',
 };
 
 /** The list that the cursor is in; null where the screen is a text. */
@@ -44,6 +46,7 @@ export function listOf(state: State): ListName | null {
     case 'model':
     case 'events':
     case 'operations':
+    case 'backups':
       return screen;
     case 'member':
     case 'router':

@@ -4,6 +4,7 @@
  */
 
 import { rebaseChange, takeEdited, takeWritten } from './change.js';
+import { takeSnapshotAnswer } from './commands.js';
 import {
   countSeconds,
   readRouters,
@@ -81,6 +82,8 @@ function answer(state: State, message: Answer): Step<State> {
       const [rebased, more] = rebaseChange(taken, message);
       return [rebased, [...effects, ...more]];
     }
+    case 'snapshot.create':
+      return takeSnapshotAnswer(state, message);
     case 'model.create':
     case 'model.update':
     case 'model.delete':

@@ -101,6 +101,7 @@ export const listNames = [
   'model',
   'events',
   'operations',
+  'backups',
 ] as const;
 export type ListName = (typeof listNames)[number];
 
@@ -129,7 +130,8 @@ export type Place =
   | { readonly screen: 'operations' }
   | { readonly screen: 'operation'; readonly id: string }
   | { readonly screen: 'attention' }
-  | { readonly screen: 'metrics' };
+  | { readonly screen: 'metrics' }
+  | { readonly screen: 'backups' };
 export type ScreenName = Place['screen'];
 
 export type WorkflowPhase =
@@ -307,6 +309,7 @@ export function initialState({ history = [], keymap = defaultKeymap, ...given }:
         model: untouchedList,
         events: untouchedList,
         operations: untouchedList,
+        backups: untouchedList,
       },
       scroll: 0,
       overlay: null,

@@ -5,17 +5,15 @@
 import type { Entity, Operation, RouterView } from '../../messaging/index.js';
 import {
   type Column,
-  entityColumns,
-  eventColumns,
   memberColumns,
   memberRole,
   memberState,
-  operationColumns,
   routerColumns,
   routerState,
   routerSync,
 } from './columns.js';
 import { type MemberRow, membersOf } from './members.js';
+import { backupColumns, entityColumns, eventColumns, operationColumns } from './record-columns.js';
 import type { EventRow, ListName, State } from './state.js';
 import { operationTitle } from './workflow-names.js';
 
@@ -88,6 +86,13 @@ export const tables = {
         ? 'The list of operations has not been read yet.'
         : 'No operation was ever started.',
   } satisfies Table<Operation>,
+  backups: {
+    ...members,
+    // Who was never heard has said nothing of backups.
+    rows: (state: State) =>
+      membersOf(state).filter((row) => row.record !== null && row.record.status.state !== 'blank'),
+    columns: backupColumns,
+  } satisfies Table<MemberRow>,
 } as const satisfies { readonly [Name in ListName]: unknown };
 
 export type RowOf<Name extends ListName> = (typeof tables)[Name] extends Table<infer Row> ? Row : never;

@@ -73,6 +73,8 @@ const purposes: Readonly<Record<(typeof numbered)[number], string>> = {
   attention: 'all reasons for concern, worst first, with what to do and the keys that do it.',
   metrics:
     'charts over one, five or fifteen minutes (`t`), as the leader has them, or each controller (`tab`): rates, latencies, lags.',
+  backups:
+    'the backups that each controller plans and took, and why one failed; a snapshot is taken with `:snapshot n1`.',
 };
 
 const pictured: readonly (readonly [keyof typeof scenes, string])[] = [

@@ -171,6 +171,12 @@ function randomAnswer(random: Random, request: Request): Message {
     'operation.start': operation,
     'model.list': () => ({ entities: services, position: at(5), more: random() < 0.1 }),
     'model.get': () => ({ entity: pick(random, services), position: at(5) }),
+    'snapshot.create': () => ({
+      path: pick(random, oddTexts),
+      sizeBytes: whole(random, 1e12),
+      sha256: '',
+      position: at(5),
+    }),
     'model.create': () => ({ entity: pick(random, services), position: at(6) }),
     'model.update': () => ({ entity: pick(random, services), position: at(6) }),
     'model.delete': () => ({ entity: pick(random, services), position: at(6) }),

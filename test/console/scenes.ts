@@ -22,6 +22,7 @@ import {
   type size,
   startAt,
   stateAfter,
+  statusOf,
   tick,
   typing,
   withModel,
@@ -52,6 +53,23 @@ function started(state: State, operation: Operation): State {
     { type: 'operation', operation },
     tick(asked.now + 800),
   );
+}
+
+/** One member has a backup, one failed, one plans none. */
+function withBackups(size: Size): State {
+  const plan = { directory: '/var/lib/quorate/backups', everyMs: 3_600_000, keep: 24, nextAt: startAt + 1_900_000 };
+  const last = {
+    at: startAt - 1_700_000,
+    path: '/var/lib/quorate/backups/20261121-100351.db',
+    sizeBytes: 4_311_040,
+    position: at(18_102),
+  };
+  const failure = { at: startAt - 40_000, code: 'storage-full', message: 'no room on the disk of n2: 12 MiB are left' };
+  return healthyState(size, [
+    statusOf('n1', { backup: { ...plan, last, failure: null } }),
+    statusOf('n2', { backup: { ...plan, last: null, failure } }),
+    statusOf('n3'),
+  ]);
 }
 
 /** One entity, opened from the list. */
@@ -123,6 +141,7 @@ export const scenes: Readonly<Record<string, (size: Size) => State>> = {
   attention: (size) => stateAfter(degradedState(size), ...keys('7')),
   mends: (size) => stateAfter(degradedState(size), ...keys('m')),
   metrics: (size) => stateAfter(healthyState(size), ...keys('8', 't', 't', 't')),
+  backups: (size) => stateAfter(withBackups(size), ...keys('9')),
   marked: (size) => stateAfter(degradedState(size), ...keys('3', 'space', 'j', 'space')),
   entity: (size) => entityShown(size),
   'change-shown': (size) => stateAfter(edited(size), ...typing('bil')),
