@@ -111,6 +111,11 @@ export const errorTable = {
     'Give the controller a new id.',
   ),
   stopping: entry('The controller is stopping.', 'Ask another controller.', true),
+  paused: entry(
+    'Writes are paused while a restore puts another model in the place of the present one.',
+    'Retry in a moment with the same request id; `quorate operations` shows how far it is.',
+    true,
+  ),
   // model
   'not-found': entry('There is no such entity.', 'List what there is: `quorate model list KIND`.'),
   'already-exists': entry(

@@ -18,6 +18,11 @@ export const featureGates = {
     since: 2,
     summary: 'Entities are created with the version and the times that they had elsewhere, as `quorate import` does.',
   },
+  'model-restore': {
+    since: 2,
+    summary:
+      'One entry of the log puts the model of a file in the place of the present one, as `quorate restore` does.',
+  },
 } as const satisfies Record<string, GateEntry>;
 
 export type FeatureGate = keyof typeof featureGates;

@@ -23,6 +23,7 @@ import { nodeCommand } from './node.js';
 import { operationShowCommand, operationsCommand, operationWatchCommand } from './operations.js';
 import { recoverCommand } from './recover.js';
 import { resetCommand } from './reset.js';
+import { restoreCommand } from './restore.js';
 import { routerCommand } from './router.js';
 import { routersCommand } from './routers.js';
 import { snapshotCreateCommand, snapshotGroup, snapshotInspectCommand } from './snapshot.js';
@@ -80,6 +81,7 @@ export const commands: readonly Command[] = [
   snapshotGroup,
   snapshotCreateCommand,
   snapshotInspectCommand,
+  restoreCommand,
   verifyCommand,
   nodeCommand,
   doctorCommand,

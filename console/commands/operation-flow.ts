@@ -48,10 +48,12 @@ const askAgainMs = 1000;
 export async function runOperation(
   context: CommandContext,
   given: OperationSettings,
-  parameters: WorkflowParameters,
+  /** What it is to do; or what finds that out first. */
+  wanted: WorkflowParameters | ((client: Session['client']) => Promise<WorkflowParameters>),
 ): Promise<ExitCode> {
   const { out, signal } = context;
   return withSession(context, given, async (session) => {
+    const parameters = typeof wanted === 'function' ? await wanted(session.client) : wanted;
     const plan = await out.during('Running the checks', session.client.request('operation.plan', parameters));
     if (given.dryRun) {
       if (out.json) out.printJson(plan);
@@ -259,6 +261,8 @@ export function titleOf(parameters: WorkflowParameters): string {
       return `Make ${parameters.node} a learner`;
     case 'transfer':
       return parameters.to === null ? 'Transfer leadership' : `Transfer leadership to ${parameters.to}`;
+    case 'restore':
+      return `Restore ${parameters.name}`;
   }
 }
 
@@ -281,6 +285,8 @@ function doneSentence(parameters: WorkflowParameters): string {
       return `${parameters.node} is a learner`;
     case 'transfer':
       return parameters.to === null ? 'Leadership was transferred' : `${parameters.to} leads`;
+    case 'restore':
+      return `${parameters.name} is restored`;
   }
 }
 

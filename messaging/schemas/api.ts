@@ -14,7 +14,7 @@ import {
   entitySchema,
   modelChangeSchema,
 } from './model.js';
-import { operationPlanSchema, operationSchema, workflowParametersSchema } from './operations.js';
+import { operationPlanSchema, operationSchema, sha256Schema, workflowParametersSchema } from './operations.js';
 import { routerViewSchema } from './router.js';
 import { memberSchema, nodeStatusSchema } from './status.js';
 
@@ -33,6 +33,17 @@ interface Verb {
 
 const written = z.object({ entity: entitySchema, position: positionSchema });
 const none = z.object({});
+
+/** A file in a controller's folder for backups. */
+const backupNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'must be a file name of A-Z a-z 0-9 _ . -');
+
+/** Bytes of a file that one request carries at most: as base64 it is well under NATS's default `max_payload` of 1 MiB. */
+export const uploadChunkBytesMax = 384 * 1024;
+
+/** How far a controller is with a file that is to be restored. `ready`: whole, read and checked. */
+export const stagedStateSchema = z.enum(['missing', 'receiving', 'verifying', 'ready', 'failed']);
 
 export const apiVerbs = {
   'status.get': {
@@ -161,10 +172,7 @@ export const apiVerbs = {
     changes: true,
     params: z.object({
       /** Name of the file, in the controller's folder for backups; made from the time where none is given. */
-      name: z
-        .string()
-        .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'must be a file name of A-Z a-z 0-9 _ . -')
-        .optional(),
+      name: backupNameSchema.optional(),
     }),
     result: z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), position: positionSchema }),
   },
@@ -189,6 +197,39 @@ export const apiVerbs = {
       /** Snapshot of the model as it was, on the controller. */
       backup: z.string(),
     }),
+  },
+  'restore.stage': {
+    summary:
+      'Gives the leader the file that is to be restored, piece by piece, and says how far it is; a file that a member has already is fetched from there. The last file that was given takes the place of the one before.',
+    to: 'leader',
+    changes: true,
+    params: z.object({
+      /** Of the whole file. */
+      sha256: sha256Schema,
+      sizeBytes: z.int().min(1),
+      /** A piece; it is taken where it begins at `receivedBytes`. Without it: how far is it? */
+      chunk: z
+        .object({
+          offset: z.int().min(0),
+          /** Base64. */
+          data: z.base64().max(Math.ceil(uploadChunkBytesMax / 3) * 4),
+        })
+        .optional(),
+    }),
+    result: z.object({
+      node: nodeIdSchema,
+      state: stagedStateSchema,
+      /** Where the next piece begins. */
+      receivedBytes: z.int().min(0),
+    }),
+  },
+  'restore.take': {
+    summary:
+      'Makes ready, on the controller that is asked, a file in its folder for backups that is to be restored; the leader fetches it from there.',
+    to: 'node',
+    changes: true,
+    params: z.object({ name: backupNameSchema }),
+    result: z.object({ sha256: sha256Schema, sizeBytes: z.int(), state: stagedStateSchema }),
   },
   'operation.plan': {
     summary: 'Runs the checks of a workflow and says what it would change.',

@@ -37,6 +37,7 @@ export const clusterEventTypes = [
   'cluster.recovered',
   'storage.full',
   'storage.free',
+  'model.restored',
   'operation.started',
   'operation.finished',
   'gate.raised',

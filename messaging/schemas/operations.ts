@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { wireErrorSchema } from '../errors.js';
 import { identifierSchema, nodeIdSchema } from '../identifiers.js';
 
+/** SHA-256 of a file, in hexadecimal. */
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal');
+
 export const workflowParametersSchema = z.discriminatedUnion('workflow', [
   z.object({ workflow: z.literal('join'), node: nodeIdSchema, role: z.enum(['voter', 'learner']).default('voter') }),
   z.object({ workflow: z.literal('remove'), node: nodeIdSchema }),
@@ -17,6 +20,14 @@ export const workflowParametersSchema = z.discriminatedUnion('workflow', [
   z.object({ workflow: z.literal('demote'), node: nodeIdSchema }),
   /** Without a target the leader chooses the voter that has caught up furthest. */
   z.object({ workflow: z.literal('transfer'), to: nodeIdSchema.nullable().default(null) }),
+  /** Of a file that the leader, or a member that it can fetch it from, was given before: see `restore.stage`. */
+  z.object({
+    workflow: z.literal('restore'),
+    sha256: sha256Schema,
+    sizeBytes: z.int().min(1),
+    /** What the operator calls the file: for titles only. */
+    name: z.string().min(1).max(255),
+  }),
 ]);
 export type WorkflowParameters = z.infer<typeof workflowParametersSchema>;
 export type WorkflowName = WorkflowParameters['workflow'];

@@ -8,7 +8,7 @@
  */
 import { QuorateError } from '../../messaging/errors.js';
 import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
-import { applyBatch, refuseGatesBeyond } from '../model/index.js';
+import { applyBatch, judgeRestore, type Outcome, refuseGatesBeyond, restoreIn } from '../model/index.js';
 import {
   type ConfChange,
   type Entry,
@@ -16,6 +16,7 @@ import {
   type Index,
   type Leadership,
   type Message,
+  membersOf,
   type NodeId,
   type ProgressView,
   Raft,
@@ -37,6 +38,7 @@ import {
   type Replica,
   type ReplicaListener,
 } from './replica.js';
+import { RestoreSwitch, type SwitchOutcome } from './restore-switch.js';
 import type { SnapshotFetcher } from './snapshot-transfer.js';
 import type { Transport } from './transport.js';
 
@@ -117,6 +119,10 @@ export class Member implements Replica {
   #committed: Index;
   #told: Index;
   readonly #fullDisk: FullDisk;
+  /** A restore: nothing behind it is applied meanwhile. */
+  readonly #switch: RestoreSwitch;
+  /** What came meanwhile is being applied, from the log. */
+  #catchingUp = false;
   #staged: StagedSnapshot | undefined;
   #compactedAt: Index;
   #compacting = false;
@@ -138,11 +144,19 @@ export class Member implements Replica {
       clock: options.clock,
       store: (ready) => this.#storeHeld(ready),
       modelIndex: () => this.appliedIndex,
-      committedIndex: () => this.#committed,
+      committedIndex: () => this.#switch.standsAt ?? this.#committed,
       replay: (through) => this.#replay(through),
       commitModel: () => storage.model.commit(),
       changed: (full) => this.#onFullDisk(full),
       failedAgain: (number) => this.#guard(() => this.#handOverWhenFull(number)),
+      failed: (error) => this.#fail(error),
+    });
+    this.#switch = new RestoreSwitch({
+      ...{ storage, clock, snapshots: options.snapshots },
+      others: () => this.#othersLeaderFirst(),
+      offer: (snapshot) => this.#offer(snapshot),
+      committed: () => this.#committed,
+      done: (outcome, isLast) => this.#guard(() => this.#onSwitched(outcome, isLast)),
       failed: (error) => this.#fail(error),
     });
     this.#compactedAt = storage.raft.firstIndex() - 1;
@@ -181,6 +195,7 @@ export class Member implements Replica {
     this.#stopped = true;
     this.#stopTicking?.();
     this.#fullDisk.stop();
+    this.#switch.stop();
     this.#options.snapshots.cancel();
     this.#failWaiting(new QuorateError('stopping'));
   }
@@ -435,7 +450,7 @@ export class Member implements Replica {
       const entries = this.#options.storage.raft.entries(from, through + 1, replayBytesMax);
       if (entries === undefined || entries.length === 0)
         throw new QuorateError('damaged', `The model stands at ${from - 1}, and the log does not reach back to that.`);
-      this.#applyEntries(entries);
+      if (!this.#applyInOrder(entries, (part) => this.#applyEntries(part))) break;
     }
     this.#reads.answer(this.appliedIndex);
   }
@@ -462,6 +477,7 @@ export class Member implements Replica {
   /** The only thing in a turn that is not done when the call returns: the next turn waits for it. */
   async #install(ready: Ready, index: Index): Promise<void> {
     const { storage, snapshots, identity, listener } = this.#options;
+    await this.#switch.abandon();
     this.#staged ??= snapshots.take(index);
     await storage.install({
       staged: this.#staged,
@@ -484,12 +500,31 @@ export class Member implements Replica {
     const last = ready.committedEntries.at(-1);
     if (last !== undefined) this.#committed = last.index;
     this.#noticeFallBack();
-    for (const entries of this.#watchers.partsOf(ready.committedEntries)) {
-      if (this.#fullDisk.isModelFull) break;
-      this.#tryToApply(entries);
-    }
+    // What comes while the model is exchanged waits in the log.
+    if (this.#switch.standsAt === undefined && !this.#catchingUp)
+      this.#applyInOrder(ready.committedEntries, (part) => this.#applyParts(part));
     this.#fullDisk.gather();
     if (ready.snapshot !== undefined && !this.#fullDisk.isLogFull) this.core.applied(this.#told);
+  }
+
+  /** False where a restore is in the way, which takes longer than a turn: what follows it is applied when it is done. */
+  #applyInOrder(entries: readonly Entry[], apply: (part: readonly Entry[]) => void): boolean {
+    let from = 0;
+    for (const [at, entry] of entries.entries()) {
+      if (restoreIn(entry) === undefined) continue;
+      apply(entries.slice(from, at));
+      if (this.#isInTheWay(entry)) return false;
+      from = at;
+    }
+    apply(from === 0 ? entries : entries.slice(from));
+    return true;
+  }
+
+  #applyParts(entries: readonly Entry[]): void {
+    for (const part of this.#watchers.partsOf(entries)) {
+      if (this.#fullDisk.isModelFull) return;
+      this.#tryToApply(part);
+    }
   }
 
   #tryToApply(entries: readonly Entry[]): void {
@@ -523,6 +558,70 @@ export class Member implements Replica {
     if (news.length > 0) this.#options.listener.applied(news);
     this.#compactWhenDue();
     this.#watchers.reached(last.index);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ a restore
+
+  /** Begins it where the model stands just before it, and it may happen. */
+  #isInTheWay(entry: Entry): boolean {
+    const command = restoreIn(entry);
+    const { model } = this.#options.storage;
+    const before = model.meta();
+    if (command === undefined || before === undefined) return false;
+    const { index } = before.position;
+    // Done before a restart; or the disk is full, and the model is not there yet.
+    if (index !== entry.index - 1) return index < entry.index;
+    // A refused one is applied as any other entry.
+    if (!judgeRestore(model, before, command).ok) return false;
+    this.#switch.begin(entry, command, before);
+    return true;
+  }
+
+  #othersLeaderFirst(): readonly NodeId[] {
+    const { nodeId, storage } = this.#options;
+    const members = membersOf(storage.model.meta()?.configuration ?? emptyConfiguration);
+    const { leader } = this.core;
+    return members.filter((id) => id !== nodeId).sort((a, b) => Number(b === leader) - Number(a === leader));
+  }
+
+  #offer({ snapshot }: StagedSnapshot): boolean {
+    const isTaken = this.core.installSnapshot(snapshot);
+    this.#wake();
+    return isTaken;
+  }
+
+  #onSwitched({ type, index, entry, command }: SwitchOutcome, isLast: boolean): void {
+    const { listener, storage } = this.#options;
+    this.#told = index;
+    this.#fullDisk.modelReplaced();
+    this.core.applied(index);
+    if (type === 'restored') {
+      const outcome: Outcome = { type: 'restored', index, timeline: command.timeline };
+      const applied = { index, term: entry.term, outcome };
+      this.counters.committed += 1;
+      this.#proposals.applied(applied);
+      listener.applied([applied]);
+    } else {
+      refuseGatesBeyond(storage.model, this.#protocol);
+      this.counters.snapshotsInstalled += 1;
+      this.#failWaiting(new QuorateError('leadership-lost'));
+      listener.snapshotInstalled(index);
+    }
+    this.#watchers.reached(index);
+    if (isLast) this.#catchUp();
+  }
+
+  /** Applies what came meanwhile, from the log, a slice in each turn. */
+  #catchUp(): void {
+    const { storage, scheduler } = this.#options;
+    const from = this.appliedIndex + 1;
+    this.#catchingUp = from <= this.#committed && !this.#fullDisk.isModelFull;
+    if (!this.#catchingUp) return this.#reads.answer(this.appliedIndex);
+    const entries = storage.raft.entries(from, this.#committed + 1, replayBytesMax) ?? [];
+    if (entries.length === 0)
+      throw new QuorateError('damaged', `The model stands at ${from - 1}, and the log does not reach back to that.`);
+    this.#catchingUp = this.#applyInOrder(entries, (part) => this.#applyParts(part));
+    if (this.#catchingUp) scheduler.turn(() => this.#guard(() => this.#catchUp()));
   }
 
   #settle(ready: Ready): void {
@@ -587,6 +686,14 @@ export class Member implements Replica {
         if (!this.core.installSnapshot(staged.snapshot)) this.#options.snapshots.discard();
       });
     });
+  }
+
+  /** Drops the log up to where the model stands, whatever the policy keeps. Resolves to the first index that is left. */
+  async compact(): Promise<Index> {
+    const firstIndex = await this.#options.storage.compactLog(this.#told);
+    this.#compactedAt = Math.max(this.#compactedAt, firstIndex - 1);
+    this.#options.listener.compacted(firstIndex);
+    return firstIndex;
   }
 
   #compactWhenDue(): void {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { QuorateError, validate } from '../../messaging/errors.js';
 import { relateTimelines } from '../../messaging/position.js';
 import type { Index, NodeId } from '../raft/index.js';
-import type { SnapshotFile, StagedSnapshot, Staging, Storage } from '../storage/index.js';
+import type { ChunkSource, SnapshotFile, StagedSnapshot, Staging, Storage } from '../storage/index.js';
 import type { Clock } from './clock.js';
 import type { Transport } from './transport.js';
 
@@ -38,6 +38,8 @@ export const defaultPace: TransferPace = {
   noRoomWaitMs: 5_000,
 };
 
+/** How often it is looked whether a fetch has ended. */
+const fetchPollMs = 50;
 /** Storage keeps the last two. */
 const describedMax = 2;
 /** Followers whose progress is remembered. */
@@ -75,12 +77,17 @@ export class SnapshotServer {
 
   chunk(from: NodeId, body: Uint8Array): Uint8Array {
     const { sha256, offset, bytes } = validate(chunkSchema, decode(body), 'invalid-request', 'snapshot.chunk');
-    const file = this.#described.get(sha256);
+    const file = this.#described.get(sha256) ?? this.#restoreOf(sha256);
     if (file === undefined)
       throw new QuorateError('snapshot-required', 'this snapshot is no longer kept: ask for another');
     this.#progress.set(from, { sentBytes: Math.min(file.sizeBytes, offset + bytes), totalBytes: file.sizeBytes });
     if (this.#progress.size > followersMax) this.#progress.delete(this.#progress.keys().next().value ?? '');
     return this.#storage.readSnapshotChunk(file, offset, bytes);
+  }
+
+  #restoreOf(sha256: string): ChunkSource | undefined {
+    const staged = this.#storage.stagedRestore();
+    return staged?.sha256 === sha256 ? staged : undefined;
   }
 
   /** How far a follower has got with the snapshot that it fetches or fetched last. */
@@ -152,6 +159,23 @@ export class SnapshotFetcher {
       });
   }
 
+  /**
+   * Fetches one from any member that stands at `index` or later. Undefined where it came to nothing, or gave way to another
+   * that was begun meanwhile. What comes stays staged until it is taken or discarded.
+   */
+  async fetchFrom(member: NodeId, index: Index): Promise<StagedSnapshot | undefined> {
+    if (this.#fetching !== undefined || this.#staged !== undefined) return undefined;
+    return new Promise((resolve) => {
+      this.fetch(member, index, resolve);
+      const attempt = this.#fetching;
+      const settle = (): void => {
+        if (this.#fetching === attempt) void this.#options.clock.after(fetchPollMs, settle);
+        else resolve(undefined);
+      };
+      settle();
+    });
+  }
+
   /** The staged snapshot that stands at `index`, for its installation. */
   take(index: Index): StagedSnapshot {
     const staged = this.#staged;
@@ -180,7 +204,7 @@ export class SnapshotFetcher {
     const described = validate(describedSchema, decode(answer), 'snapshot-invalid', `the description by ${leader}`);
     if (!isCurrent()) return undefined;
     const staging = storage.beginStaging({ sizeBytes: described.sizeBytes, sha256: described.sha256 });
-    await this.#pullChunks(leader, staging, isCurrent);
+    await pullChunks({ ...this.#options, pace: this.#pace }, leader, staging, isCurrent);
     if (!isCurrent()) return undefined;
     const staged = await staging.finish();
     this.#refuseOtherLog(leader, staged, staging);
@@ -194,45 +218,60 @@ export class SnapshotFetcher {
     staging.discard();
     throw new QuorateError('timeline-conflict', `the snapshot of ${leader} belongs to another log than this member's`);
   }
+}
 
-  async #pullChunks(leader: NodeId, staging: Staging, isCurrent: () => boolean): Promise<void> {
-    const { sizeBytes } = staging.meta;
-    const { chunkBytes } = this.#pace;
-    const inFlight: Promise<Uint8Array>[] = [];
-    let asked = staging.receivedBytes;
-    while (staging.receivedBytes < sizeBytes && isCurrent()) {
-      while (asked < sizeBytes && inFlight.length < chunksInFlightMax) {
-        const chunk = this.#pullChunk(leader, staging.meta.sha256, asked, Math.min(chunkBytes, sizeBytes - asked));
-        // A rejection is met below, when it is this chunk's turn; until then it is not unhandled.
-        chunk.catch(() => undefined);
-        inFlight.push(chunk);
-        asked += Math.min(chunkBytes, sizeBytes - asked);
-      }
-      const bytes = await inFlight.shift();
-      if (bytes === undefined || !staging.writeChunk(staging.receivedBytes, bytes)) {
-        throw new QuorateError('snapshot-invalid', `a chunk from ${leader} did not fit`);
-      }
-      this.#options.onProgress?.({ from: leader, receivedBytes: staging.receivedBytes, sizeBytes });
+export type ChunkPulling = Pick<SnapshotFetcherOptions, 'transport' | 'clock' | 'onProgress'> & {
+  readonly pace: TransferPace;
+};
+
+/** Pulls what `staging` does not have yet, a few chunks at a time; returns early where it is not wanted any more. */
+export async function pullChunks(
+  pulling: ChunkPulling,
+  from: NodeId,
+  staging: Staging,
+  isCurrent: () => boolean,
+): Promise<void> {
+  const { sizeBytes } = staging.meta;
+  const { chunkBytes } = pulling.pace;
+  const inFlight: Promise<Uint8Array>[] = [];
+  let asked = staging.receivedBytes;
+  while (staging.receivedBytes < sizeBytes && isCurrent()) {
+    while (asked < sizeBytes && inFlight.length < chunksInFlightMax) {
+      const chunk = pullChunk(pulling, from, staging.meta.sha256, asked, Math.min(chunkBytes, sizeBytes - asked));
+      // A rejection is met below, when it is this chunk's turn; until then it is not unhandled.
+      chunk.catch(() => undefined);
+      inFlight.push(chunk);
+      asked += Math.min(chunkBytes, sizeBytes - asked);
     }
+    const bytes = await inFlight.shift();
+    if (bytes === undefined || !staging.writeChunk(staging.receivedBytes, bytes)) {
+      throw new QuorateError('snapshot-invalid', `a chunk from ${from} did not fit`);
+    }
+    pulling.onProgress?.({ from, receivedBytes: staging.receivedBytes, sizeBytes });
   }
+}
 
-  async #pullChunk(leader: NodeId, sha256: string, offset: number, bytes: number): Promise<Uint8Array> {
-    const { requestTimeoutMs, retryWaitMs } = this.#pace;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const chunk = await this.#options.transport.request(
-          leader,
-          'snapshot.chunk',
-          encode({ sha256, offset, bytes }),
-          requestTimeoutMs,
-        );
-        if (chunk.length === bytes) return chunk;
-        throw new QuorateError('snapshot-invalid', `${leader} sent ${chunk.length} bytes of a chunk of ${bytes}`);
-      } catch (error) {
-        const final = error instanceof QuorateError && error.code === 'snapshot-required';
-        if (final || attempt >= chunkAttemptsMax) throw error;
-        await new Promise<void>((resolve) => void this.#options.clock.after(retryWaitMs * attempt, resolve));
-      }
+async function pullChunk(
+  { transport, clock, pace }: ChunkPulling,
+  from: NodeId,
+  sha256: string,
+  offset: number,
+  bytes: number,
+): Promise<Uint8Array> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const chunk = await transport.request(
+        from,
+        'snapshot.chunk',
+        encode({ sha256, offset, bytes }),
+        pace.requestTimeoutMs,
+      );
+      if (chunk.length === bytes) return chunk;
+      throw new QuorateError('snapshot-invalid', `${from} sent ${chunk.length} bytes of a chunk of ${bytes}`);
+    } catch (error) {
+      const final = error instanceof QuorateError && error.code === 'snapshot-required';
+      if (final || attempt >= chunkAttemptsMax) throw error;
+      await new Promise<void>((resolve) => void clock.after(pace.retryWaitMs * attempt, resolve));
     }
   }
 }

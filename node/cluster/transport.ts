@@ -18,6 +18,10 @@ export type PeerVerb =
   | 'snapshot.describe'
   /** A piece of it. */
   | 'snapshot.chunk'
+  /** Have you got the file that is to be restored; and if not, will you fetch it there? */
+  | 'restore.ask'
+  /** It is not needed any more. */
+  | 'restore.discard'
   /** Measures a candidate before it joins. */
   | 'candidate.probe'
   /** Tells a blank controller which cluster it joins. */

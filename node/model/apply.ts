@@ -15,6 +15,7 @@
 import {
   type Entity,
   type Member,
+  type Operation,
   supportedVersions,
   type Timeline,
   type VersionRange,
@@ -25,6 +26,7 @@ import { applyEntityCommand } from './entities.js';
 import { raiseGate } from './gates.js';
 import { invariant } from './invariant.js';
 import { putOperation } from './operations.js';
+import { judgeRestore, pausesWrites } from './restore.js';
 import type { ChangeRow, JournalRow, ModelMeta, ModelStore } from './store.js';
 import { beginTimeline } from './timeline.js';
 
@@ -51,6 +53,8 @@ export type Outcome =
   | { readonly type: 'gate'; readonly index: number; readonly gate: string; readonly raised: boolean }
   /** An import of what is there already, the same. */
   | { readonly type: 'unchanged'; readonly index: number; readonly entity: Entity }
+  /** The entities of a file are in the place of those before; whoever applied the entry did that. */
+  | { readonly type: 'restored'; readonly index: number; readonly timeline: Timeline }
   | { readonly type: 'nothing'; readonly index: number };
 
 /**
@@ -84,6 +88,7 @@ class Batch {
   private journalStart: number;
   private membersIndex: number;
   private configuration: Configuration;
+  private writesPausedBy: string | undefined;
   /** Everything of the meta that only the beginning of a timeline changes. */
   private base: ModelMeta;
 
@@ -99,18 +104,21 @@ class Batch {
     this.journalStart = meta.journalStart;
     this.membersIndex = meta.membersIndex;
     this.configuration = meta.configuration;
+    this.writesPausedBy = meta.writesPausedBy;
   }
 
   meta(): ModelMeta {
-    const { index, term, membersIndex, lastChangeIndex, journalStart, configuration } = this;
+    const { index, term, membersIndex, lastChangeIndex, journalStart, configuration, writesPausedBy } = this;
+    const { writesPausedBy: _before, ...base } = this.base;
     return {
-      ...this.base,
+      ...base,
       position: { ...this.base.position, index },
       term,
       membersIndex,
       lastChangeIndex,
       journalStart,
       configuration,
+      ...(writesPausedBy === undefined ? {} : { writesPausedBy }),
     };
   }
 
@@ -154,6 +162,7 @@ class Batch {
       }
       case 'operation.put': {
         const put = putOperation(this.store, command);
+        if (put.ok) this.pauseOrResume(command.operation);
         return put.ok
           ? { type: 'operation', index: this.index, revision: put.revision }
           : { type: 'refused', index: this.index, code: put.code, message: put.message };
@@ -165,6 +174,11 @@ class Batch {
         return { type: 'described', index: this.index, member: command.member };
       case 'timeline.begin':
         return this.beginTimeline(command.timeline);
+      case 'model.restore': {
+        const verdict = judgeRestore(this.store, this.meta(), command);
+        invariant(!verdict.ok, () => `the restore at ${this.index} needs its file, and is not applied with others`);
+        return { type: 'refused', index: this.index, code: verdict.code, message: verdict.message };
+      }
       case 'noop':
         return { type: 'nothing', index: this.index };
     }
@@ -174,6 +188,11 @@ class Batch {
     const { index } = this;
     const known = this.store.outcomeOf(command.requestId);
     if (known !== undefined) return repeat(known, command, index);
+    // Not remembered: the same request may succeed when the pause is over.
+    if (this.writesPausedBy !== undefined) {
+      const message = `writes are paused by the operation ${this.writesPausedBy}, which restores the model`;
+      return { type: 'refused', index, code: 'paused', message };
+    }
     const result = applyEntityCommand(this.store, command);
     if (!result.ok) {
       const { code, message } = result;
@@ -195,6 +214,11 @@ class Batch {
     this.store.appendJournal(change);
     this.lastChangeIndex = index;
     return { type: 'changed', index, change, repeated: false };
+  }
+
+  private pauseOrResume(operation: Operation): void {
+    if (pausesWrites(operation)) this.writesPausedBy = operation.id;
+    else if (this.writesPausedBy === operation.id) this.writesPausedBy = undefined;
   }
 
   private applyConfiguration(change: ConfChange): Outcome {

@@ -12,6 +12,7 @@ import { decode, Encoder } from '@msgpack/msgpack';
 import {
   type Entity,
   type EntityPatch,
+  featureGates,
   type Member,
   type Operation,
   QuorateError,
@@ -93,6 +94,16 @@ export interface TimelineBeginCommand {
   readonly timeline: Timeline;
 }
 
+/** Puts the entities of a file that members have staged in the place of the present ones, on a new timeline: see `restore.ts`. */
+export interface RestoreCommand {
+  readonly type: 'model.restore';
+  /** Id of the operation that asks for it. */
+  readonly operation: string;
+  /** Of the file, in hexadecimal. */
+  readonly sha256: string;
+  readonly timeline: Timeline;
+}
+
 /** Changes nothing; for a barrier. */
 export interface NoopCommand {
   readonly type: 'noop';
@@ -105,6 +116,7 @@ export type Command =
   | MemberDescribeCommand
   | TimelineBeginCommand
   | GateRaiseCommand
+  | RestoreCommand
   | NoopCommand;
 
 /** This member cannot apply a committed entry, and must stop before it. */
@@ -164,10 +176,21 @@ function layOut(command: Command): unknown[] {
       return [1, 'member.describe', command.member];
     case 'timeline.begin':
       return [1, 'timeline.begin', command.timeline];
+    case 'model.restore':
+      return [restoreFormat, 'model.restore', command.operation, command.sha256, command.timeline];
     case 'noop':
       return [1, 'noop'];
   }
 }
+
+const restoreFormat = featureGates['model-restore'].since;
+/** What the data of every restore, and of no other command, begins with: an array of five, its format, its type. */
+export const restoreMark: Uint8Array = Uint8Array.from([
+  0x95,
+  restoreFormat,
+  0xa0 | 'model.restore'.length,
+  ...new TextEncoder().encode('model.restore'),
+]);
 
 /**
  * The command in an entry's data. What a leader wrote was checked by `prepare.ts` before it was proposed, and is trusted
@@ -232,6 +255,8 @@ function takeUp(type: string, fields: unknown[]): Command | undefined {
       return as<MemberDescribeCommand>({ type, member: first });
     case 'timeline.begin':
       return as<TimelineBeginCommand>({ type, timeline: first });
+    case 'model.restore':
+      return as<RestoreCommand>({ type, operation: first, sha256: at, timeline: by });
     case 'noop':
       return { type };
     default:

@@ -19,5 +19,6 @@ export { isUnderWay, operationsKeptMax } from './operations.js';
 export * from './prepare.js';
 export { type ModelRecovery, recoverModel } from './recovery.js';
 export * from './resolve.js';
+export * from './restore.js';
 export * from './store.js';
 export * from './timeline.js';

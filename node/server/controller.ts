@@ -38,6 +38,7 @@ import { compareEveryMsDefault } from './model-watch.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
 import { Recovery } from './recovery.js';
+import { RestoreFiles } from './restore-files.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
@@ -98,6 +99,7 @@ export class Controller {
   readonly #recovery: Recovery;
   readonly #diskNews: DiskNews;
   readonly #backupDirectory: string;
+  readonly #restoreFiles: RestoreFiles;
   readonly #startedAt: number;
   #state: NodeState;
   /** The timeline that a recovery began elsewhere, and that left this controller's log behind. */
@@ -138,6 +140,11 @@ export class Controller {
       onOtherLog: (from, timeline, relation) => this.#timelines.otherLog(from, timeline, relation),
     });
     this.#snapshotServer = new SnapshotServer(storage);
+    this.#restoreFiles = new RestoreFiles({
+      ...{ storage, clock, log, transport: this.#transport },
+      dataDirectory: config.dataDirectory,
+      backupDirectory: this.#backupDirectory,
+    });
     this.#events = new EventPublisher({
       connection: connections.service,
       subjects: this.#subjects,
@@ -199,6 +206,8 @@ export class Controller {
       absence: () => (this.#state === 'stopping' || this.#state === 'removed' ? this.#state : 'not-a-member'),
       routers: () => this.#routers,
       operations: () => this.#operations,
+      restoreFiles: this.#restoreFiles,
+      nodeId: config.nodeId,
       status: () => this.#buildStatus(this.#status.sequence),
       recovery: this.#recovery,
       onSnapshot: (position) =>
@@ -426,6 +435,8 @@ export class Controller {
     const meta = storage.model.meta();
     // What was applied just before the last stop may never have been published; readers remove duplicates.
     this.#events.restart(Math.max(meta?.journalStart ?? 0, (meta?.position.index ?? 0) - republishedMax));
+    const client = this.#client();
+    const compare = (nodes: readonly string[]) => compareModels(client, nodes, { timeoutMs: compareMaxMs });
     this.#operations = new OperationService({
       nodeId: config.nodeId,
       cluster: config.cluster,
@@ -442,6 +453,10 @@ export class Controller {
       snapshotServer: this.#snapshotServer,
       events: this.#events,
       routers: () => this.#routers,
+      restoreFiles: this.#restoreFiles,
+      backupDirectory: this.#backupDirectory,
+      compare,
+      compactLog: async () => (await this.#member?.compact()) ?? 0,
       onChange: () => this.#status.changed(),
     });
     this.#routers = createRouterService({
@@ -456,7 +471,6 @@ export class Controller {
       publishEvent: (event) => this.#events.routerService(event),
       log: (level, message, fields) => log[level](message, fields),
     });
-    const client = this.#client();
     this.#duties = new LeaderDuties({
       replica,
       storage,
@@ -469,7 +483,7 @@ export class Controller {
       tickMs: (config.timing ?? defaultTiming).tickMs,
       protocol: this.#protocol,
       compareEveryMs: config.compareEveryMs ?? compareEveryMsDefault,
-      compare: (nodes) => compareModels(client, nodes, { timeoutMs: compareMaxMs }),
+      compare,
     });
     this.#api.setServing(true);
   }
@@ -520,6 +534,7 @@ export class Controller {
         if (this.#leading) this.#duties?.configured(index, outcome.before, outcome.after);
       }
       if (outcome.type === 'gate' && outcome.raised) this.#status.changed();
+      if (outcome.type === 'restored') this.#onRestored(outcome.index);
       if (outcome.type === 'configured' || outcome.type === 'described') {
         this.#routers?.refresh();
         this.#status.changed();
@@ -547,6 +562,21 @@ export class Controller {
     else this.#duties?.stop();
     this.#operations?.setLeading(leading);
     this.#routers?.refresh();
+  }
+
+  /** Another history has begun: whatever counts indexes begins anew. */
+  #onRestored(index: number): void {
+    const { storage, log, config } = this.#options;
+    const position = storage.model.meta()?.position;
+    log.info('restored the model', { index, timeline: position?.timeline });
+    this.#events.restart(index);
+    if (this.#leading)
+      this.#events.cluster('model.restored', {
+        ...{ index, position },
+        message: `${config.nodeId} leads into a restored model: timeline ${position?.timeline.id}, epoch ${position?.timeline.epoch}`,
+      });
+    this.#routers?.refresh();
+    this.#status.changed();
   }
 
   #onSnapshotInstalled(index: number): void {
@@ -677,6 +707,8 @@ export class Controller {
       promiseRecovery: (from) => this.#recovery.promise(from),
       describeSnapshot: (body) => this.#snapshotServer.describe(body),
       snapshotChunk: (from, body) => this.#snapshotServer.chunk(from, body),
+      askRestore: (ask) => this.#restoreFiles.ask(ask),
+      discardRestore: (sha256) => this.#restoreFiles.discard(sha256),
     };
   }
 

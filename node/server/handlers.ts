@@ -10,17 +10,20 @@ import {
   type Command,
   type EntityCommand,
   encodeCommand,
+  type ModelMeta,
   prepareCreate,
   prepareDelete,
   prepareImport,
   prepareUpdate,
   type Stamp,
 } from '../model/index.js';
+import { type Configuration, membersOf } from '../raft/index.js';
 import type { Storage } from '../storage/index.js';
 import type { ApiHandlers, RequestContext } from './api.js';
 import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
 import type { Recovery } from './recovery.js';
+import type { RestoreFiles } from './restore-files.js';
 import type { RouterService } from './routers/index.js';
 
 export interface HandlerSources {
@@ -33,6 +36,8 @@ export interface HandlerSources {
   absence(): 'stopping' | 'removed' | 'not-a-member';
   routers(): RouterService | undefined;
   operations(): OperationService | undefined;
+  readonly restoreFiles: RestoreFiles;
+  readonly nodeId: string;
   status(): NodeStatus;
   readonly recovery: Recovery;
   onSnapshot(position: Position): void;
@@ -53,11 +58,14 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     return running;
   }
 
-  function position(): Position {
-    const meta = storage.model.meta();
-    if (meta === undefined) throw new QuorateError('not-a-member');
-    return meta.position;
+  function meta(): ModelMeta {
+    const held = storage.model.meta();
+    if (held === undefined) throw new QuorateError('not-a-member');
+    return held;
   }
+
+  const position = (): Position => meta().position;
+  const configuration = (): Configuration => meta().configuration;
 
   const hashes = new ModelHashes({ storage, clock, replica });
 
@@ -71,6 +79,8 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
   }
 
   async function write(command: EntityCommand): Promise<ApiResult<'model.create'>> {
+    // The model would refuse it as well; here it costs no entry of the log.
+    if (storage.model.meta()?.writesPausedBy !== undefined) throw new QuorateError('paused');
     const { outcome } = await propose(replica(), command);
     if (outcome.type !== 'changed') throw refusalOf(outcome);
     // What was done before the present timeline began is in the model that it began with.
@@ -152,6 +162,17 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     },
 
     'recovery.begin': ({ leaveBehind }, { requestId }) => sources.recovery.begin(leaveBehind, requestId),
+    'restore.stage': async (params) => {
+      if (replica().leadership().role !== 'leader') throw new QuorateError('not-leader');
+      const { restoreFiles, nodeId } = sources;
+      const others = membersOf(configuration()).filter((id) => id !== nodeId);
+      if (params.chunk === undefined) await restoreFiles.fetchFromOthers(params, others);
+      return restoreFiles.stage(params, nodeId);
+    },
+    'restore.take': (params) => {
+      replica();
+      return sources.restoreFiles.take(params);
+    },
 
     'operation.plan': (parameters) => operations().plan(parameters),
     'operation.start': (parameters, context) => operations().start(parameters, context),

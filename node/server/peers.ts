@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { QuorateError, validate } from '../../messaging/errors.js';
 import { positionSchema } from '../../messaging/position.js';
 import { versionRangeSchema } from '../../messaging/protocol.js';
+import { stagedStateSchema } from '../../messaging/schemas/api.js';
+import { sha256Schema } from '../../messaging/schemas/operations.js';
 import { nodeStateSchema } from '../../messaging/schemas/status.js';
 import type { PeerVerb } from '../cluster/transport.js';
 
@@ -36,6 +38,27 @@ export const membershipSchema = z.object({
 });
 export type MembershipAnswer = z.infer<typeof membershipSchema>;
 
+export const restoreAskSchema = z.object({
+  sha256: sha256Schema,
+  sizeBytes: z.int().min(1),
+  /** Who has it; null: only say what there is. */
+  fetchFrom: z.string().nullable(),
+});
+export type RestoreAsk = z.infer<typeof restoreAskSchema>;
+
+export const restoreAnswerSchema = z.object({
+  state: stagedStateSchema,
+  receivedBytes: z.int().min(0),
+  /** Why it has not got it, where it has failed. */
+  problem: z.string().nullable(),
+  diskFreeBytes: z.number(),
+  /** Of its present model. */
+  modelBytes: z.number(),
+});
+export type RestoreAnswer = z.infer<typeof restoreAnswerSchema>;
+
+export const restoreDiscardSchema = z.object({ sha256: sha256Schema });
+
 export const prepareSchema = z.object({ clusterId: z.string().min(1).max(64) });
 
 export interface PeerSources {
@@ -48,6 +71,8 @@ export interface PeerSources {
   readonly promiseRecovery: (from: string) => void;
   readonly describeSnapshot: (body: Uint8Array) => Promise<Uint8Array>;
   readonly snapshotChunk: (from: string, body: Uint8Array) => Uint8Array;
+  readonly askRestore: (ask: RestoreAsk) => RestoreAnswer;
+  readonly discardRestore: (sha256: string) => void;
 }
 
 /** Answers one request of another controller. */
@@ -74,6 +99,11 @@ export async function answerPeer(
     case 'recovery.claim':
       sources.promiseRecovery(from);
       return new Uint8Array();
+    case 'restore.ask':
+      return encode(sources.askRestore(validate(restoreAskSchema, decode(body), 'invalid-request', verb)));
+    case 'restore.discard':
+      sources.discardRestore(validate(restoreDiscardSchema, decode(body), 'invalid-request', verb).sha256);
+      return encode(sources.membership());
     case 'membership.ask':
       return encode(sources.membership());
     default:

@@ -2,6 +2,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
+import type { ModelComparison } from '../../messaging/model-comparison.js';
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { WorkflowParameters } from '../../messaging/schemas/operations.js';
 import type { Member as MemberRecord, ProgressView } from '../../messaging/schemas/status.js';
@@ -20,6 +21,8 @@ import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
 import { type MembershipAnswer, membershipSchema, probeSchema } from './peers.js';
+import { createRestoreActions } from './restore-actions.js';
+import type { RestoreFiles } from './restore-files.js';
 import { endpointsOf, type RouterService } from './routers/index.js';
 import { progressViews } from './status.js';
 import type { StatusBoard } from './status-board.js';
@@ -39,6 +42,11 @@ export interface WorkflowSources {
   readonly tickMs: number;
   readonly protocol: VersionRange;
   readonly events: EventPublisher;
+  readonly restoreFiles: RestoreFiles;
+  readonly backupDirectory: string;
+  /** Of this member, up to where its model stands. */
+  readonly compactLog: () => Promise<number>;
+  readonly compare: (nodes: readonly string[]) => Promise<ModelComparison>;
   /** An operation began, went on or ended: the status says so. */
   readonly onChange: () => void;
   routers(): RouterService | undefined;
@@ -57,6 +65,8 @@ const probeAgainMs = 250;
 
 export function createActions(sources: WorkflowSources): Actions {
   const { replica, storage, board, transport, clock, nodeId } = sources;
+
+  const restores = createRestoreActions(sources, { propose: (command) => propose(replica, command) });
 
   function publishRecord({ operation, revision }: OperationRecord): void {
     sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
@@ -127,7 +137,7 @@ export function createActions(sources: WorkflowSources): Actions {
   }
 
   async function gather(parameters: WorkflowParameters): Promise<Facts> {
-    const asked = candidateOf(parameters) ?? (parameters.workflow === 'transfer' ? parameters.to : parameters.node);
+    const asked = candidateOf(parameters) ?? controllerOf(parameters);
     const answer: Probe = asked === null || asked === nodeId ? { type: 'none' } : await probe(asked);
     const status = raft();
     const { clusterId, configuration } = meta();
@@ -162,6 +172,7 @@ export function createActions(sources: WorkflowSources): Actions {
           .map(({ value }) => value.operation)
           .find(isUnderWay) ?? null,
       probe: answer,
+      restore: parameters.workflow === 'restore' ? await restores.gather(parameters) : null,
       routers: (routers?.routers() ?? [])
         .filter(({ online }) => online)
         .map(({ id, endpointsIndex }) => ({ id, endpointsIndex })),
@@ -171,6 +182,7 @@ export function createActions(sources: WorkflowSources): Actions {
 
   return {
     gather,
+    ...restores.actions,
     now: () => clock.now(),
     sleep: (durationMs, signal) =>
       new Promise<void>((resolve) => {
@@ -258,8 +270,34 @@ export function createActions(sources: WorkflowSources): Actions {
   };
 }
 
+/** The one that the workflow is about, and that is asked before it begins. */
+function controllerOf(parameters: WorkflowParameters): string | null {
+  switch (parameters.workflow) {
+    case 'join':
+    case 'remove':
+    case 'replace':
+    case 'promote':
+    case 'demote':
+      return parameters.node;
+    case 'transfer':
+      return parameters.to;
+    case 'restore':
+      return null;
+  }
+}
+
 function inWords(parameters: WorkflowParameters): string {
-  if (parameters.workflow === 'replace') return `replace ${parameters.node} with ${parameters.with}`;
-  if (parameters.workflow !== 'transfer') return `${parameters.workflow} ${parameters.node}`;
-  return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
+  switch (parameters.workflow) {
+    case 'replace':
+      return `replace ${parameters.node} with ${parameters.with}`;
+    case 'join':
+    case 'remove':
+    case 'promote':
+    case 'demote':
+      return `${parameters.workflow} ${parameters.node}`;
+    case 'transfer':
+      return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
+    case 'restore':
+      return `restore ${parameters.name}`;
+  }
 }

@@ -10,6 +10,7 @@
  *     raft.db      the log, the hard state, and whose directory it is
  *     model.db     the model with its position
  *     staging/     a snapshot on its way in
+ *     restore/     a snapshot that is to be restored, and the model that is made of it
  *     transfer/    snapshots for followers
  *     snapshots/   snapshots that were asked for without a path
  *     backups/     snapshots that operators asked for, and what a reset has put aside
@@ -20,14 +21,16 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError } from '../../messaging/errors.js';
 import type { ModelMeta } from '../model/store.js';
-import { type Index, votersOf } from '../raft/index.js';
+import { type Index, type Term, votersOf } from '../raft/index.js';
 import { emptyFolder, syncFolder } from './files.js';
 import { type PreparedHash, prepareInThread } from './hash-model.js';
 import {
   checkInstalled,
+  initialMeta,
   initialName,
   modeName,
   replaceModel,
+  restoredName,
   stagingFolderName,
   writeInitialModel,
   writeStandaloneModel,
@@ -35,7 +38,7 @@ import {
 import { type DirectoryLock, lockDirectory } from './lock.js';
 import { logAfter, modeBefore } from './mode-change.js';
 import { SqliteModelStore } from './model-store.js';
-import { backupsFolderName, modelFileName, raftFileName } from './names.js';
+import { backupsFolderName, modelFileName, raftFileName, restoreFolderName } from './names.js';
 import { type PendingInstall, SqliteRaftStore } from './raft-store.js';
 import {
   type Recovered,
@@ -46,21 +49,25 @@ import {
 } from './recover.js';
 import { finishReset } from './reset.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
-import { openStaging } from './staging.js';
+import { incomingName, openStaging, stagedIn } from './staging.js';
 import type {
+  ChunkSource,
   CompactionPoint,
   ControllerStorage,
   ExchangeStep,
   Identity,
   InitialState,
   InstallRequest,
+  KindDifference,
   ModeChange,
   ModeChangeStep,
   PersistBatch,
   RaftStore,
+  RestoreRequest,
   SelfDurableModelStore,
   SnapshotFile,
   SnapshotOrigin,
+  StagedSnapshot,
   Staging,
   StagingMeta,
   StandaloneState,
@@ -130,6 +137,7 @@ function openModel(directory: string, raft: SqliteRaftStore): SqliteModelStore {
     throw error;
   }
   raft.finishInstall();
+  if (pending.file === restoredName) emptyFolder(join(directory, restoreFolderName));
   return model;
 }
 
@@ -164,7 +172,7 @@ class FileStorage implements DirectoryStorage {
     return this.#shelf.forFollowers(indexMin);
   }
 
-  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
+  readSnapshotChunk(file: ChunkSource, offset: number, bytesMax: number): Uint8Array {
     const buffer = Buffer.allocUnsafe(Math.min(bytesMax, Math.max(0, file.sizeBytes - offset)));
     try {
       const descriptor = openSync(file.path, 'r');
@@ -178,8 +186,12 @@ class FileStorage implements DirectoryStorage {
     }
   }
 
+  inspectSnapshot(path: string): Promise<SnapshotFile> {
+    return this.#worker.run({ job: 'inspect-snapshot', path });
+  }
+
   beginStaging(meta: StagingMeta): Staging {
-    return openStaging(this.#stagingFolder, meta, (path) => this.#worker.run({ job: 'inspect-snapshot', path }));
+    return openStaging(this.#stagingFolder, meta, (path) => this.inspectSnapshot(path));
   }
 
   prepareHash(): Promise<PreparedHash> {
@@ -218,7 +230,10 @@ class FileStorage implements DirectoryStorage {
     }
     if (state.snapshot.index < 1 || state.snapshot.term < 1)
       throw new RangeError('a history begins at index and term 1 or later');
-    const { meta } = writeInitialModel(this.#stagingFolder, state);
+    const { meta } =
+      state.restoreFrom === undefined
+        ? writeInitialModel(this.#stagingFolder, state)
+        : await this.#writeRestoredModel(state, state.restoreFrom);
     await this.#exchange(
       initialName,
       { index: meta.position.index, term: meta.term, timeline: meta.position.timeline },
@@ -280,6 +295,83 @@ class FileStorage implements DirectoryStorage {
     this.#replace(pending, onStep);
   }
 
+  async #writeRestoredModel(
+    state: InitialState,
+    file: NonNullable<InitialState['restoreFrom']>,
+  ): Promise<{ readonly meta: ModelMeta }> {
+    const meta = initialMeta(state);
+    const members = (state.members ?? []).map((member) => ({
+      bucket: 'member',
+      key: member.id,
+      value: JSON.stringify(member),
+    }));
+    const target = join(this.#stagingFolder, initialName);
+    await this.#worker.run({
+      job: 'make-restored-model',
+      source: file.path,
+      sha256: file.sha256,
+      target,
+      meta,
+      records: members,
+    });
+    return { meta };
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- restore
+
+  beginRestore(meta: StagingMeta): Staging {
+    return openStaging(this.#restoreFolder, meta, (path) => this.inspectSnapshot(path));
+  }
+
+  stagedRestore(): ChunkSource | null {
+    return stagedIn(this.#restoreFolder);
+  }
+
+  discardRestore(): void {
+    emptyFolder(this.#restoreFolder);
+  }
+
+  compareRestore(): Promise<readonly KindDifference[]> {
+    const staged = this.stagedRestore();
+    if (staged === null) return Promise.reject(new QuorateError('not-found', 'No file is staged for a restore.'));
+    this.#model.commit();
+    const modelPath = join(this.#directory, modelFileName);
+    return this.#worker.run({ job: 'compare-restore', modelPath, path: staged.path });
+  }
+
+  async restoreModel({ sha256, meta }: RestoreRequest): Promise<void> {
+    const staged = this.stagedRestore();
+    if (staged?.sha256 !== sha256)
+      throw new QuorateError('snapshot-invalid', `The file ${sha256} is not staged for a restore.`);
+    const target = join(this.#stagingFolder, restoredName);
+    const records = this.#model.recordRows();
+    try {
+      await this.#worker.run({ job: 'make-restored-model', source: staged.path, sha256, target, meta, records });
+    } catch (error) {
+      if (error instanceof QuorateError && error.code === 'snapshot-invalid') this.discardRestore();
+      throw error;
+    }
+    await this.#exchangeModel(restoredName, meta.position.index, meta.term);
+    this.discardRestore();
+  }
+
+  async adoptSnapshot(staged: StagedSnapshot): Promise<void> {
+    const { index, term } = staged.snapshot;
+    await this.#exchangeModel(incomingName, index, term);
+    emptyFolder(this.#stagingFolder);
+  }
+
+  /** The log stays as it is: what it holds up to `index` is in the new model. */
+  async #exchangeModel(file: string, index: Index, term: Term): Promise<void> {
+    // Whoever reads the old file reads it by its name.
+    await this.#worker.idle();
+    if (this.#closed) throw new QuorateError('stopping');
+    this.raft.commitExchange({ file, index, term });
+    this.#model.exchange(() => replaceModel(join(this.#stagingFolder, file), join(this.#directory, modelFileName)));
+    checkInstalled({ index, term }, this.#model.meta());
+    this.raft.finishInstall();
+  }
+
   async compactLog(throughIndex: Index): Promise<Index> {
     const durable = await this.#model.makeDurable();
     if (durable === undefined || durable.position.indexType !== 'raft') return this.raft.firstIndex();
@@ -301,6 +393,10 @@ class FileStorage implements DirectoryStorage {
     this.raft.close();
     this.#model.close();
     this.#lock.release();
+  }
+
+  get #restoreFolder(): string {
+    return join(this.#directory, restoreFolderName);
   }
 
   get #stagingFolder(): string {

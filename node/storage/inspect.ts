@@ -41,6 +41,7 @@ const storedMetaSchema = z.looseObject({
   lastChangeIndex: z.int().min(0),
   journalStart: z.int().min(0),
   legacyIndexMax: z.int().min(0).optional(),
+  writesPausedBy: z.string().optional(),
 });
 
 export const modelMetaSchema = storedMetaSchema.transform((meta) => ({

@@ -8,6 +8,9 @@
  * A crash before 2 leaves everything as it was. After 2, opening finds the note and does 3 and 4 again: step 3 may have
  * happened or not, and is the same either way. model.db's write-ahead log goes first, so that it can never be read together
  * with another database than its own; that what it held is lost is no loss, since the commit has abandoned it.
+ *
+ * A restore, and a snapshot that a member takes although its log reaches further, exchange the model alone: the transaction of
+ * step 2 then only notes the file. Until then the model stands just before what it could not apply, and finds it in the log again.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,6 +21,7 @@ import { beginTimeline } from '../model/timeline.js';
 import { initialConfiguration } from '../raft/configuration.js';
 import { openDatabase } from './database.js';
 import { removeDatabase, sideFiles, syncFile, syncFolder } from './files.js';
+import { restoreFolderName } from './names.js';
 import { modelSchema } from './schema.js';
 import type { InitialState, StandaloneState } from './types.js';
 
@@ -25,6 +29,8 @@ export const stagingFolderName = 'staging';
 export const initialName = 'initial.db';
 /** The model, counted in another way. */
 export const modeName = 'mode.db';
+/** Where the model of a restore is made, as an install's note names it: beside the folder `staging`, which a snapshot on its way in may empty. */
+export const restoredName = join('..', restoreFolderName, 'restored.db');
 
 /** Step 3. Both files are closed. Does nothing where it has been done. */
 export function replaceModel(staged: string, model: string): void {
@@ -48,12 +54,8 @@ export function checkInstalled(
   }
 }
 
-/** Makes, in the staging folder, the model that a new history begins with: no entities, but cluster, timeline and members. */
-export function writeInitialModel(
-  folder: string,
-  state: InitialState,
-): { readonly path: string; readonly meta: ModelMeta } {
-  const meta = beginTimeline(undefined, {
+export function initialMeta(state: InitialState): ModelMeta {
+  return beginTimeline(undefined, {
     clusterId: state.identity.clusterId,
     timeline: state.timeline,
     indexType: 'raft',
@@ -61,7 +63,14 @@ export function writeInitialModel(
     term: state.snapshot.term,
     configuration: state.snapshot.configuration,
   });
-  return writeFirstModel(folder, meta, state.members ?? []);
+}
+
+/** Makes, in the staging folder, the model that a new history begins with: no entities, but cluster, timeline and members. */
+export function writeInitialModel(
+  folder: string,
+  state: InitialState,
+): { readonly path: string; readonly meta: ModelMeta } {
+  return writeFirstModel(folder, initialMeta(state), state.members ?? []);
 }
 
 /** The same for a standalone controller; it counts from 1. */

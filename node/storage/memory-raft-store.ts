@@ -133,6 +133,14 @@ export class MemoryRaftStore implements RaftStore {
     this.#hardState = hardState;
   }
 
+  /** What an exchange of the model alone asks for. */
+  checkExchange(index: Index, term: Term): void {
+    invariant(
+      this.term(index) === term && index <= this.#hardState.commit,
+      () => `a model at ${index} of term ${term} does not fit the log`,
+    );
+  }
+
   /** Drops entries up to `target`; its term is read from the log. */
   compact(target: CompactionPoint): Index {
     const through = Math.min(target.index, this.lastIndex());

@@ -26,9 +26,12 @@ import { snapshotFormatVersion } from './inspect.js';
 import { blankRaftDisk, MemoryRaftStore, type RaftDisk } from './memory-raft-store.js';
 import { modelSchema } from './schema.js';
 import type {
+  ChunkSource,
   DurableModelStore,
   InitialState,
   InstallRequest,
+  KindDifference,
+  RestoreRequest,
   SnapshotFile,
   SnapshotManifest,
   SnapshotOrigin,
@@ -46,6 +49,7 @@ interface ModelImage {
   readonly records: readonly { readonly bucket: RecordBucket; readonly key: string; readonly value: unknown }[];
 }
 
+const restorePath = 'restore/incoming.db';
 const blankImage: ModelImage = { meta: null, entities: [], journal: [], records: [] };
 
 export interface MemoryDisk {
@@ -55,11 +59,25 @@ export interface MemoryDisk {
   /** As it is after a loss of power. */
   durableModel: ModelImage;
   readonly files: Map<string, Uint8Array>;
-  staging: { readonly meta: StagingMeta; bytes: Uint8Array } | null;
+  staging: StagedBytes | null;
+  /** A snapshot that is to be restored. */
+  restore: StagedBytes | null;
+}
+
+interface StagedBytes {
+  readonly meta: StagingMeta;
+  bytes: Uint8Array;
 }
 
 export function blankDisk(): MemoryDisk {
-  return { raft: blankRaftDisk(), model: blankImage, durableModel: blankImage, files: new Map(), staging: null };
+  return {
+    raft: blankRaftDisk(),
+    model: blankImage,
+    durableModel: blankImage,
+    files: new Map(),
+    staging: null,
+    restore: null,
+  };
 }
 
 /** Takes from the disk what was not synced. Whoever had it open must not use it any more. */
@@ -138,20 +156,30 @@ class MemoryStorage implements Storage {
     return this.#forFollowers;
   }
 
-  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
-    const bytes = this.#disk.files.get(file.path);
+  readSnapshotChunk(file: ChunkSource, offset: number, bytesMax: number): Uint8Array {
+    const bytes = file.path === restorePath ? this.#disk.restore?.bytes : this.#disk.files.get(file.path);
     if (bytes === undefined) {
       throw new QuorateError('snapshot-invalid', `The snapshot ${file.path} can no longer be read.`);
     }
     return bytes.slice(offset, offset + bytesMax);
   }
 
+  async inspectSnapshot(path: string): Promise<SnapshotFile> {
+    const bytes = this.#disk.files.get(path);
+    if (bytes === undefined) throw new QuorateError('snapshot-invalid', `There is no file ${path}.`);
+    return { path, sizeBytes: bytes.length, sha256: sha256(bytes), manifest: decode(bytes).manifest };
+  }
+
   beginStaging(meta: StagingMeta): Staging {
-    const found = this.#disk.staging;
+    return this.#beginStaging('staging', meta);
+  }
+
+  #beginStaging(place: StagingPlace, meta: StagingMeta): Staging {
+    const found = this.#disk[place];
     if (found?.meta.sha256 !== meta.sha256 || found.meta.sizeBytes !== meta.sizeBytes) {
-      this.#disk.staging = { meta, bytes: new Uint8Array(0) };
+      this.#disk[place] = { meta, bytes: new Uint8Array(0) };
     }
-    return new MemoryStaging(this.#disk, meta, () => this.#options.beforeWrite?.('staging'));
+    return new MemoryStaging(this.#disk, place, meta, () => this.#options.beforeWrite?.('staging'));
   }
 
   async prepareHash(): Promise<PreparedHash> {
@@ -178,12 +206,75 @@ class MemoryStorage implements Storage {
       throw new RangeError('a history begins at index and term 1 or later');
     }
     this.#options.beforeWrite?.('install');
-    const { timeline, identity, snapshot, hardState, members = [] } = state;
+    const { timeline, identity, snapshot, hardState, members = [], restoreFrom } = state;
     const meta = beginTimeline(undefined, { clusterId: identity.clusterId, timeline, indexType: 'raft', ...snapshot });
     const { index, term } = snapshot;
+    const entities = restoreFrom === undefined ? [] : this.#entitiesOf(restoreFrom);
     this.raft.commitInstall({ point: { index, term, timeline }, hardState, identity });
     const records = members.map((member) => ({ bucket: 'member', key: member.id, value: member }) as const);
-    this.#exchange({ ...blankImage, meta, records });
+    this.#exchange({ ...blankImage, meta, records, entities });
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- restore
+
+  beginRestore(meta: StagingMeta): Staging {
+    return this.#beginStaging('restore', meta);
+  }
+
+  stagedRestore(): ChunkSource | null {
+    const staged = this.#disk.restore;
+    return staged === null || staged.bytes.length !== staged.meta.sizeBytes
+      ? null
+      : { ...staged.meta, path: restorePath };
+  }
+
+  discardRestore(): void {
+    this.#disk.restore = null;
+  }
+
+  async compareRestore(): Promise<readonly KindDifference[]> {
+    if (this.stagedRestore() === null) throw new QuorateError('not-found', 'No file is staged for a restore.');
+    return differences(imageOf(this.model).entities, this.#stagedImage().entities);
+  }
+
+  async restoreModel({ sha256: asked, meta }: RestoreRequest): Promise<void> {
+    if (this.stagedRestore()?.sha256 !== asked || this.#closed)
+      throw new QuorateError('snapshot-invalid', `The file ${asked} is not staged for a restore.`);
+    const { entities } = this.#stagedImage();
+    this.#options.beforeWrite?.('install');
+    this.raft.checkExchange(meta.position.index, meta.term);
+    this.#exchange({ meta, entities, journal: [], records: imageOf(this.model).records });
+    this.discardRestore();
+  }
+
+  async adoptSnapshot(staged: StagedSnapshot): Promise<void> {
+    const held = this.#disk.staging;
+    if (held === null || this.#closed) throw new QuorateError('stopping');
+    const { image } = decode(held.bytes);
+    this.#options.beforeWrite?.('install');
+    this.raft.checkExchange(staged.snapshot.index, staged.snapshot.term);
+    this.#exchange(image);
+    this.#disk.staging = null;
+  }
+
+  /** Throws the file away where it is not what it was when it was verified. */
+  #stagedImage(): ModelImage {
+    const staged = this.#disk.restore;
+    try {
+      if (staged === null || sha256(staged.bytes) !== staged.meta.sha256)
+        throw new QuorateError('snapshot-invalid', 'The file is not what it was when it was verified.');
+      return decode(staged.bytes).image;
+    } catch (error) {
+      this.discardRestore();
+      throw error;
+    }
+  }
+
+  #entitiesOf({ path, sha256: asked }: NonNullable<InitialState['restoreFrom']>): readonly Entity[] {
+    const bytes = this.#disk.files.get(path);
+    if (bytes === undefined || sha256(bytes) !== asked)
+      throw new QuorateError('snapshot-invalid', `${path} is not what it was when it was verified.`);
+    return decode(bytes).image.entities;
   }
 
   async compactLog(throughIndex: Index): Promise<Index> {
@@ -238,23 +329,27 @@ class MemoryDurableModelStore extends MemoryModelStore implements DurableModelSt
   }
 }
 
+type StagingPlace = 'staging' | 'restore';
+
 class MemoryStaging implements Staging {
   readonly meta: StagingMeta;
   readonly #disk: MemoryDisk;
+  readonly #place: StagingPlace;
   readonly #beforeWrite: () => void;
 
-  constructor(disk: MemoryDisk, meta: StagingMeta, beforeWrite: () => void) {
+  constructor(disk: MemoryDisk, place: StagingPlace, meta: StagingMeta, beforeWrite: () => void) {
     this.meta = meta;
     this.#disk = disk;
+    this.#place = place;
     this.#beforeWrite = beforeWrite;
   }
 
   get receivedBytes(): number {
-    return this.#disk.staging?.bytes.length ?? 0;
+    return this.#disk[this.#place]?.bytes.length ?? 0;
   }
 
   writeChunk(offset: number, bytes: Uint8Array): boolean {
-    const staging = this.#disk.staging;
+    const staging = this.#disk[this.#place];
     if (staging === null || bytes.length === 0 || offset !== this.receivedBytes) return false;
     if (offset + bytes.length > this.meta.sizeBytes) return false;
     this.#beforeWrite();
@@ -263,7 +358,7 @@ class MemoryStaging implements Staging {
   }
 
   async finish(): Promise<StagedSnapshot> {
-    const bytes = this.#disk.staging?.bytes ?? new Uint8Array(0);
+    const bytes = this.#disk[this.#place]?.bytes ?? new Uint8Array(0);
     if (bytes.length !== this.meta.sizeBytes) {
       throw new QuorateError(
         'snapshot-invalid',
@@ -277,7 +372,7 @@ class MemoryStaging implements Staging {
       const { manifest } = decode(bytes);
       const { position, term, configuration } = manifest.meta;
       const snapshot = { index: position.index, term, configuration };
-      return { path: 'staging', sizeBytes: bytes.length, manifest, snapshot };
+      return { path: this.#place, sizeBytes: bytes.length, manifest, snapshot };
     } catch (error) {
       this.discard();
       throw error;
@@ -285,8 +380,24 @@ class MemoryStaging implements Staging {
   }
 
   discard(): void {
-    this.#disk.staging = null;
+    this.#disk[this.#place] = null;
   }
+}
+
+function differences(ours: readonly Entity[], theirs: readonly Entity[]): readonly KindDifference[] {
+  const keyOf = ({ kind, id }: Entity) => `${kind}/${id}`;
+  const [held, coming] = [ours, theirs].map((all) => new Map(all.map((each) => [keyOf(each), JSON.stringify(each)])));
+  const kinds = [...new Set([...ours, ...theirs].map(({ kind }) => kind))].sort(byCodeUnit);
+  const count = (all: readonly Entity[], kind: string, differs: (key: string) => boolean) =>
+    all.filter((each) => each.kind === kind && differs(keyOf(each))).length;
+  return kinds
+    .map((kind) => ({
+      kind,
+      added: count(theirs, kind, (key) => held?.has(key) === false),
+      changed: count(ours, kind, (key) => coming?.has(key) === true && coming.get(key) !== held?.get(key)),
+      removed: count(ours, kind, (key) => coming?.has(key) === false),
+    }))
+    .filter(({ added, changed, removed }) => added + changed + removed > 0);
 }
 
 function imageOf(store: ModelStore): ModelImage {

@@ -22,6 +22,7 @@ import { type Connection, openDatabase, settingsOf, toStorageError, translate } 
 import { sizeOf } from './files.js';
 import { metaOf } from './inspect.js';
 import { RequestIndex } from './request-index.js';
+import type { RecordRow } from './restored-model.js';
 import { modelSchema } from './schema.js';
 import type { SelfDurableModelStore } from './types.js';
 
@@ -213,6 +214,11 @@ export class SqliteModelStore implements SelfDurableModelStore {
   ): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
     const rows = this.#read(() => this.#statements.records.all(bucket));
     return rows.map(({ key, value }) => ({ key, value: parse<RecordTypes[Bucket]>(value) }));
+  }
+
+  /** All of them, as they lie in their table. */
+  recordRows(): readonly RecordRow[] {
+    return this.#read(() => this.#statements.recordRows.all());
   }
 
   // ----------------------------------------------------------------------------------------------------- transactions
@@ -463,6 +469,7 @@ function prepare(database: Connection) {
       'INSERT OR REPLACE INTO records (bucket, key, value) VALUES (?, ?, ?)',
     ),
     deleteRecord: database.prepare<[string, string]>('DELETE FROM records WHERE bucket = ? AND key = ?'),
+    recordRows: database.prepare<[], RecordRow>('SELECT bucket, key, value FROM records ORDER BY bucket, key'),
     records: database.prepare<[string], { key: string; value: string }>(
       'SELECT key, value FROM records WHERE bucket = ? ORDER BY key',
     ),

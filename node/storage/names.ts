@@ -7,3 +7,5 @@ export const transferFolderName = 'transfer';
 export const snapshotsFolderName = 'snapshots';
 /** Snapshots that operators asked for, and what a reset has put aside. */
 export const backupsFolderName = 'backups';
+/** A snapshot that is to be restored. */
+export const restoreFolderName = 'restore';

@@ -225,6 +225,17 @@ export class SqliteRaftStore implements RaftStore {
     this.#cache.clear();
   }
 
+  /** The commit of an exchange of the model alone: the log stays as it is, and the model must follow. */
+  commitExchange(pending: PendingInstall): void {
+    const { index, term } = pending;
+    const held = this.term(index);
+    invariant(
+      held === term && index <= this.#hardState.commit,
+      () => `a model at ${index} of term ${term} does not fit the log, which has term ${held ?? 'none'} there`,
+    );
+    this.#write(() => this.#state.put('install', pending));
+  }
+
   /** The model is in its place: the install is done. */
   finishInstall(): void {
     this.#write(() => this.#state.delete('install'));

@@ -29,7 +29,7 @@ import type { DirectoryFacts } from './directory.js';
 import { syncFolder } from './files.js';
 import { stagingFolderName } from './install.js';
 import type { DirectoryLock } from './lock.js';
-import { backupsFolderName, modelFileName, raftFileName, transferFolderName } from './names.js';
+import { backupsFolderName, modelFileName, raftFileName, restoreFolderName, transferFolderName } from './names.js';
 
 export const resetNoteName = 'reset.json';
 
@@ -146,7 +146,11 @@ export function finishReset(lock: DirectoryLock, onStep?: (step: ResetStep) => v
 
 const databaseNames = [raftFileName, modelFileName];
 /** The write-ahead logs belong to their databases: a backup without them would be an older one. */
-const keptNames = [...databaseNames.flatMap((name) => [name, `${name}-wal`, `${name}-journal`]), stagingFolderName];
+const keptNames = [
+  ...databaseNames.flatMap((name) => [name, `${name}-wal`, `${name}-journal`]),
+  stagingFolderName,
+  restoreFolderName,
+];
 /** SQLite makes its index anew, and snapshots for followers are thrown away at each start anyway. */
 const droppedNames = [...databaseNames.map((name) => `${name}-shm`), transferFolderName];
 

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
 import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
-import type { SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
+import type { ChunkSource, SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
 
 export const incomingName = 'incoming.db';
 /** What a snapshot on its way in leaves free for the log. */
@@ -46,6 +46,13 @@ function refuseWithoutRoom(folder: string, sizeBytes: number): void {
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize > sizeBytes + roomLeftBytes) return;
   throw new QuorateError('storage-full', `No room is left for a snapshot of ${sizeBytes} bytes in ${folder}.`);
+}
+
+/** The file in the folder, where it is whole in size. Whether it is undamaged is another question. */
+export function stagedIn(folder: string): ChunkSource | null {
+  const meta = readMeta(folder);
+  const path = join(folder, incomingName);
+  return meta === undefined || sizeOf(path) !== meta.sizeBytes ? null : { ...meta, path };
 }
 
 function readMeta(folder: string): StagingMeta | undefined {

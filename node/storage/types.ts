@@ -94,6 +94,9 @@ export interface SnapshotFile {
 export const snapshotOrigins = ['manual', 'scheduled', 'automatic', 'transfer'] as const;
 export type SnapshotOrigin = (typeof snapshotOrigins)[number];
 
+/** A file that can be read in pieces. */
+export type ChunkSource = Pick<SnapshotFile, 'path' | 'sizeBytes' | 'sha256'>;
+
 /** What a snapshot says of itself, in its table `manifest`. */
 export interface SnapshotManifest {
   /** Of the format. */
@@ -147,6 +150,25 @@ export interface InstallRequest extends PersistBatch {
   readonly identity?: Identity;
 }
 
+/** What puts the model of a file in the place of the present one: see {@link Storage.restoreModel}. */
+export interface RestoreRequest {
+  /** Of the file, which must be staged. */
+  readonly sha256: string;
+  /** What the model's meta is to be: it stands just behind the present position. */
+  readonly meta: ModelMeta;
+}
+
+/** What a restore would change, for one kind of entities. */
+export interface KindDifference {
+  readonly kind: string;
+  /** In the file and not in the model. */
+  readonly added: number;
+  /** In both, and different. */
+  readonly changed: number;
+  /** In the model and not in the file. */
+  readonly removed: number;
+}
+
 /** The first contents of a model: of a new cluster, or of a file that is restored. */
 export interface InitialState {
   readonly identity: Identity;
@@ -156,6 +178,8 @@ export interface InitialState {
   readonly hardState: HardState;
   /** The first members, as the model is to know them. */
   readonly members?: readonly Member[];
+  /** Take the entities of this snapshot; without it the model begins without any. */
+  readonly restoreFrom?: Pick<SnapshotFile, 'path' | 'sha256'>;
 }
 
 /** The first contents of the model of a standalone controller. */
@@ -197,8 +221,13 @@ export interface Storage {
    * meanwhile gets the same. The last two are kept, until the directory is opened again.
    */
   snapshotForFollowers(indexMin: Index): Promise<SnapshotFile>;
-  /** Reads a piece of a snapshot for a follower; empty at its end. Throws `snapshot-invalid` where the file is gone. */
-  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array;
+  /**
+   * Reads a piece of a snapshot for a follower, or of the file that is staged for a restore; empty at its end. Throws
+   * `snapshot-invalid` where the file is gone.
+   */
+  readSnapshotChunk(file: ChunkSource, offset: number, bytesMax: number): Uint8Array;
+  /** Reads a snapshot file whole and checks it, in a thread. Throws `snapshot-invalid` or `newer-schema`. */
+  inspectSnapshot(path: string): Promise<SnapshotFile>;
   /** Goes on with the staging of the same file where there is one, else begins anew. */
   beginStaging(meta: StagingMeta): Staging;
   /**
@@ -214,6 +243,28 @@ export interface Storage {
   install(request: InstallRequest): Promise<void>;
   /** Begins a history on a blank directory: identity, timeline, first configuration. As atomic as `install`. */
   initialise(state: InitialState): Promise<void>;
+  /**
+   * A snapshot to be restored, on its way in, in a place of its own: there may be one beside the one of `beginStaging`, and it
+   * stays until it is restored or discarded. `finish` verifies it. Goes on with the same file, else begins anew.
+   */
+  beginRestore(meta: StagingMeta): Staging;
+  /** The file that is staged for a restore, whole in size; null where there is none. It survives a restart. */
+  stagedRestore(): ChunkSource | null;
+  discardRestore(): void;
+  /** What restoring the staged file would change. Reads both models whole, in a thread. */
+  compareRestore(): Promise<readonly KindDifference[]>;
+  /**
+   * Puts the entities of the staged file, verified once more, in the place of those before; members and operations stay. The
+   * log is left as it is. Nothing may be applied meanwhile. The commit is one transaction of `raft.db`: a crash before it leaves the model as it
+   * was and the file staged, one after it is finished by the next opening. Durable when it resolves. Throws
+   * `snapshot-invalid`, having thrown the file away, or `storage-full`.
+   */
+  restoreModel(request: RestoreRequest): Promise<void>;
+  /**
+   * Puts a staged snapshot (`beginStaging`) in the place of the model, and leaves the log as it is: for a member whose log holds what it
+   * cannot apply. The snapshot must stand between the model and the end of the log. As atomic as `install`.
+   */
+  adoptSnapshot(staged: StagedSnapshot): Promise<void>;
   /**
    * Makes the model durable, then drops log entries up to `throughIndex` (never beyond what is durable), in slices of at most
    * a few milliseconds each with turns of the event loop between them. Resolves to the first index that is left.

@@ -4,7 +4,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import { QuorateError, type WireError } from '../../messaging/errors.js';
-import type { ModeChange, SnapshotFile } from './types.js';
+import type { RestoredModel } from './restored-model.js';
+import type { KindDifference, ModeChange, SnapshotFile } from './types.js';
 import type { SnapshotAuthor } from './write-snapshot.js';
 
 export type Job =
@@ -21,17 +22,21 @@ export type Job =
       readonly path: string;
       readonly change: ModeChange;
       readonly nodeId: string;
-    };
+    }
+  | ({ readonly job: 'make-restored-model' } & RestoredModel)
+  | { readonly job: 'compare-restore'; readonly modelPath: string; readonly path: string };
 
 /** What each job comes to. */
 export interface JobResult {
   readonly 'write-snapshot': SnapshotFile;
   readonly 'inspect-snapshot': SnapshotFile;
   readonly 'copy-for-mode': null;
+  readonly 'make-restored-model': null;
+  readonly 'compare-restore': readonly KindDifference[];
 }
 
 export type JobOutcome =
-  | { readonly ok: true; readonly result: SnapshotFile | null }
+  | { readonly ok: true; readonly result: JobResult[Job['job']] }
   | { readonly ok: false; readonly error: WireError };
 
 /** Jobs that wait; more are refused with `overloaded`. */
@@ -72,7 +77,7 @@ export class StorageWorker {
   }
 }
 
-function runInThread(job: Job): Promise<SnapshotFile | null> {
+function runInThread(job: Job): Promise<JobResult[Job['job']]> {
   const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData: job });
   return new Promise((resolve, reject) => {
     worker.once('message', (outcome: JobOutcome) => {

@@ -5,10 +5,16 @@
  * An action that fails rejects with a `QuorateError`. Those that propose (`proposeConfChange`, `putOperation`) reject with
  * `timeout` or `leadership-lost` where the outcome is not known; the engine then looks whether it happened.
  */
-import type { Member, NodeStatus, ProgressView } from '../../messaging/index.js';
+import type { Member, ModelComparison, NodeStatus, Position, ProgressView } from '../../messaging/index.js';
 import type { OperationRecord, RaisedGate } from '../model/index.js';
 import type { ConfChange, Configuration } from '../raft/index.js';
-import type { FactGatherer } from './facts.js';
+import type { FactGatherer, RestoreAnswer } from './facts.js';
+
+/** Which file: by its content, wherever it lies. */
+export interface RestoreFile {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
 
 export interface Actions extends FactGatherer {
   /** Milliseconds since 1970. */
@@ -42,6 +48,24 @@ export interface Actions extends FactGatherer {
   proposeConfChange(change: ConfChange, members: readonly Member[]): Promise<void>;
   /** Resolves when the transfer has begun; whether it succeeds shows in {@link leadership}. */
   transferLeadership(to: string): Promise<void>;
+  /** Asks a member (also this one) how far it is with a file that is to be restored, and to fetch it. Null: no answer. */
+  askRestore(node: string, file: RestoreFile, fetchFrom: string | null): Promise<RestoreAnswer | null>;
+  /** The file is not needed on this member any more. Never rejects. */
+  discardRestore(node: string, file: RestoreFile): Promise<void>;
+  /** The model's own position. */
+  position(): Position;
+  /** Writes a snapshot of the model here, unless one of this name and history is here already. Resolves to where it is. */
+  backUp(name: string): Promise<string>;
+  /** Resolves when the entry has been applied here; rejects where it was refused. */
+  proposeRestore(given: {
+    readonly operation: string;
+    readonly file: RestoreFile;
+    readonly timelineId: string;
+  }): Promise<void>;
+  /** Drops this member's log up to where it is applied. Resolves to the first index that is left. */
+  compactLog(): Promise<number>;
+  /** Lets these members hash their models at one index. */
+  compareModels(nodes: readonly string[]): Promise<ModelComparison>;
   /** Whether a removed controller says by itself that it knows; `away`: it does not answer; `damaged`: it is out of service. */
   knowsRemoved(node: string): Promise<'knows' | 'not-yet' | 'away' | 'damaged'>;
 

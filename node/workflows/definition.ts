@@ -48,6 +48,7 @@ export interface Work {
   readonly actions: Actions;
   readonly target: string;
   readonly parameters: WorkflowParameters;
+  readonly operation: { readonly id: string; readonly startedAt: number };
   /** Throws when the step must end: leadership is lost, or the operator cancelled and may. */
   readonly checkpoint: () => void;
   /** Says how far it is. The record is replicated the more rarely, the longer the step takes: see {@link progressIntervalMs}. */

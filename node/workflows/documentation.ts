@@ -22,6 +22,8 @@ A check answers \`ok\`, \`warn\` (it may run, and the operator is told) or \`fai
 
 /** What stands for the controller concerned in titles. */
 const target = 'ID';
+/** What is typed to confirm a restore. */
+const clusterTarget = 'CLUSTER';
 
 function sampleOf(name: WorkflowName): WorkflowParameters {
   switch (name) {
@@ -35,6 +37,8 @@ function sampleOf(name: WorkflowName): WorkflowParameters {
     case 'promote':
     case 'demote':
       return { workflow: name, node: target };
+    case 'restore':
+      return { workflow: name, sha256: '', sizeBytes: 1, name: 'FILE' };
   }
 }
 
@@ -44,6 +48,9 @@ export function workflowsDocument(): string {
 }
 
 function section(workflow: Workflow): string {
+  const isOfCluster = workflow.name === 'restore';
+  const word = workflow.confirmation(isOfCluster ? clusterTarget : target);
+  const what = isOfCluster ? 'the name of the cluster' : 'the id of the controller';
   const steps = workflow.steps.map((step) => {
     const notes = [
       ...(step.applies === undefined ? [] : [`only where it joins ${appliesTo(workflow, step.applies)}`]),
@@ -56,7 +63,7 @@ function section(workflow: Workflow): string {
     ({ name, title }) => `| \`${name}\` | ${title(target, sampleOf(workflow.name))} |`,
   );
   return `## ${workflow.name}
-${workflow.summary} To confirm, type \`${workflow.confirmation(target)}\`: the id of the controller.
+${workflow.summary} To confirm, type \`${word}\`: ${what}.
 
 Checks: ${workflow.checks.map(({ name }) => `\`${name}\``).join(', ')}.
 

@@ -15,6 +15,7 @@ import { newOperation, stepsOf } from './record.js';
 import { remove } from './remove.js';
 import { replace } from './replace.js';
 import { demote, promote } from './roles.js';
+import { restore } from './restore.js';
 import { Run } from './run.js';
 import { transfer } from './transfer.js';
 import { pollIntervalMs } from './waits.js';
@@ -26,6 +27,7 @@ export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Wor
   promote,
   demote,
   transfer,
+  restore,
 };
 
 /** Between two runs of an operation that was let go of although this controller leads. */
@@ -184,6 +186,7 @@ function settled(given: WorkflowParameters, { configuration }: Facts, target: st
     case 'remove':
     case 'promote':
     case 'demote':
+    case 'restore':
       return given;
   }
 }

@@ -7,6 +7,7 @@ import type {
   NodeState,
   NodeStatus,
   Operation,
+  Position,
   ProgressView,
   VersionRange,
   WorkflowParameters,
@@ -38,10 +39,54 @@ export interface Facts {
   readonly running: Operation | null;
   /** The answers of the controller that the workflow is about. */
   readonly probe: Probe;
+  /** What a restore must know; null before every other workflow. */
+  readonly restore: RestoreFacts | null;
   /** Routers that are online, and the index of the list of controllers that each holds; null: it holds none yet. */
   readonly routers: readonly { readonly id: string; readonly endpointsIndex: number | null }[];
   /** Index of the present list of controllers. */
   readonly endpointsIndex: number;
+}
+
+export interface RestoreFacts {
+  /** The file, as the leader holds it. */
+  readonly file:
+    | { readonly type: 'missing'; readonly reason: string }
+    | {
+        readonly type: 'whole';
+        readonly cluster: string;
+        readonly clusterId: string;
+        readonly position: Position;
+        /** Milliseconds since 1970. */
+        readonly createdAt: number;
+        readonly countByKind: Readonly<Record<string, number>>;
+        /** What it would change, for each kind in which something differs. */
+        readonly differences: readonly KindDifference[];
+      };
+  readonly members: readonly RestoreMember[];
+}
+
+/** A member that the leader asked, itself among them; `answer` is null where it does not answer. */
+export interface RestoreMember {
+  readonly id: string;
+  readonly answer: RestoreAnswer | null;
+  /** Why there is no answer. */
+  readonly reason: string;
+}
+
+/** How far a member is with the file, and what room it has. */
+export interface RestoreAnswer {
+  readonly state: 'missing' | 'receiving' | 'verifying' | 'ready' | 'failed';
+  readonly receivedBytes: number;
+  readonly problem: string | null;
+  readonly diskFreeBytes: number;
+  readonly modelBytes: number;
+}
+
+export interface KindDifference {
+  readonly kind: string;
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
 }
 
 export interface LeaderFacts {
@@ -94,7 +139,7 @@ export type Probe =
       readonly deniedSubjects: readonly string[] | null;
     };
 
-/** The controller that a workflow is about; null where a transfer has no voter to choose. */
+/** The controller that a workflow is about, for a restore the cluster; null where a transfer has no voter to choose. */
 export function targetOf(parameters: WorkflowParameters, facts: Facts): string | null {
   switch (parameters.workflow) {
     case 'join':
@@ -105,6 +150,8 @@ export function targetOf(parameters: WorkflowParameters, facts: Facts): string |
       return parameters.node;
     case 'transfer':
       return parameters.to ?? bestSuccessor(facts);
+    case 'restore':
+      return facts.cluster;
   }
 }
 
@@ -119,6 +166,7 @@ export function candidateOf(parameters: WorkflowParameters): string | null {
     case 'promote':
     case 'demote':
     case 'transfer':
+    case 'restore':
       return null;
   }
 }

@@ -47,9 +47,20 @@ export function withStep(operation: Operation, part: Part, name: string, change:
   return { ...operation, [part]: operation[part].map((each) => (each.step === name ? { ...each, ...change } : each)) };
 }
 
-/** The controller that the operation is about; a transfer's was chosen when it started. */
+/** The controller that the operation is about; a transfer's was chosen when it started. A restore is about all of them. */
 export function targetOfOperation({ parameters }: Operation): string {
-  return parameters.workflow === 'transfer' ? (parameters.to ?? '') : parameters.node;
+  switch (parameters.workflow) {
+    case 'join':
+    case 'remove':
+    case 'replace':
+    case 'promote':
+    case 'demote':
+      return parameters.node;
+    case 'transfer':
+      return parameters.to ?? '';
+    case 'restore':
+      return '';
+  }
 }
 
 export function finished(

@@ -54,6 +54,7 @@ export class Run {
       actions,
       target: this.target,
       parameters: record.operation.parameters,
+      operation: { id: record.operation.id, startedAt: record.operation.startedAt },
       checkpoint: () => this.checkpoint(),
       say: (detail) => this.say(detail),
       recheck: (checks) => this.recheck(checks),

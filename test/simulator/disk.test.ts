@@ -2,6 +2,7 @@
 import test from 'ava';
 import { modelStoreContract } from '../storage/model-store-contract.js';
 import { raftStoreContract } from '../storage/raft-store-contract.js';
+import { restoreContract } from '../storage/restore-contract.js';
 import { begin, storageContract, write } from '../storage/storage-contract.js';
 import { seededRandom } from '../support/random.js';
 import { type DiskSurroundings, PowerLoss, SimulatedDisk, SimulatedStorage, SnapshotRegistry } from './disk.js';
@@ -47,6 +48,7 @@ modelStoreContract(test, 'simulated', () => {
   return { store: () => storage().model, reopen: () => crash().model };
 });
 storageContract(test, 'simulated', () => setting());
+restoreContract(test, 'simulated', () => setting());
 
 test('a loss of power takes the last transactions of the model, and nothing of the log', async (t) => {
   const lost = new Set<number>();

@@ -7,21 +7,31 @@
  */
 import { QuorateError } from '../../messaging/errors.js';
 import type { Timeline } from '../../messaging/position.js';
-import { findKind, MemoryModelStore, type ModelMeta, type ModelStore } from '../../node/model/index.js';
+import {
+  byCodeUnit,
+  findKind,
+  MemoryModelStore,
+  type ModelMeta,
+  type ModelStore,
+  recordBuckets,
+} from '../../node/model/index.js';
 import { invariant } from '../../node/raft/invariant.js';
 import type { Entry, HardState, Index, NodeId, Term } from '../../node/raft/types.js';
 import type { DirectoryFacts } from '../../node/storage/directory.js';
 import { type PreparedHash, prepareAtOnce } from '../../node/storage/hash-model.js';
 import { blankHardState, checkEntries, checkHardState, refuseOther } from '../../node/storage/log-rules.js';
 import type {
+  ChunkSource,
   CompactionPoint,
   DurableModelStore,
   Identity,
   InitialState,
   InstallRequest,
+  KindDifference,
   PersistBatch,
   RaftStore,
   RemovedMark,
+  RestoreRequest,
   SnapshotFile,
   StagedSnapshot,
   Staging,
@@ -105,6 +115,10 @@ export class SnapshotRegistry {
   get(sha256: string) {
     return this.#files.get(sha256);
   }
+
+  named(path: string): SnapshotFile | undefined {
+    return [...this.#files.values()].find(({ file }) => file.path === path)?.file;
+  }
 }
 
 export class SimulatedDisk {
@@ -123,6 +137,8 @@ export class SimulatedDisk {
   /** So many of them are written, though not synced; the others are gathered in the process. */
   written = 0;
   staged: StagedBytes | undefined;
+  /** A snapshot that is to be restored. */
+  restore: StagedBytes | undefined;
   nextWrite: WriteFault | undefined;
   isFull = false;
   readonly rotten = new Set<Index>();
@@ -340,6 +356,15 @@ class SimulatedRaftStore implements RaftStore {
     });
   }
 
+  /** The model is exchanged, and the log stays as it is. */
+  exchangeModel(index: Index, term: Term, exchange: () => void): void {
+    invariant(
+      this.#disk.termAt(index) === term && index <= this.#hardState.commit,
+      () => `a model at ${index} of term ${term} does not fit the log`,
+    );
+    this.#write(exchange);
+  }
+
   compactThrough(through: Index, timeline: Timeline): void {
     const { point, entries } = this.#disk;
     const term = this.#disk.termAt(through);
@@ -528,9 +553,10 @@ export class SimulatedStorage implements Storage {
     }
   }
 
-  readSnapshotChunk(file: SnapshotFile, offset: number, bytesMax: number): Uint8Array {
+  readSnapshotChunk(file: ChunkSource, offset: number, bytesMax: number): Uint8Array {
     const bytes = this.#registry.get(file.sha256)?.bytes;
-    if (bytes === undefined || !this.#paths.has(file.path))
+    const isStaged = this.#disk.restore?.meta.sha256 === file.sha256;
+    if (bytes === undefined || !(isStaged || this.#paths.has(file.path)))
       throw new QuorateError('snapshot-invalid', 'the snapshot can no longer be read');
     const chunk = bytes.slice(offset, offset + bytesMax);
     if (this.#disk.rotten.has(-1)) {
@@ -539,6 +565,12 @@ export class SimulatedStorage implements Storage {
       chunk[0] = (chunk[0] ?? 0) ^ 0x40;
     }
     return chunk;
+  }
+
+  async inspectSnapshot(path: string): Promise<SnapshotFile> {
+    const found = this.#paths.has(path) ? this.#registry.named(path) : undefined;
+    if (found === undefined) throw new QuorateError('snapshot-invalid', `there is no snapshot ${path}`);
+    return found;
   }
 
   beginStaging(meta: StagingMeta): Staging {
@@ -550,7 +582,85 @@ export class SimulatedStorage implements Storage {
     if (disk.staged?.meta.sha256 !== meta.sha256 || disk.staged.bytes.length > meta.sizeBytes)
       disk.staged = { meta, bytes: new Uint8Array(0) };
     else if (disk.staged.bytes.length > 0) this.#surroundings.fired('snapshot resumed');
-    return new SimulatedStaging(disk.staged, disk, this.#registry, this.#surroundings);
+    return new SimulatedStaging('staged', disk.staged, disk, this.#registry, this.#surroundings);
+  }
+
+  beginRestore(meta: StagingMeta): Staging {
+    const disk = this.#disk;
+    if (disk.restore?.meta.sha256 !== meta.sha256 || disk.restore.bytes.length > meta.sizeBytes)
+      disk.restore = { meta, bytes: new Uint8Array(0) };
+    return new SimulatedStaging('restore', disk.restore, disk, this.#registry, this.#surroundings);
+  }
+
+  stagedRestore(): ChunkSource | null {
+    const staged = this.#disk.restore;
+    if (staged === undefined || staged.bytes.length !== staged.meta.sizeBytes) return null;
+    return { ...staged.meta, path: staged.meta.sha256 };
+  }
+
+  discardRestore(): void {
+    this.#disk.restore = undefined;
+  }
+
+  async compareRestore(): Promise<readonly KindDifference[]> {
+    const staged = this.stagedRestore();
+    const found = staged === null ? undefined : this.#registry.get(staged.sha256);
+    if (found === undefined) throw new QuorateError('not-found', 'no file is staged for a restore');
+    return differencesOf(this.model, found.image);
+  }
+
+  restoreModel({ sha256, meta }: RestoreRequest): Promise<void> {
+    return this.#exchangeLater(() => {
+      const disk = this.#disk;
+      const staged = disk.restore;
+      const isWhole = staged?.meta.sha256 === sha256 && checksum(staged.bytes) === sha256;
+      const found = isWhole ? this.#registry.get(sha256) : undefined;
+      if (found === undefined) {
+        this.discardRestore();
+        throw new QuorateError('snapshot-invalid', 'the file that is to be restored is not there or not whole');
+      }
+      const restored = copyModel(found.image);
+      for (const bucket of recordBuckets) {
+        for (const { key } of restored.records(bucket)) restored.deleteRecord(bucket, key);
+        for (const { key, value } of disk.model.records(bucket)) restored.putRecord(bucket, key, value);
+      }
+      restored.pruneJournal(Number.MAX_SAFE_INTEGER);
+      restored.putMeta(meta);
+      this.raft.exchangeModel(meta.position.index, meta.term, () => this.#replaceModel(restored));
+      this.discardRestore();
+    });
+  }
+
+  adoptSnapshot(staged: StagedSnapshot): Promise<void> {
+    return this.#exchangeLater(() => {
+      const found = this.#registry.get(staged.path);
+      if (found === undefined) throw new QuorateError('snapshot-invalid', 'what was staged is gone');
+      const { index, term } = staged.snapshot;
+      this.raft.exchangeModel(index, term, () => this.#replaceModel(found.image));
+      this.#disk.staged = undefined;
+      this.#surroundings.installed(found.file.manifest.meta);
+    });
+  }
+
+  #replaceModel(image: ModelStore): void {
+    const disk = this.#disk;
+    disk.model = copyModel(image);
+    disk.durableModel = copyModel(image);
+    disk.redo = [];
+    disk.written = 0;
+  }
+
+  #exchangeLater(exchange: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#surroundings.later(this.#surroundings.random.next() * 5, () => {
+        try {
+          exchange();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   install(request: InstallRequest): Promise<void> {
@@ -588,6 +698,11 @@ export class SimulatedStorage implements Storage {
     if (this.model.meta() !== undefined || this.raft.lastIndex() > 0 || this.raft.identity() !== null)
       throw new QuorateError('ambiguous-state', 'the disk holds a history already');
     initialiseDisk(this.#disk, state);
+    if (state.restoreFrom !== undefined) {
+      const found = this.#registry.get(state.restoreFrom.sha256);
+      if (found === undefined) throw new QuorateError('snapshot-invalid', 'there is no such file');
+      for (const store of [this.#disk.model, this.#disk.durableModel]) copyEntities(found.image, store);
+    }
     this.raft.reread();
   }
 
@@ -602,12 +717,20 @@ export class SimulatedStorage implements Storage {
 }
 
 class SimulatedStaging implements Staging {
+  readonly #place: 'staged' | 'restore';
   readonly #staged: StagedBytes;
   readonly #disk: SimulatedDisk;
   readonly #registry: SnapshotRegistry;
   readonly #surroundings: DiskSurroundings;
 
-  constructor(staged: StagedBytes, disk: SimulatedDisk, registry: SnapshotRegistry, surroundings: DiskSurroundings) {
+  constructor(
+    place: 'staged' | 'restore',
+    staged: StagedBytes,
+    disk: SimulatedDisk,
+    registry: SnapshotRegistry,
+    surroundings: DiskSurroundings,
+  ) {
+    this.#place = place;
     this.#staged = staged;
     this.#disk = disk;
     this.#registry = registry;
@@ -663,7 +786,7 @@ class SimulatedStaging implements Staging {
 
   discard(): void {
     this.#staged.bytes = new Uint8Array(0);
-    if (this.#disk.staged === this.#staged) this.#disk.staged = undefined;
+    if (this.#disk[this.#place] === this.#staged) this.#disk[this.#place] = undefined;
   }
 }
 
@@ -693,15 +816,35 @@ function copyModel(from: ModelStore): MemoryModelStore {
   const copy = new MemoryModelStore();
   const meta = from.meta();
   if (meta !== undefined) copy.putMeta(meta);
+  copyEntities(from, copy);
+  for (const bucket of recordBuckets)
+    for (const { key, value } of from.records(bucket)) copy.putRecord(bucket, key, value);
+  for (const row of from.journalAfter(0, Number.MAX_SAFE_INTEGER)) copy.appendJournal(row);
+  return copy;
+}
+
+function copyEntities(from: ModelStore, to: ModelStore): void {
   for (const kind of Object.keys(from.countsByKind())) {
     const definition = findKind(kind);
     for (const entity of from.list(kind, { limit: Number.MAX_SAFE_INTEGER }))
-      copy.insert(entity, definition?.references(entity.spec) ?? []);
+      to.insert(entity, definition?.references(entity.spec) ?? []);
   }
-  for (const { key, value } of from.records('member')) copy.putRecord('member', key, value);
-  for (const { key, value } of from.records('operation')) copy.putRecord('operation', key, value);
-  for (const row of from.journalAfter(0, Number.MAX_SAFE_INTEGER)) copy.appendJournal(row);
-  return copy;
+}
+
+function differencesOf(ours: ModelStore, theirs: ModelStore): readonly KindDifference[] {
+  const kinds = [...new Set([ours, theirs].flatMap((store) => Object.keys(store.countsByKind())))].sort(byCodeUnit);
+  const all = (store: ModelStore, kind: string) => store.list(kind, { limit: Number.MAX_SAFE_INTEGER });
+  return kinds
+    .map((kind) => ({
+      kind,
+      added: all(theirs, kind).filter(({ id }) => ours.get(kind, id) === undefined).length,
+      changed: all(ours, kind).filter((each) => {
+        const other = theirs.get(kind, each.id);
+        return other !== undefined && JSON.stringify(other) !== JSON.stringify(each);
+      }).length,
+      removed: all(ours, kind).filter(({ id }) => theirs.get(kind, id) === undefined).length,
+    }))
+    .filter(({ added, changed, removed }) => added + changed + removed > 0);
 }
 
 /** FNV-1a, as long as what stands in its place. */

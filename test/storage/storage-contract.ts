@@ -19,7 +19,7 @@ export const identity = { clusterName: 'c', clusterId: 'id-1', nodeId: 'n1' };
 export const timeline = { id: 'timeline-1', epoch: 1 };
 
 /** The storage as it is, and as it is found after a crash. */
-function* views(setting: StorageSetting): Generator<Storage> {
+export function* views(setting: StorageSetting): Generator<Storage> {
   yield setting.storage();
   yield setting.crash();
 }

@@ -2,11 +2,12 @@ import test from 'ava';
 import { openStorage, type Storage } from '../../node/storage/index.js';
 import { blankDisk, losePower, openMemoryStorage } from '../../node/storage/memory.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { restoreContract } from './restore-contract.js';
 import { begin, identity, storageContract, write } from './storage-contract.js';
 
 const about = { clusterName: 'c', nodeId: 'n1', softwareVersion: 'test', now: () => 1_000 };
 
-storageContract(test, 'files', (label) => {
+const onFiles = (label: string) => {
   const directory = temporaryDirectory(label.replaceAll(' ', '-'));
   let storage: Storage = openStorage({ ...about, directory });
   return {
@@ -18,9 +19,9 @@ storageContract(test, 'files', (label) => {
       return storage;
     },
   };
-});
+};
 
-storageContract(test, 'memory', () => {
+const inMemory = () => {
   const disk = blankDisk();
   let storage = openMemoryStorage({ ...about, disk });
   return {
@@ -30,7 +31,12 @@ storageContract(test, 'memory', () => {
       return storage;
     },
   };
-});
+};
+
+storageContract(test, 'files', onFiles);
+storageContract(test, 'memory', inMemory);
+restoreContract(test, 'files', onFiles);
+restoreContract(test, 'memory', inMemory);
 
 test('a loss of power takes from the memory disk what was not synced: of the model, never of the log', async (t) => {
   const disk = blankDisk();

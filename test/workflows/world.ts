@@ -13,10 +13,13 @@ import {
   applyBatch,
   encodeCommand,
   encodeMembershipContext,
+  judgeRestore,
   MemoryModelStore,
   type ModelStore,
+  metaAfterRestore,
   type Outcome,
   raisedGates,
+  restoreIn,
 } from '../../node/model/index.js';
 import {
   applyConfChange,
@@ -27,13 +30,22 @@ import {
   votersOf,
 } from '../../node/raft/index.js';
 import { candidateOf } from '../../node/workflows/facts.js';
-import { type Actions, type Facts, OperationEngine, type Probe } from '../../node/workflows/index.js';
-import { begun } from '../model/support.js';
+import {
+  type Actions,
+  type Facts,
+  OperationEngine,
+  type Probe,
+  type RestoreAnswer,
+  type RestoreFacts,
+} from '../../node/workflows/index.js';
+import { begun, timeline } from '../model/support.js';
 import { VirtualClock } from './clock.js';
 
 const commitMs = 5;
 const electionMs = 250;
 const commitTimeoutMs = 5_000;
+/** How long a member takes to fetch the file that is to be restored. */
+const fetchMs = 200;
 
 type Payload =
   | { readonly type: 'normal'; readonly data: Uint8Array }
@@ -53,6 +65,10 @@ export interface Controller {
   /** Whether it takes over when leadership is offered. */
   takesOver: boolean;
   prepared: boolean;
+  /** Holds the file that is to be restored. */
+  staged: boolean;
+  /** It has begun to fetch it then. */
+  fetchingSince: number | null;
 }
 
 export interface Kill {
@@ -94,6 +110,9 @@ export class World {
   private inherited: Entry[] = [];
   /** Changes of membership that were committed. */
   changesCommitted = 0;
+  restoresApplied = 0;
+  /** Backups that were written, as `name on controller`. */
+  readonly backups: string[] = [];
 
   constructor(voters: readonly string[] = ['a', 'b', 'c']) {
     this.store = begun(new MemoryModelStore(), voters);
@@ -212,6 +231,8 @@ export class World {
       knowsRemoved: false,
       takesOver: true,
       prepared: false,
+      staged: id === 'a',
+      fetchingSince: null,
     });
   }
 
@@ -277,7 +298,7 @@ export class World {
   }
 
   private applyEntry(entry: Entry): Outcome {
-    const [outcome] = applyBatch(this.store, [entry]);
+    const [outcome] = this.applyRestore(entry) ?? applyBatch(this.store, [entry]);
     if (outcome === undefined) throw new Error('nothing was applied');
     if (outcome.type === 'configured') this.changesCommitted += 1;
     if (outcome.type === 'configured') this.follow(outcome.before, outcome.after);
@@ -294,6 +315,16 @@ export class World {
       const change: ConfChange = { changes: [], transition: 'leave-joint' };
       this.propose(this.leader, { type: 'configuration', change }).catch(() => undefined);
     });
+  }
+
+  /** What a member does where the entry is a restore that may happen. */
+  private applyRestore(entry: Entry): readonly Outcome[] | undefined {
+    const command = restoreIn(entry);
+    const meta = this.store.meta();
+    if (command === undefined || meta === undefined || !judgeRestore(this.store, meta, command).ok) return undefined;
+    this.restoresApplied += 1;
+    this.store.transaction(() => this.store.putMeta(metaAfterRestore(meta, entry, command)));
+    return [{ type: 'restored', index: entry.index, timeline: command.timeline }];
   }
 
   private follow(before: Configuration, after: Configuration): void {
@@ -371,6 +402,52 @@ export class World {
           this.change(self, change, members),
         ),
       transferLeadership: (to) => this.counted(self, `transfer ${to}`, () => this.transfer(self, to)),
+      askRestore: (id, _file, fetchFrom) =>
+        this.counted(self, `ask restore ${id}`, async () => {
+          await clock.sleep(2);
+          const controller = this.controller(id);
+          if (!controller.alive || controller.cutOff) return null;
+          if (fetchFrom !== null && !controller.staged) controller.fetchingSince ??= clock.now();
+          if (controller.fetchingSince !== null && clock.now() - controller.fetchingSince > fetchMs)
+            controller.staged = true;
+          return {
+            state: controller.staged ? 'ready' : controller.fetchingSince === null ? 'missing' : 'receiving',
+            receivedBytes: controller.staged ? 1_000 : 0,
+            problem: null,
+            diskFreeBytes: 1e12,
+            modelBytes: 1_000,
+          };
+        }),
+      discardRestore: (id) =>
+        this.counted(self, `discard restore ${id}`, async () => {
+          this.controller(id).staged = false;
+        }),
+      position: () => this.store.meta()?.position ?? { timeline, indexType: 'raft', index: 0 },
+      backUp: (name) =>
+        this.counted(self, 'back up', async () => {
+          await clock.sleep(20);
+          this.backups.push(`${name} on ${self}`);
+          return `${name} on ${self}`;
+        }),
+      proposeRestore: ({ operation, file, timelineId }) =>
+        this.counted(self, 'restore', async () => {
+          const epoch = (this.store.meta()?.position.timeline.epoch ?? 0) + 1;
+          const data = encodeCommand({
+            type: 'model.restore',
+            operation,
+            sha256: file.sha256,
+            timeline: { id: timelineId, epoch },
+          });
+          const outcome = await this.propose(self, { type: 'normal', data });
+          if (outcome.type !== 'restored') throw new QuorateError('invalid-request', 'the restore was refused');
+        }),
+      compactLog: () => this.counted(self, 'compact', async () => 1),
+      compareModels: (nodes) =>
+        this.counted(self, 'compare', async () => {
+          await clock.sleep(50);
+          const position = this.store.meta()?.position ?? null;
+          return { position, groups: [{ sha256: 'same', nodes }], missing: [] };
+        }),
       knowsRemoved: (id) =>
         this.counted(self, `knows ${id}`, async () => {
           await clock.sleep(2);
@@ -463,12 +540,14 @@ export class World {
       transferringTo: null,
       hasQuorum: true,
     };
-    return { ageMs: alive && !cutOff ? 100 : 60_000, status: nodeStatus(id, state, state === 'member' ? raft : null) };
+    const status = nodeStatus(id, state, state === 'member' ? raft : null);
+    const position = status.position === null ? null : (this.store.meta()?.position ?? null);
+    return { ageMs: alive && !cutOff ? 100 : 60_000, status: { ...status, position } };
   }
 
   facts(parameters: WorkflowParameters): Facts {
     const leader = this.leader ?? '';
-    const node = candidateOf(parameters) ?? (parameters.workflow === 'transfer' ? parameters.to : parameters.node);
+    const node = candidateOf(parameters) ?? ('node' in parameters ? parameters.node : 'to' in parameters ? parameters.to : null);
     const running = this.store.records('operation').find(({ value }) => value.operation.finishedAt === null);
     return {
       now: this.clock.now(),
@@ -493,10 +572,41 @@ export class World {
       gates: raisedGates(this.store),
       running: running?.value.operation ?? null,
       probe: node === null || !this.controllers.has(node) ? { type: 'none' } : this.probeOf(node),
+      restore: parameters.workflow === 'restore' ? this.restoreFacts() : null,
       routers: [],
       endpointsIndex: 1,
     };
   }
+
+  private restoreFacts(): RestoreFacts {
+    const members = membersOf(this.configuration).map((id) => {
+      const { alive, staged } = this.controller(id);
+      return alive ? { id, answer: healthyAnswer(staged), reason: '' } : { id, answer: null, reason: 'no answer' };
+    });
+    return { file: healthyFile(), members };
+  }
+}
+
+export function healthyFile(): Extract<RestoreFacts['file'], { type: 'whole' }> {
+  return {
+    type: 'whole',
+    cluster: 'test',
+    clusterId: 'cluster-one',
+    position: { timeline, indexType: 'raft', index: 17 },
+    createdAt: 0,
+    countByKind: { service: 3 },
+    differences: [{ kind: 'service', added: 1, changed: 1, removed: 2 }],
+  };
+}
+
+export function healthyAnswer(staged = true): RestoreAnswer {
+  return {
+    state: staged ? 'ready' : 'missing',
+    receivedBytes: staged ? 1_000 : 0,
+    problem: null,
+    diskFreeBytes: 1e12,
+    modelBytes: 1_000,
+  };
 }
 
 const retryable: ReadonlySet<string> = new Set([

@@ -3,3 +3,4 @@ export * as candidate from './candidate.js';
 export { type Check, evaluate, type Subject } from './check.js';
 export * as cluster from './cluster.js';
 export * as member from './member.js';
+export * as restore from './restore.js';
