@@ -7,7 +7,7 @@
  * that has gone past the entry; its log may well reach further than that snapshot, and stays as it is.
  */
 import { QuorateError } from '../../messaging/errors.js';
-import { metaAfterRestore, type ModelMeta, type RestoreCommand } from '../model/index.js';
+import { type ModelMeta, metaAfterRestore, type RestoreCommand } from '../model/index.js';
 import type { Entry, Index, NodeId } from '../raft/index.js';
 import type { StagedSnapshot, Storage } from '../storage/index.js';
 import type { Clock } from './clock.js';

@@ -52,7 +52,7 @@ test.serial('quorate restore: from a file in hand and from a controller; what it
   const cluster = await startCluster();
   const { api } = cluster;
   const env = { QUORATE_NATS: cluster.natsUrl, QUORATE_CLUSTER: cluster.name };
-  const run = (...args: string[]) => runQuorate(['restore', ...args], { env });
+  const run = (...args: string[]) => runQuorate(['restore', ...args], { env, timeoutMs: 60_000 });
   await createServices(api, 'kept', 3);
   await cluster.agrees();
   const [follower = ''] = await cluster.followers();
