@@ -1,6 +1,6 @@
 /** Feature gates: raised once, when every member understands them, and a controller that does not understand one stops. */
 import test from 'ava';
-import type { Member, Operation, VersionRange } from '../../messaging/index.js';
+import { featureGateNames, type Member, type Operation, type VersionRange } from '../../messaging/index.js';
 import { applyBatch, type Command, MemoryModelStore, modelHash, UnappliableEntry } from '../../node/model/index.js';
 import { gateToRaise } from '../../node/server/gate-keeper.js';
 import { begun, Model, normal } from './support.js';
@@ -107,7 +107,8 @@ test('the leader proposes a gate that all members describe and say that they und
     members: ranges.map((range, at) => ({ id: `n${at}`, ...range })),
   });
   t.is(gateToRaise(facts(both(newer), both(newer))), 'model-import');
-  t.is(gateToRaise({ ...facts(both(newer)), raised: ['model-import'] }), null);
+  t.is(gateToRaise({ ...facts(both(newer)), raised: ['model-import'] }), 'model-restore');
+  t.is(gateToRaise({ ...facts(both(newer)), raised: featureGateNames }), null);
   t.is(gateToRaise({ ...facts(both(newer)), operationRunning: true }), null);
   t.is(gateToRaise(facts()), null);
   for (const one of [both(old), both(null), { described: newer, said: old }, { described: newer, said: null }])
