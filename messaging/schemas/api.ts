@@ -163,7 +163,7 @@ export const apiVerbs = {
       position: positionSchema,
       sha256: z.string().nullable(),
       /** Of the entities alone, as an export carries it; controllers of protocol version 1 do not say. */
-      entitiesSha256: z.string().nullable().optional(),
+      entitiesSha256: z.string().optional(),
     }),
   },
   'snapshot.create': {

@@ -113,7 +113,10 @@ test('a rolling upgrade, routers first: no router is without controllers, none l
   await cluster.settles(patienceMs);
   await routersAreServed(t, cluster, ['r1', 'r2', 'r3']);
   const mixed = cluster.statuses();
-  t.deepEqual([...mixed.values()].map(({ protocol }) => protocol.max).sort(), [1, 1, 2]);
+  t.deepEqual(
+    [...mixed.values()].map(({ protocol }) => protocol.max).toSorted((a, b) => a - b),
+    [1, 1, 2],
+  );
   t.true(
     [...mixed.values()].every(({ gates }) => gates.length === 0),
     'nothing new is used yet',
