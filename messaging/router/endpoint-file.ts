@@ -2,7 +2,7 @@
  * The last good list of controllers on disk. Written so that a crash at any moment leaves either the old file or the new one;
  * read so that no file, whatever is in it, can leave the router worse off than none.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -44,9 +44,10 @@ export async function readEndpointFile(path: string, cluster: string): Promise<E
 export async function writeEndpointFile(path: string, list: EndpointList): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
-  const temporary = join(folder, `.${endpointFileName}.${randomUUID()}`);
+  // One name, so that crashes leave one file behind and not one each; a router has its directory to itself.
+  const temporary = join(folder, `.${endpointFileName}.new`);
   try {
-    const file = await open(temporary, 'wx', 0o600);
+    const file = await open(temporary, 'w', 0o600);
     try {
       await file.writeFile(`${JSON.stringify({ format: 1, sha256: checksum(list), list }, null, 2)}\n`);
       await file.sync();

@@ -51,6 +51,8 @@ export interface RouterState {
   readonly hello: {
     readonly request: number;
     readonly outstanding: boolean;
+    /** The timer for the next one runs: after a connection or a word, or after a failure. */
+    readonly due: 'soon' | 'later' | null;
     /** Whom the newest one went to; null: any. */
     readonly controller: string | null;
     readonly attempt: number;
@@ -136,7 +138,7 @@ export function initialState(settings: RouterSettings): RouterState {
   return {
     settings,
     connected: false,
-    hello: { request: 0, outstanding: false, controller: null, attempt: 0, refusal: null, others: null },
+    hello: { request: 0, outstanding: false, due: null, controller: null, attempt: 0, refusal: null, others: null },
     session: null,
     endpoints: null,
     follow: initialFollowOf(settings, null),
@@ -174,7 +176,7 @@ function step(turn: Turn, input: RouterInput): void {
       return;
     case 'connected':
       turn.state = { ...turn.state, connected: true };
-      timer(turn, 'hello', 0, limits.helloSpreadMs);
+      helloSoon(turn);
       return;
     case 'disconnected':
       onDisconnected(turn);
@@ -207,7 +209,7 @@ function step(turn: Turn, input: RouterInput): void {
       return;
     case 'direct':
       if (input.direct.what === 'report') beat(turn, true);
-      else timer(turn, 'hello', 0, limits.helloSpreadMs);
+      else helloSoon(turn);
       return;
     case 'timer':
       onTimer(turn, input.timer);
@@ -258,7 +260,7 @@ function onDisconnected(turn: Turn): void {
     ...state,
     connected: false,
     session: null,
-    hello: { ...state.hello, outstanding: false, attempt: 0, refusal: null, others: null },
+    hello: { ...state.hello, outstanding: false, due: null, attempt: 0, refusal: null, others: null },
     follow: following.pause(state.follow),
     alerts: { ...state.alerts, outstanding: false },
   };
@@ -270,7 +272,7 @@ function sayHello(turn: Turn, controller: string | null): void {
   const { state } = turn;
   const { settings } = state;
   const request = state.hello.request + 1;
-  turn.state = { ...state, hello: { ...state.hello, request, controller, outstanding: true } };
+  turn.state = { ...state, hello: { ...state.hello, request, controller, outstanding: true, due: null } };
   const hello: HelloRequest = {
     router: settings.router,
     version: settings.version,
@@ -383,7 +385,18 @@ function helloAgain(turn: Turn, waitMaxMs: number = limits.retryWaitMaxMs): void
   const { hello } = turn.state;
   const waitMs = Math.min(waitMaxMs, limits.retryWaitMinMs * 2 ** hello.attempt);
   turn.state = { ...turn.state, hello: { ...hello, attempt: Math.min(hello.attempt + 1, 32), others: null } };
-  timer(turn, 'hello', waitMs / 4, waitMs);
+  helloIn(turn, 'later', waitMs / 4, waitMs);
+}
+
+/** One that is under way or due soon will do: to begin again at each word would put the answer off for ever. */
+function helloSoon(turn: Turn): void {
+  const { outstanding, due } = turn.state.hello;
+  if (!outstanding && due !== 'soon') helloIn(turn, 'soon', 0, limits.helloSpreadMs);
+}
+
+function helloIn(turn: Turn, due: 'soon' | 'later', minMs: number, maxMs: number): void {
+  turn.state = { ...turn.state, hello: { ...turn.state.hello, due } };
+  timer(turn, 'hello', minMs, maxMs);
 }
 
 function beat(turn: Turn, reports = false): void {
@@ -442,8 +455,7 @@ function takeEndpoints(turn: Turn, incoming: unknown): EndpointRule | null {
 /** A list of a newer history says that the model has one too. */
 function onNewHistory(turn: Turn, timeline: Timeline): void {
   const { held } = turn.state.follow;
-  if (held !== null && relateTimelines(held.timeline, timeline) === 'newer' && !turn.state.hello.outstanding)
-    timer(turn, 'hello', 0, limits.helloSpreadMs);
+  if (held !== null && relateTimelines(held.timeline, timeline) === 'newer') helloSoon(turn);
 }
 
 // ---- following the model

@@ -1,12 +1,16 @@
 /** What routers are promised, each against real clients, the real service and a real nats-server. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { connectNats, connectRouter, endpointFileName, subjectsOf } from '../../messaging/index.js';
+import { readEndpointFile } from '../../messaging/router/endpoint-file.js';
 import { startNatsServer } from '../support/nats.js';
+import { seededRandom } from '../support/random.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
 import { clusterName, type FakeCluster } from './support/fake-cluster.js';
+import { anyList, isGoodAfter } from './support/lists.js';
 import { ModelSource } from './support/source.js';
 import { clusterFor, endpointIds, inSync, liveRouter, router } from './support/watched.js';
 
@@ -49,6 +53,38 @@ test('a hello that brings a bad list costs the router only the list', async (t) 
   await inSync(t, cluster, client);
   t.is(client.endpoints, null);
   t.true(alarms.some((alarm) => alarm.code === 'router.endpoints.refused'));
+});
+
+test('whatever lists are sent, the router has controllers, in memory and on disk, and finds them again after a restart', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, directory } = await liveRouter(t, cluster);
+  const random = seededRandom(11);
+  const file = () => readEndpointFile(join(directory, endpointFileName), clusterName);
+  await eventually(async () => (await file()).found === 'list', { what: 'the first list on disk' });
+  let held = client.endpoints;
+  let sent = 0;
+  for (let round = 0; round < 40; round += 1) {
+    for (let index = 0; index < 10; index += 1) {
+      const list = anyList(random);
+      // What is no JSON cannot be sent as it is.
+      if (list !== undefined) cluster.send(subjects.endpoints(), list);
+      if (list !== undefined) sent += 1;
+      if (isGoodAfter(held, list)) held = list as typeof held;
+    }
+    t.is((await file()).found, 'list', 'from then on there is a good one at every moment');
+    t.true((client.endpoints?.controllers.length ?? 0) > 0);
+  }
+  const judged = () => client.counters.endpointsRefused + client.counters.endpointsAccepted;
+  await cluster.flush();
+  await eventually(() => judged() >= sent / 2, { what: 'the lists to be judged' });
+  await eventually(() => isDeepStrictEqual(client.endpoints, held), {
+    what: 'the last good one',
+    show: () => client.endpoints,
+  });
+  await client.close();
+  const again = await router(t, cluster, { dataDirectory: directory });
+  t.deepEqual(again.client.endpoints, held);
+  t.true(cluster.alerts('router.endpoints.refused').length > 0);
 });
 
 test('each alert reaches the operator once, also when no leader was there to take it', async (t) => {

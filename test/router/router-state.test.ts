@@ -179,6 +179,20 @@ test('a router that is told to say hello again says it to the controller that kn
   t.is(phaseOf(router.answer(null).state), 'live');
 });
 
+test('a router that is told again and again to say hello says it once, and hears the answer', (t) => {
+  const router = new Router().give(missing).connected().answer(welcome).synced();
+  const again = { input: 'direct', direct: { v: 1, what: 'hello-again', reason: '' } } as const;
+  const timers = () => router.all('timer').filter((each) => each.timer === 'hello').length;
+  const before = timers();
+  router.give(again, again, again);
+  t.is(timers(), before + 1, 'the wait is not begun anew');
+  router.give({ input: 'timer', timer: 'hello' }, again, again);
+  t.is(timers(), before + 1, 'one is under way');
+  t.is(phaseOf(router.answer(declined([])).state), 'refused');
+  router.give(again);
+  t.is(router.timer('hello')?.maxMs, routerLimits.helloSpreadMs, 'one that waits long is brought forward');
+});
+
 test('an answer to an earlier hello has no effect', (t) => {
   const router = new Router().connected().give({ input: 'timer', timer: 'hello' });
   router.give({ input: 'hello-answered', request: 1, reply: welcome });
