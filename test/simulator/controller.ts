@@ -132,8 +132,14 @@ export class SimulatedController {
     const storage = new SimulatedStorage(this.id, this.disk, world.snapshots, {
       random: this.#random,
       later: (delayMs, call) => this.#laterPromised(delayMs, call),
+      promised: () => {
+        world.promised = true;
+      },
       powerOff: () => this.#powerOff(),
-      persisted: (entries, hardState) => world.checker.persisted(this.id, this.disk, entries, hardState),
+      persisted: (entries, hardState) => {
+        if (this.life?.number !== number) world.violate('simulator', `${this.id}: a process that is gone wrote`);
+        world.checker.persisted(this.id, this.disk, entries, hardState);
+      },
       installed: (meta) => world.checker.installed(this.id, meta),
       fired: (fault) => world.cover(`disk: ${fault}`),
     });

@@ -373,7 +373,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'conf change applied twice',
     file: 'node/cluster/member.js',
-    find: 'applied: this.#applied,\n            configuration: meta?.configuration ?? emptyConfiguration,',
+    find: 'applied: this.appliedIndex,\n            configuration: meta?.configuration ?? emptyConfiguration,',
     replace:
       'applied: storage.raft.firstIndex() - 1,\n            configuration: meta?.configuration ?? emptyConfiguration,',
     why: 'After a restart changes are applied on top of the configuration that they led to.',
@@ -450,8 +450,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'older snapshot installed',
     file: raft('following'),
-    find: "if (meta.index <= log.commit || s.role === 'leader')",
-    replace: "if (s.role === 'leader')",
+    find: "if (meta.index <= log.commit || s.role === 'leader' || !s.writable)",
+    replace: "if (s.role === 'leader' || !s.writable)",
     why: 'A late snapshot takes back what is committed and applied.',
     profile: 'snapshots',
   },
