@@ -1,4 +1,5 @@
 /** `quorate node`: one controller. The only command that loads it. */
+import { resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { spokenVersions } from '../../messaging/protocol.js';
@@ -12,7 +13,7 @@ export const nodeCommand = defineCommand({
   path: ['node'],
   summary: 'Run a controller',
   description:
-    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap then has no effect. With --standalone it serves routers alone.',
+    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap and --restore-from then have no effect, and its status says so. With --standalone it serves routers alone.',
   runsUntilStopped: true,
   settings: {
     id: setting({
@@ -43,6 +44,17 @@ export const nodeCommand = defineCommand({
       group: 'Options',
       describe: 'Begin a new cluster, where the data directory is empty and no cluster of this name is there',
       schema: onOff,
+    }),
+    restoreFrom: setting({
+      flag: 'restore-from',
+      env: 'QUORATE_RESTORE_FROM',
+      key: 'node.restoreFrom',
+      placeholder: 'FILE',
+      group: 'Options',
+      completes: 'file',
+      describe:
+        'Begin a new cluster on this snapshot, where the data directory is empty and no cluster of this name is there',
+      schema: path.optional(),
     }),
     standalone: setting({
       flag: 'standalone',
@@ -152,6 +164,10 @@ export const nodeCommand = defineCommand({
       comment: 'Another one, to be joined',
       line: 'quorate node --id ctrl2 --data-dir /var/lib/quorate --cluster demo --nats nats://10.0.0.1:4222',
     },
+    {
+      comment: 'The first controller of a new cluster, on the model of a backup; the others join',
+      line: 'quorate node --id ctrl1 --data-dir /var/lib/quorate --cluster demo --restore-from /backup/good.snapshot',
+    },
     { comment: 'From a config file with a `node:` section', line: 'quorate node --config /etc/quorate/quorate.yaml' },
   ],
   async run(context, given) {
@@ -177,6 +193,7 @@ export const nodeCommand = defineCommand({
       protocol: spokenVersions(context.env),
       advertise: given.advertise ?? nats.servers,
       bootstrap: given.bootstrap,
+      restoreFrom: given.restoreFrom === undefined ? null : resolve(given.restoreFrom),
       standalone: given.standalone,
       logLevel: given.logLevel,
       logPretty: given.logFormat === undefined ? context.out.io.stderr.isTTY === true : given.logFormat === 'text',

@@ -155,7 +155,7 @@ export const startRules: readonly StartRule[] = [
     when: { asked: ['several'] },
     outcome: {
       code: 'invalid-config',
-      found: 'More than one of --bootstrap, --standalone, restore and recover was asked for.',
+      found: 'More than one beginning was asked for: {asked}.',
       remedy: 'Ask for one: a model has one source.',
     },
   },
@@ -478,14 +478,27 @@ function raftStateOf({ raft }: DirectoryFacts): Situation['raft'] {
   return raft.hardState.term > 0 ? 'contacted' : 'none';
 }
 
+type AskedFor = Exclude<Situation['asked'], 'nothing' | 'several'>;
+
+const beginningWords: Readonly<Record<AskedFor, string>> = {
+  bootstrap: '--bootstrap',
+  standalone: '--standalone',
+  restore: '--restore-from',
+  recover: 'recover',
+};
+
 function askedOf(wish: StartWish): Situation['asked'] {
-  const asked = [
+  const asked = askedBy(wish);
+  return asked.length > 1 ? 'several' : (asked[0] ?? 'nothing');
+}
+
+function askedBy(wish: StartWish): readonly AskedFor[] {
+  return [
     ...(wish.bootstrap ? (['bootstrap'] as const) : []),
     ...(wish.standalone === true ? (['standalone'] as const) : []),
     ...(wish.restoreFrom !== null ? (['restore'] as const) : []),
     ...(wish.recover ? (['recover'] as const) : []),
   ];
-  return asked.length > 1 ? 'several' : (asked[0] ?? 'nothing');
 }
 
 function fillIn(text: string, facts: DirectoryFacts, wish: StartWish): string {
@@ -494,6 +507,9 @@ function fillIn(text: string, facts: DirectoryFacts, wish: StartWish): string {
     node: facts.raft.identity?.nodeId ?? wish.nodeId,
     cluster: facts.raft.identity?.clusterName ?? wish.clusterName,
     file: wish.restoreFrom ?? '',
+    asked: askedBy(wish)
+      .map((each) => beginningWords[each])
+      .join(', '),
     details: detailsOf(facts),
   };
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);

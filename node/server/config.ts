@@ -15,6 +15,8 @@ export interface ControllerConfig {
   readonly advertise: readonly string[];
   /** Begin a new cluster where the data directory is empty and no cluster of this name is heard. */
   readonly bootstrap: boolean;
+  /** Begin a new cluster on the model of this snapshot, where the data directory is empty and no cluster of this name is heard. */
+  readonly restoreFrom: string | null;
   /** Serve routers alone, without a cluster: an empty data directory becomes a standalone controller's. */
   readonly standalone?: boolean;
   readonly logLevel: LogLevel;

@@ -38,6 +38,7 @@ import { compareEveryMsDefault } from './model-watch.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
 import { Recovery } from './recovery.js';
+import { inspectForRestore, stateFromFile } from './restore-beginning.js';
 import { RestoreFiles } from './restore-files.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
@@ -53,7 +54,14 @@ export interface Connections {
   readonly service: NatsConnection;
 }
 
-export type Beginning = 'blank' | 'bootstrap' | 'begin-standalone' | 'start-standalone' | 'member' | 'removed';
+export type Beginning =
+  | 'blank'
+  | 'bootstrap'
+  | 'restore'
+  | 'begin-standalone'
+  | 'start-standalone'
+  | 'member'
+  | 'removed';
 
 export interface ControllerOptions {
   readonly config: ControllerConfig;
@@ -255,6 +263,11 @@ export class Controller {
         // Nobody else can lead: there is nothing to wait for.
         this.#member?.campaign();
         break;
+      case 'restore':
+        await this.#restore();
+        this.#startMember();
+        this.#member?.campaign();
+        break;
       case 'begin-standalone':
         await this.#beginStandalone();
         this.#startStandalone();
@@ -327,6 +340,17 @@ export class Controller {
       members: [this.#describeSelf()],
     });
     log.info('began a new cluster', { clusterId });
+  }
+
+  async #restore(): Promise<void> {
+    const { config, storage, log } = this.#options;
+    // The file first: what is wrong with it is said although nobody else is there.
+    const file = await inspectForRestore(storage, config.restoreFrom ?? '');
+    await this.#listenForOthers('--restore-from');
+    const state = stateFromFile(file, config.cluster, this.#describeSelf());
+    await storage.initialise(state);
+    const { clusterId } = state.identity;
+    log.info('began a new cluster on a snapshot', { clusterId, file: file.path, timeline: state.timeline });
   }
 
   async #beginStandalone(): Promise<void> {

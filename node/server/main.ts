@@ -37,7 +37,7 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
       nodeId: config.nodeId,
       bootstrap: config.bootstrap,
       standalone: config.standalone,
-      restoreFrom: null,
+      restoreFrom: config.restoreFrom,
       recover: false,
     });
     if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
@@ -76,8 +76,8 @@ function beginningOf(action: StartAction): Beginning {
       return 'removed';
     case 'begin-standalone':
     case 'start-standalone':
-      return action;
     case 'restore':
+      return action;
     case 'recover':
       throw new QuorateError('ambiguous-state', `this version cannot ${action.replace('start-', 'run ')} yet`);
   }

@@ -55,7 +55,7 @@ export function checkInstalled(
 }
 
 export function initialMeta(state: InitialState): ModelMeta {
-  return beginTimeline(undefined, {
+  return beginTimeline(state.restoreFrom?.manifest.meta, {
     clusterId: state.identity.clusterId,
     timeline: state.timeline,
     indexType: 'raft',

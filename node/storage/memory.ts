@@ -19,10 +19,10 @@ import {
   type RecordTypes,
   recordBuckets,
 } from '../model/store.js';
-import { beginTimeline } from '../model/timeline.js';
 import type { Index } from '../raft/types.js';
 import { type PreparedHash, prepareAtOnce } from './hash-model.js';
 import { snapshotFormatVersion } from './inspect.js';
+import { initialMeta } from './install.js';
 import { blankRaftDisk, MemoryRaftStore, type RaftDisk } from './memory-raft-store.js';
 import { modelSchema } from './schema.js';
 import type {
@@ -207,7 +207,7 @@ class MemoryStorage implements Storage {
     }
     this.#options.beforeWrite?.('install');
     const { timeline, identity, snapshot, hardState, members = [], restoreFrom } = state;
-    const meta = beginTimeline(undefined, { clusterId: identity.clusterId, timeline, indexType: 'raft', ...snapshot });
+    const meta = initialMeta(state);
     const { index, term } = snapshot;
     const entities = restoreFrom === undefined ? [] : this.#entitiesOf(restoreFrom);
     this.raft.commitInstall({ point: { index, term, timeline }, hardState, identity });

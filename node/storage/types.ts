@@ -179,7 +179,7 @@ export interface InitialState {
   /** The first members, as the model is to know them. */
   readonly members?: readonly Member[];
   /** Take the entities of this snapshot; without it the model begins without any. */
-  readonly restoreFrom?: Pick<SnapshotFile, 'path' | 'sha256'>;
+  readonly restoreFrom?: SnapshotFile;
 }
 
 /** The first contents of the model of a standalone controller. */
