@@ -21,10 +21,14 @@ export function ownMounts(): readonly string[] | undefined {
 export async function startInOwnMounts(
   script: string,
   args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<RunningProcess | undefined> {
   const given = ownMounts();
   if (given === undefined) return undefined;
-  return startProcess('unshare', [...given, process.execPath, script, ...args], { name: path.basename(script, '.js') });
+  return startProcess('unshare', [...given, process.execPath, script, ...args], {
+    name: path.basename(script, '.js'),
+    env,
+  });
 }
 
 const chunkBytes = 64 << 10;
