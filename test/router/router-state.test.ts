@@ -236,6 +236,8 @@ test('a list of controllers of a newer history makes the router ask where they s
     list: { ...list, position: { ...list.position, timeline: { id: 'B', epoch: 3 } } },
   });
   t.truthy(router.timer('hello'));
+  t.is(router.state.hello.due, 'soon');
+  t.is(router.state.endpoints?.position.timeline.id, 'B');
 });
 
 test('heartbeats follow the pace that the controllers ask for, within bounds, and say where the router stands', (t) => {
