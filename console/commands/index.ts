@@ -26,7 +26,13 @@ import { resetCommand } from './reset.js';
 import { restoreCommand } from './restore.js';
 import { routerCommand } from './router.js';
 import { routersCommand } from './routers.js';
-import { snapshotCreateCommand, snapshotGroup, snapshotInspectCommand } from './snapshot.js';
+import {
+  snapshotCreateCommand,
+  snapshotGroup,
+  snapshotInspectCommand,
+  snapshotListCommand,
+  snapshotVerifyCommand,
+} from './snapshot.js';
 import { statusCommand } from './status.js';
 import { verifyCommand } from './verify.js';
 import { versionCommand } from './version.js';
@@ -80,7 +86,9 @@ export const commands: readonly Command[] = [
   eventsCommand,
   snapshotGroup,
   snapshotCreateCommand,
+  snapshotListCommand,
   snapshotInspectCommand,
+  snapshotVerifyCommand,
   restoreCommand,
   verifyCommand,
   nodeCommand,

@@ -1,5 +1,5 @@
 /** `quorate node`: one controller. The only command that loads it. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { spokenVersions } from '../../messaging/protocol.js';
@@ -136,6 +136,37 @@ export const nodeCommand = defineCommand({
       defaultText: '10m',
       schema: durationMs(100, 7 * 24 * 3_600_000).default(600_000),
     }),
+    backupEvery: setting({
+      flag: 'backup-every',
+      env: 'QUORATE_BACKUP_EVERY',
+      key: 'node.backup.every',
+      placeholder: 'TIME',
+      group: 'Options',
+      describe: 'Write a snapshot this often, and read it back',
+      defaultText: 'no scheduled backups',
+      schema: durationMs(1_000, 7 * 24 * 3_600_000).optional(),
+    }),
+    backupKeep: setting({
+      flag: 'backup-keep',
+      env: 'QUORATE_BACKUP_KEEP',
+      key: 'node.backup.keep',
+      placeholder: 'N',
+      group: 'Options',
+      describe: 'Scheduled backups that are kept; older ones are deleted when the new one is verified',
+      defaultText: '7',
+      schema: integer(1, 1_000).default(7),
+    }),
+    backupDirectory: setting({
+      flag: 'backup-dir',
+      env: 'QUORATE_BACKUP_DIR',
+      key: 'node.backup.dir',
+      placeholder: 'DIR',
+      group: 'Options',
+      completes: 'directory',
+      describe: 'Where scheduled backups go, made to be mounted or synchronised; several controllers may share it',
+      defaultText: 'backups in the data directory',
+      schema: path.optional(),
+    }),
     logFormat: setting({
       flag: 'log-format',
       env: 'QUORATE_LOG_FORMAT',
@@ -185,6 +216,14 @@ export const nodeCommand = defineCommand({
       timing: timingOf(given.electionTimeout, given.heartbeatInterval),
       compaction: { everyEntries: given.compactEvery, keepEntries: given.compactKeep },
       compareEveryMs: given.compareEvery,
+      backup:
+        given.backupEvery === undefined
+          ? undefined
+          : {
+              everyMs: given.backupEvery,
+              keep: given.backupKeep,
+              directory: resolve(given.backupDirectory ?? join(given.dataDirectory, 'backups')),
+            },
       cluster: given.cluster,
       nodeId: given.id,
       name: given.name ?? given.id,

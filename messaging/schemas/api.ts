@@ -31,6 +31,22 @@ interface Verb {
   readonly result: z.ZodType;
 }
 
+/** One file, as it says of itself; null where it cannot be read. */
+export const snapshotViewSchema = z.object({
+  name: z.string(),
+  path: z.string(),
+  sizeBytes: z.number(),
+  position: positionSchema.nullable(),
+  createdAt: z.number().nullable(),
+  /** The controller that wrote it. */
+  createdBy: z.string().nullable(),
+  /** `manual`: asked for; `scheduled`: by the schedule; `automatic`: before something that replaced the model. */
+  origin: z.enum(['manual', 'scheduled', 'automatic', 'transfer']).nullable(),
+  /** What is wrong with it. */
+  problem: z.string().nullable(),
+});
+export type SnapshotView = z.infer<typeof snapshotViewSchema>;
+
 const written = z.object({ entity: entitySchema, position: positionSchema });
 const none = z.object({});
 
@@ -175,6 +191,24 @@ export const apiVerbs = {
       name: backupNameSchema.optional(),
     }),
     result: z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), position: positionSchema }),
+  },
+  'snapshot.list': {
+    summary:
+      'The snapshots that lie on the controller that is asked: in its folder for backups, and where the schedule writes.',
+    to: 'node',
+    changes: false,
+    params: none,
+    result: z.object({ snapshots: z.array(snapshotViewSchema) }),
+  },
+  'snapshot.verify': {
+    summary: 'Reads a snapshot on the controller that is asked whole, and checks it; refused with `snapshot-invalid`.',
+    to: 'node',
+    changes: true,
+    params: z.object({
+      /** As `snapshot.list` names it. */
+      name: z.string().min(1).max(255),
+    }),
+    result: snapshotViewSchema.extend({ sha256: z.string() }),
   },
   'recovery.begin': {
     summary:

@@ -1,7 +1,9 @@
 /** What one controller is told when it is started. */
+
 import type { ConnectionOptions } from '../../messaging/connection.js';
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { CompactionPolicy, MemberTiming } from '../cluster/member.js';
+import type { BackupSchedule } from './backups.js';
 import type { LogLevel } from './log.js';
 
 export interface ControllerConfig {
@@ -27,4 +29,6 @@ export interface ControllerConfig {
   readonly compaction?: CompactionPolicy;
   /** How often the leader compares the models of the members. */
   readonly compareEveryMs?: number;
+  /** Scheduled backups; absent: none. */
+  readonly backup?: BackupSchedule;
 }

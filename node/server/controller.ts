@@ -26,6 +26,7 @@ import { initialConfiguration, type Leadership } from '../raft/index.js';
 import { backupsFolderName, type DirectoryStorage } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
+import { ScheduledBackups } from './backups.js';
 import type { ControllerConfig } from './config.js';
 import { CredentialTrial } from './credentials.js';
 import { DiskNews } from './disk-news.js';
@@ -106,6 +107,7 @@ export class Controller {
   readonly #protocol: VersionRange;
   readonly #recovery: Recovery;
   readonly #diskNews: DiskNews;
+  readonly #backups: ScheduledBackups | undefined;
   readonly #backupDirectory: string;
   readonly #restoreFiles: RestoreFiles;
   readonly #startedAt: number;
@@ -184,6 +186,20 @@ export class Controller {
       tell: (to) => this.#transport.send({ type: 'removed', from: config.nodeId, to, term: 0, index: 0 }),
     });
     this.#board.onStatus((status) => this.#timelines.heard(status));
+    this.#backups =
+      config.backup &&
+      new ScheduledBackups({
+        schedule: config.backup,
+        cluster: config.cluster,
+        nodeId: config.nodeId,
+        clock,
+        log,
+        alarms: this.#alarms,
+        position: () => (servingStates.has(this.#state) ? (storage.model.meta()?.position ?? null) : null),
+        create: (path, origin) => storage.createSnapshot(path, origin),
+        verify: (path) => storage.verifySnapshot(path),
+        onChange: () => this.#status.changed(),
+      });
     this.#recovery = new Recovery({
       nodeId: config.nodeId,
       cluster: config.cluster,
@@ -210,6 +226,7 @@ export class Controller {
       clock,
       storage,
       backupDirectory: this.#backupDirectory,
+      scheduleDirectory: config.backup?.directory,
       replica: () => (this.#state === 'removed' ? undefined : this.#replica),
       absence: () => (this.#state === 'stopping' || this.#state === 'removed' ? this.#state : 'not-a-member'),
       routers: () => this.#routers,
@@ -280,12 +297,14 @@ export class Controller {
         break;
     }
     this.#api.start();
+    void this.#backups?.start();
     this.#status.now();
   }
 
   /** Hands leadership over where it can, then stops all parts. The connections are not closed here. */
   async stop(): Promise<void> {
     this.#state = 'stopping';
+    this.#backups?.stop();
     await this.#handOver();
     this.#setLeading(false);
     this.#status.now();
@@ -712,7 +731,7 @@ export class Controller {
         ignoredSettings,
         operation: this.#operations?.running() ?? null,
         logTimeline: this.#logTimeline(),
-        backup: null,
+        backup: this.#backups?.status() ?? null,
         tickMs: (config.timing ?? defaultTiming).tickMs,
       },
       sequence,

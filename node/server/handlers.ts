@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { isErrorCode, QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
-import type { ApiResult } from '../../messaging/schemas/api.js';
+import type { ApiResult, SnapshotView } from '../../messaging/schemas/api.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 import type { AppliedEntry, Replica } from '../cluster/replica.js';
@@ -18,7 +18,7 @@ import {
   type Stamp,
 } from '../model/index.js';
 import { type Configuration, membersOf } from '../raft/index.js';
-import type { Storage } from '../storage/index.js';
+import { type CataloguedSnapshot, type DirectoryStorage, listSnapshots, type Storage } from '../storage/index.js';
 import type { ApiHandlers, RequestContext } from './api.js';
 import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
@@ -28,8 +28,10 @@ import type { RouterService } from './routers/index.js';
 
 export interface HandlerSources {
   readonly clock: Clock;
-  readonly storage: Storage;
+  readonly storage: DirectoryStorage;
   readonly backupDirectory: string;
+  /** Where the schedule writes, if there is one. */
+  readonly scheduleDirectory: string | undefined;
   /** Undefined while this controller keeps no model: it is blank, removed or stopping. */
   replica(): Replica | undefined;
   /** Why it is none. */
@@ -66,6 +68,12 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
   const position = (): Position => meta().position;
   const configuration = (): Configuration => meta().configuration;
+
+  async function catalogue(): Promise<readonly CataloguedSnapshot[]> {
+    const { backupDirectory, scheduleDirectory } = sources;
+    const folders = [...new Set([backupDirectory, ...(scheduleDirectory === undefined ? [] : [scheduleDirectory])])];
+    return (await Promise.all(folders.map(listSnapshots))).flat();
+  }
 
   const hashes = new ModelHashes({ storage, clock, replica });
 
@@ -161,6 +169,18 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
       return { path: file.path, sizeBytes: file.sizeBytes, sha256: file.sha256, position: file.manifest.meta.position };
     },
 
+    'snapshot.list': async () => ({ snapshots: (await catalogue()).map(viewOf) }),
+
+    'snapshot.verify': async ({ name }) => {
+      const found = (await catalogue()).find((each) => each.name === name);
+      if (found === undefined)
+        throw new QuorateError('not-found', `there is no snapshot ${name} here`, {
+          remedy: 'List what there is: `quorate snapshot list`.',
+        });
+      const { sha256, sizeBytes, manifest } = await storage.verifySnapshot(found.path);
+      return { ...viewOf({ ...found, sizeBytes, manifest, problem: null }), sha256 };
+    },
+
     'recovery.begin': ({ leaveBehind }, { requestId }) => sources.recovery.begin(leaveBehind, requestId),
     'restore.stage': async (params) => {
       if (replica().leadership().role !== 'leader') throw new QuorateError('not-leader');
@@ -207,6 +227,19 @@ export function refusalOf(outcome: AppliedEntry['outcome']): QuorateError {
   if (outcome.type !== 'refused') return new QuorateError('internal', `the command came out as ${outcome.type}`);
   const code = isErrorCode(outcome.code) ? outcome.code : 'internal';
   return new QuorateError(code, outcome.message);
+}
+
+function viewOf({ name, path, sizeBytes, manifest, problem }: CataloguedSnapshot): SnapshotView {
+  return {
+    name,
+    path,
+    sizeBytes,
+    position: manifest?.meta.position ?? null,
+    createdAt: manifest?.createdAt ?? null,
+    createdBy: manifest?.createdBy ?? null,
+    origin: manifest?.origin ?? null,
+    problem,
+  };
 }
 
 function changesAfter(storage: Storage, after: Position | null, limit: number): ApiResult<'model.changes'> {

@@ -74,6 +74,7 @@ import type {
 } from './types.js';
 import { StorageWorker } from './worker.js';
 
+export { type CataloguedSnapshot, listSnapshots } from './catalogue.js';
 export * from './directory.js';
 export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
@@ -107,6 +108,8 @@ export interface DirectoryStorage extends ControllerStorage {
    * `not-a-member` (it is no voter), `damaged`, `storage-full`, having changed nothing.
    */
   recover(request: RecoverRequest): Promise<Recovered>;
+  /** Reads a snapshot file whole, in the worker thread. Rejects with `snapshot-invalid` or `newer-schema`. */
+  verifySnapshot(path: string): Promise<SnapshotFile>;
 }
 
 /** Opens to serve: makes what is missing, finishes a reset or an install that a crash interrupted, raises the incarnation. */
@@ -240,6 +243,10 @@ class FileStorage implements DirectoryStorage {
       { hardState: state.hardState },
       state.identity,
     );
+  }
+
+  verifySnapshot(path: string): Promise<SnapshotFile> {
+    return this.#worker.run({ job: 'inspect-snapshot', path });
   }
 
   async recover(request: RecoverRequest): Promise<Recovered> {
