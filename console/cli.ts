@@ -5,14 +5,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toQuorateError } from '../messaging/errors.js';
 import { softwareVersion } from '../messaging/version.js';
-import { type CommandContext, type ExitCode, usageError } from './commands/command.js';
+import { type Command, type CommandContext, type ExitCode, usageError } from './commands/command.js';
 import { completeWords } from './commands/completion.js';
 import { renderHelp } from './commands/help.js';
 import { commands, root } from './commands/index.js';
 import { findCommand, type ParsedLine, parseLine } from './commands/parse.js';
 import { aborted } from './commands/signals.js';
-import { configSetting, outputSettings } from './config/common.js';
-import { loadConfigFile } from './config/file.js';
+import { clientSettings, configSetting, outputSettings } from './config/common.js';
+import { chooseContext, contextsPath, withContext } from './config/contexts.js';
+import { type ConfigFile, loadConfigFile } from './config/file.js';
 import { resolveSettings, type Sources } from './config/resolve.js';
 import { type Io, Output } from './output/output.js';
 
@@ -58,7 +59,8 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
 async function runCommand({ command, flags, words }: ParsedLine, out: Output): Promise<ExitCode> {
   const { env } = out.io;
   const { config } = resolveSettings({ config: configSetting }, { flags, env, file: null });
-  const sources: Sources = { flags, env, file: loadConfigFile({ given: config, env, knownKeys: allKeys() }) };
+  const file = loadConfigFile({ given: config, env, knownKeys: allKeys() });
+  const sources: Sources = { flags, env, file: inContext(command, { flags, env, file }) };
   const stop = new AbortController();
   let signalled: keyof typeof exitOnSignal | undefined;
   const onSignal = (signal: keyof typeof exitOnSignal): void => {
@@ -85,6 +87,16 @@ async function runCommand({ command, flags, words }: ParsedLine, out: Output): P
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
   }
+}
+
+/** Those who ask the controllers something may be told by a context where they are. */
+function inContext(command: Command, sources: Sources): ConfigFile | null {
+  const { env, file } = sources;
+  if (command.settings['context'] !== clientSettings.context) return file;
+  const { context: named } = resolveSettings({ context: clientSettings.context }, { ...sources, file: null });
+  const path = contextsPath(env);
+  const chosen = chooseContext(named, file !== null, path);
+  return chosen === null ? file : withContext(file, chosen.name, chosen.context, path);
 }
 
 /** After a signal a command may still say a word; one that waits for an answer is not waited for. */

@@ -3,11 +3,19 @@ import { anyText, repeated } from '../config/setting.js';
 import { argument, type Command, defineGroup } from './command.js';
 import { completionCommand } from './completion.js';
 import { consoleCommand } from './console.js';
+import {
+  contextAddCommand,
+  contextGroup,
+  contextListCommand,
+  contextRemoveCommand,
+  contextUseCommand,
+} from './context.js';
 import { demoCommand } from './demo/index.js';
 import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
+import { manCommand } from './man.js';
 import {
   demoteCommand,
   joinCommand,
@@ -34,6 +42,7 @@ import {
   snapshotVerifyCommand,
 } from './snapshot.js';
 import { statusCommand } from './status.js';
+import { supportBundleCommand } from './support-bundle.js';
 import { verifyCommand } from './verify.js';
 import { versionCommand } from './version.js';
 
@@ -91,12 +100,19 @@ export const commands: readonly Command[] = [
   snapshotVerifyCommand,
   restoreCommand,
   verifyCommand,
+  contextGroup,
+  contextAddCommand,
+  contextUseCommand,
+  contextListCommand,
+  contextRemoveCommand,
   nodeCommand,
   doctorCommand,
   resetCommand,
   recoverCommand,
   routerCommand,
+  supportBundleCommand,
   versionCommand,
   completionCommand,
+  manCommand(() => ({ root, commands })),
   helpCommand,
 ];

@@ -7,8 +7,10 @@ import { clientSettings, setting } from '../config/common.js';
 import { integer } from '../config/setting.js';
 import type { Output, Style } from '../output/output.js';
 import { type Column, renderTable } from '../output/table.js';
+import { watch } from '../output/watch.js';
 import { formatDuration, formatTime } from '../state/format.js';
 import { argument, defineCommand } from './command.js';
+import { watchSetting } from './member-table.js';
 import { findingLines, followOperation, impactLines, isFinished, stepLine, titleOf } from './operation-flow.js';
 import { withSession } from './session.js';
 
@@ -31,29 +33,41 @@ export const operationsCommand = defineCommand({
       defaultText: '20',
       schema: integer(1, 100).default(20),
     }),
+    watch: watchSetting,
     ...clientSettings,
   },
   examples: [
     { comment: 'What was done lately, and by whom', line: 'quorate operations' },
+    { comment: 'Keep looking', line: 'quorate operations --watch' },
     {
       comment: 'Whatever runs now',
       line: 'quorate operations --json | jq \'.operations[] | select(.state == "running")\'',
     },
   ],
-  jsonShape: '{ operations: [operation] }',
+  jsonShape: '{ operations: [operation] }; with --watch one such object a line',
   async run(context, given) {
     return withSession(context, given, async ({ client }) => {
-      const { out } = context;
-      const answer = await out.during('Asking the leader', client.request('operation.list', { limit: given.limit }));
-      if (out.json) out.printJson({ operations: answer.operations });
-      else if (answer.operations.length === 0) out.note('No operation was started yet.');
-      else
-        out.print(
-          renderTable(answer.operations, columns(out), out.columns, (title) => out.style('dim', title)).join('\n'),
-        );
+      const { out, signal } = context;
+      const show = async (): Promise<{ json: unknown; lines: readonly string[] }> =>
+        listed(out, (await client.request('operation.list', { limit: given.limit })).operations);
+      if (given.watch) {
+        await watch(out, { signal, show });
+        return;
+      }
+      const { json, lines } = await out.during('Asking the leader', show());
+      if (out.json) out.printJson(json);
+      else out.print(lines.join('\n'));
     });
   },
 });
+
+function listed(out: Output, operations: readonly Operation[]): { json: unknown; lines: readonly string[] } {
+  const lines =
+    operations.length === 0
+      ? ['No operation was started yet.']
+      : renderTable(operations, columns(out), out.columns, (title) => out.style('dim', title));
+  return { json: { operations }, lines };
+}
 
 export const operationShowCommand = defineCommand({
   path: ['operations', 'show'],

@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { identifierSchema, toIdentifier } from '../../messaging/identifiers.js';
+import { contextNameSchema } from './contexts.js';
 import { anyText, choice, durationMs, list, onOff, path, type Setting, type SettingTable, text } from './setting.js';
 
 /** Declares a setting, keeping the type of its value. */
@@ -147,6 +148,15 @@ export const connectionSettings = {
 /** For those who ask the controllers something. */
 export const clientSettings = {
   ...connectionSettings,
+  context: setting({
+    flag: 'context',
+    env: 'QUORATE_CONTEXT',
+    placeholder: 'NAME',
+    group: 'Connection',
+    describe: 'Context that says how the cluster is reached, as `quorate context list` shows them',
+    defaultText: 'the one in use, where there is no config file',
+    schema: text(contextNameSchema).optional(),
+  }),
   as: setting({
     flag: 'as',
     env: 'QUORATE_AS',

@@ -1,9 +1,9 @@
 /** Tables, suggestions, confirmations of words: the pure parts of what is printed. */
 import test from 'ava';
 import { parseSets, parseTags } from '../../console/commands/model-input.js';
-import { parseDocuments } from '../../console/state/entity-document.js';
 import { editDistance, nearest } from '../../console/output/suggest.js';
 import { type Column, renderTable } from '../../console/output/table.js';
+import { parseDocuments } from '../../console/state/entity-document.js';
 import { cells } from '../../console/state/text.js';
 
 interface Row {

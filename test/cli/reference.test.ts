@@ -3,10 +3,21 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { allSettings } from '../../console/commands/help.js';
 import { commands } from '../../console/commands/index.js';
+import { jsonOutputs } from '../../console/commands/json-output.js';
+import { jsonDocumentFile, renderJsonDocument } from './json-document.js';
 import { referenceFile, renderReference } from './reference.js';
 
 test('docs/cli.md is what the commands say; else run: npx node dist/test/cli/write-reference.js', (t) => {
   t.is(readFileSync(referenceFile, 'utf8'), renderReference());
+});
+
+test('docs/json.md is what the schemas say; else run: npx node dist/test/cli/write-reference.js', (t) => {
+  t.is(readFileSync(jsonDocumentFile, 'utf8'), renderJsonDocument());
+});
+
+test('every schema of an output belongs to a command that prints JSON', (t) => {
+  const printing = commands.filter((each) => each.jsonShape !== undefined).map((each) => each.path.join(' '));
+  for (const words of Object.keys(jsonOutputs)) t.true(printing.includes(words), words);
 });
 
 test('every command has a summary without a full stop, and examples that begin with quorate', (t) => {

@@ -112,6 +112,11 @@ const fromRouters: readonly string[] = [
 
 const tables = new SchemaTables(named, identifierPattern.source);
 
+/** Of what is read, not sent: for documents of their own. */
+export function tableOf(source: string, schema: z.ZodType): string {
+  return table(source, schema, 'output');
+}
+
 function table(source: string, schema: z.ZodType, io: 'input' | 'output'): string {
   return tables.of(schema, source, io);
 }

@@ -7,7 +7,7 @@ import { checkoutRoot } from '../support/checkout.js';
 /** What of JSON Schema zod writes for ours. */
 interface Node {
   readonly $ref?: string;
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, Node>>;
   readonly required?: readonly string[];
   readonly items?: Node;
@@ -129,11 +129,14 @@ export class SchemaTables {
   }
 }
 
+/** Zod writes what may be null in two ways: as one of two schemas, and as one of two types. */
 function withoutNull(node: Node): { inner: Node; orNull: boolean } {
   const [one, other] = node.anyOf ?? [];
-  return one !== undefined && other?.type === 'null' && node.anyOf?.length === 2
-    ? { inner: one, orNull: true }
-    : { inner: node, orNull: false };
+  if (one !== undefined && other?.type === 'null' && node.anyOf?.length === 2) return { inner: one, orNull: true };
+  if (typeof node.type === 'object' && node.type.length === 2 && node.type.includes('null')) {
+    return { inner: { ...node, type: node.type.find((each) => each !== 'null') ?? 'null' }, orNull: true };
+  }
+  return { inner: node, orNull: false };
 }
 
 /** Bounds of a safe integer say nothing to a reader. */
@@ -162,6 +165,7 @@ function commentsInSchemas(): ReadonlyMap<string, string> {
   const files = [
     ...readdirSync(path.join(messaging, 'schemas')).map((name) => path.join(messaging, 'schemas', name)),
     ...['position.ts', 'errors.ts', 'protocol.ts'].map((name) => path.join(messaging, name)),
+    path.join(checkoutRoot, 'console', 'commands', 'json-output.ts'),
   ];
   const found = new Map<string, string>();
   for (const file of files) {
