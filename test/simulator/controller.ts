@@ -131,10 +131,7 @@ export class SimulatedController {
     const world = this.#world;
     const storage = new SimulatedStorage(this.id, this.disk, world.snapshots, {
       random: this.#random,
-      later: (delayMs, call) => this.#laterPromised(delayMs, call),
-      promised: () => {
-        world.promised = true;
-      },
+      later: (delayMs, call) => this.#later(delayMs, call),
       powerOff: () => this.#powerOff(),
       persisted: (entries, hardState) => {
         if (this.life?.number !== number) world.violate('simulator', `${this.id}: a process that is gone wrote`);
@@ -157,12 +154,7 @@ export class SimulatedController {
       now: () => world.queue.now * this.clockRate + this.clockOffsetMs + 1_000_000,
       monotonicMs: () => world.queue.now,
       after: (delayMs: number, call: () => void) => {
-        const scheduled = world.queue.schedule(delayMs / this.clockRate, () =>
-          this.inLife(number, () => {
-            world.promised = true;
-            call();
-          }),
-        );
+        const scheduled = world.queue.schedule(delayMs / this.clockRate, () => this.inLife(number, call));
         return () => {
           scheduled.run = undefined;
         };
@@ -313,14 +305,9 @@ export class SimulatedController {
     }
   }
 
-  #laterPromised(delayMs: number, call: () => void): void {
+  #later(delayMs: number, call: () => void): void {
     const number = this.#lives;
-    this.#world.queue.schedule(delayMs, () =>
-      this.inLife(number, () => {
-        this.#world.promised = true;
-        call();
-      }),
-    );
+    this.#world.queue.schedule(delayMs, () => this.inLife(number, call));
   }
 
   #tick(number: number, intervalMs: number, call: () => void): () => void {
@@ -398,7 +385,6 @@ export class SimulatedController {
   #request(to: string, verb: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const world = this.#world;
     const number = this.#lives;
-    world.promised = true;
     world.cover(`peer: ${verb}`);
     if (verb === 'snapshot.describe') world.onFetch?.(this);
     return new Promise((resolve, reject) => {
@@ -408,7 +394,6 @@ export class SimulatedController {
           if (settled) return;
           settled = true;
           timer.run = undefined;
-          world.promised = true;
           if (answer instanceof QuorateError) reject(answer);
           else resolve(answer);
         });
@@ -431,7 +416,6 @@ export class SimulatedController {
       return;
     }
     this.inLife(life.number, () => {
-      world.promised = true;
       life
         .answer?.(from.id, verb, body)
         .then(carry, (error: unknown) =>

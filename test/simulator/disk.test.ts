@@ -10,7 +10,6 @@ import { type DiskSurroundings, PowerLoss, SimulatedDisk, SimulatedStorage, Snap
 const surroundings: DiskSurroundings = {
   random: seededRandom(1),
   later: (_delayMs, call) => void setImmediate(call),
-  promised: () => undefined,
   powerOff: () => undefined,
   persisted: () => undefined,
   installed: () => undefined,

@@ -51,10 +51,8 @@ export class PowerLoss extends Error {
 /** What the disk needs of the world around it. */
 export interface DiskSurroundings {
   readonly random: Random;
-  /** Calls later, if this process still lives then; what it settles are promises. */
+  /** Calls later, if this process still lives then. */
   later(delayMs: number, call: () => void): void;
-  /** A promise was settled just now. */
-  promised(): void;
   /** Now, before anything else happens, the power goes off. */
   powerOff(): void;
   /** After each write of the log: what is on disk from now on. */
@@ -466,7 +464,6 @@ class SimulatedModelStore implements DurableModelStore {
     try {
       this.commit();
     } catch (error) {
-      this.#surroundings.promised();
       return Promise.reject(error);
     }
     const { redo } = disk;

@@ -1,4 +1,5 @@
 /** One world, from one plan: time, network, controllers, clients, and who watches them. */
+import { promiseHooks } from 'node:v8';
 import { initialConfiguration, type NodeId } from '../../node/raft/index.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { Checker, type Violation } from './checker.js';
@@ -17,6 +18,13 @@ const eventsMax = 300_000;
 
 /** Operations of clients that are begun after the last fault. */
 const lastOperations = 6;
+
+/** A promise was made or settled: what waits for it goes on before the next event, as it would in a real process. */
+let promiseTouched = false;
+const touch = (): void => {
+  promiseTouched = true;
+};
+promiseHooks.createHook({ init: touch, settled: touch });
 
 interface OpenPromise {
   readonly controller: SimulatedController;
@@ -43,8 +51,6 @@ export class World {
   readonly trace: ((line: () => string) => void) | undefined;
   /** Faults may still happen. */
   isFaulty = true;
-  /** A promise was made or kept: what waits for it goes on before the next event. */
-  promised = false;
   onFetch: ((fetcher: SimulatedController) => void) | undefined;
   /** Whose event it is that is being carried out. */
   active: SimulatedController | undefined;
@@ -176,11 +182,12 @@ export class World {
       if (run === undefined) continue;
       this.events += 1;
       if (this.events > eventsMax) this.violate('no end', `${eventsMax} events, and still no end`);
+      promiseTouched = false;
       run();
       this.#settleSoon();
-      while (this.promised) {
-        this.promised = false;
+      while (promiseTouched) {
         await microtasksDone();
+        promiseTouched = false;
         this.#settleSoon();
         for (const each of this.controllers) this.#observe(each);
       }
