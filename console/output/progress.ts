@@ -18,7 +18,7 @@ export class ProgressLine {
   }
 
   readonly show = (done: number, total: number): void => {
-    if (this.#out.json || this.#out.quiet) return;
+    if (this.#out.json || this.#out.quiet || total === 0) return;
     const { stderr } = this.#out.io;
     const isTerminal = stderr.isTTY === true;
     const now = performance.now();

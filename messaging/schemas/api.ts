@@ -106,8 +106,10 @@ export const apiVerbs = {
     changes: true,
     since: 2,
     params: z.object({ entity: entitySchema }),
-    /** `existed`: it was there already. */
-    result: written.extend({ existed: z.boolean() }),
+    result: written.extend({
+      /** It was there already; false for a retry of the request that made it. */
+      existed: z.boolean(),
+    }),
   },
   'model.update': {
     summary: 'Changes an entity; with `version`, only if it still has that version.',

@@ -136,8 +136,8 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
       const { outcome } = await propose(replica(), prepareImport(entity, stamp(context)));
       if (outcome.type === 'unchanged') return { entity: outcome.entity, position: position(), existed: true };
       if (outcome.type !== 'changed') throw refusalOf(outcome);
-      const { change, repeated } = outcome;
-      return { entity: change.entity, position: { ...position(), index: change.index }, existed: repeated };
+      const { change } = outcome;
+      return { entity: change.entity, position: { ...position(), index: change.index }, existed: false };
     },
     'model.update': (params, context) => write(prepareUpdate(params, stamp(context))),
     'model.delete': (params, context) => write(prepareDelete(params, stamp(context))),

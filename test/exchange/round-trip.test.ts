@@ -151,6 +151,17 @@ test.serial(
   },
 );
 
+test.serial('a controller that serves alone gives and takes the same', async (t) => {
+  const alone = await startCluster({ standalone: true, name: 'alone', natsUrl: one.natsUrl });
+  await alone.waitUntil((all) => [...all.values()].some(({ gates }) => gates.length > 0), 'the gate');
+  const done = await run(alone, 'import', inDirectory('one.yaml'), '--yes');
+  t.is(done.code, 0, done.stderr);
+  t.regex(done.stdout, /✔ 1,249 imported.*position l\d+@1/);
+  const back = json<ExportHead>(await run(alone, 'export', '--file', inDirectory('alone.json'), '--json'));
+  t.is(back.entitiesSha256, (await entitiesHashOf(one)) ?? '');
+  await alone.end();
+});
+
 test.serial('what OpenZiti exported is shown first, and taken', async (t) => {
   const plan = await run(two, 'import', inDirectory('ziti.json'), '--dry-run');
   t.is(plan.code, 0, plan.stderr);
