@@ -15,8 +15,10 @@ import { impactAfter } from './impact.js';
 import { failed, grouped, isPassing, waitUntil } from './waits.js';
 
 export const stageMaxMs = 3_600_000;
-/** Nobody has the file, or a member takes nothing more of it, for this long. */
+/** A member that is heard takes nothing more of the file for this long. */
 export const stageStallMaxMs = 60_000;
+/** Nobody who answers has the file, or begins to have it, for this long: the one that had it is gone. */
+export const stageNobodyMaxMs = 10_000;
 /** Without a quorum the entry is not committed; then it is not known whether it will be. */
 export const switchMaxMs = 120_000;
 /** How long the leader waits for others to exchange their models; who takes longer is seen by the verifications. */
@@ -112,7 +114,8 @@ class StageWatch {
     this.receivedBytes = receivedBytes;
     const waitsFor = missing.map(([id, answer]) => inWords(id, answer)).join(', ');
     const says = waitsFor === '' ? 'too few voters hold it' : `waiting for ${waitsFor}`;
-    if (now - this.movedAt > stageStallMaxMs)
+    const isWithNobody = [...answers.values()].every((answer) => answer === null || answer.state === 'missing');
+    if (now - this.movedAt > (isWithNobody ? stageNobodyMaxMs : stageStallMaxMs))
       throw failed(`the file does not get on: ${says}`, 'Give the file again: `quorate restore FILE`.');
     return says;
   }

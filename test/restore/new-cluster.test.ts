@@ -29,7 +29,7 @@ async function surroundings(cluster = 'burned') {
       timeoutMs: slowMs,
     });
   const services = async () =>
-    (await api.request('model.list', { kind: 'service', limit: 1000 })).entities.map(({ id }) => id).sort();
+    (await api.request('model.list', { kind: 'service', limit: 1000 })).entities.map(({ id }) => id);
   return { api, start, statusOf, leads, services };
 }
 
