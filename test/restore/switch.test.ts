@@ -214,11 +214,8 @@ test.serial(
     t.like(await propose(leader, restore(file.sha256)), { ok: true });
     await eventually(() => spoilt.failures.length > 0, { what: 'it to halt' });
     const [failure] = spoilt.failures;
-  t.true(failure instanceof QuorateError && failure.code === 'snapshot-invalid');
-  t.regex(failure instanceof QuorateError ? failure.remedy : '', /takes the restored model from another member/);
-      code: 'snapshot-invalid',
-      remedy: /takes the restored model from another member/,
-    } as never);
+    t.true(failure instanceof QuorateError && failure.code === 'snapshot-invalid');
+    t.regex(failure instanceof QuorateError ? failure.remedy : '', /takes the restored model from another member/);
     t.is(spoilt.storage.model.meta()?.position.index, at - 1);
     await propose(leader, put(1, recordOf('restore-1', file.sha256, 'done')));
     const place = (spoilt.storage.stagedRestore()?.path ?? staged?.path ?? '').replace(/\/restore\/incoming\.db$/, '');
