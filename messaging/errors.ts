@@ -100,7 +100,7 @@ export const errorTable = {
   ),
   standalone: entry(
     'The controller is standalone: there is no cluster.',
-    'Begin a cluster with other controllers, where more than one is wanted.',
+    'Make it the first member of one with `quorate migrate`, then try again.',
   ),
   removed: entry(
     'The controller was removed from the cluster.',
@@ -112,7 +112,7 @@ export const errorTable = {
   ),
   stopping: entry('The controller is stopping.', 'Ask another controller.', true),
   paused: entry(
-    'Writes are paused while a restore puts another model in the place of the present one.',
+    'Writes are paused while another history of the model begins: a restore, a migration or the way back.',
     'Retry in a moment with the same request id; `quorate operations` shows how far it is.',
     true,
   ),

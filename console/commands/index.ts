@@ -25,6 +25,7 @@ import {
   replaceCommand,
   transferCommand,
 } from './members.js';
+import { migrateCommand } from './migrate.js';
 import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
 import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
 import { nodeCommand } from './node.js';
@@ -79,6 +80,7 @@ export const commands: readonly Command[] = [
   promoteCommand,
   demoteCommand,
   transferCommand,
+  migrateCommand,
   operationsCommand,
   operationShowCommand,
   operationWatchCommand,

@@ -13,7 +13,7 @@ export const nodeCommand = defineCommand({
   path: ['node'],
   summary: 'Run a controller',
   description:
-    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap and --restore-from then have no effect, and its status says so. With --standalone it serves routers alone.',
+    'Runs until SIGTERM or Ctrl-C, and logs to stderr. Exactly one controller of a new cluster is started with --bootstrap, on an empty data directory; all others start blank, announce themselves, and are joined with `quorate members join ID`. A controller that was stopped is started again with the same command; --bootstrap and --restore-from then have no effect, and its status says so. With --standalone it serves routers alone, until `quorate migrate` makes it the first member of a cluster.',
   runsUntilStopped: true,
   settings: {
     id: setting({

@@ -263,6 +263,10 @@ export function titleOf(parameters: WorkflowParameters): string {
       return parameters.to === null ? 'Transfer leadership' : `Transfer leadership to ${parameters.to}`;
     case 'restore':
       return `Restore ${parameters.name}`;
+    case 'migrate':
+      return `Make ${parameters.node ?? 'the standalone controller'} the first member of a cluster`;
+    case 'rollback':
+      return `Make ${parameters.node ?? 'the leader'} standalone again, and remove the other members`;
   }
 }
 
@@ -287,6 +291,10 @@ function doneSentence(parameters: WorkflowParameters): string {
       return parameters.to === null ? 'Leadership was transferred' : `${parameters.to} leads`;
     case 'restore':
       return `${parameters.name} is restored`;
+    case 'migrate':
+      return `${parameters.node} is the first member of a cluster; join the others with \`quorate members join ID\``;
+    case 'rollback':
+      return `${parameters.node} serves alone`;
   }
 }
 

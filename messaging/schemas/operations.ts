@@ -6,6 +6,9 @@ import { identifierSchema, nodeIdSchema } from '../identifiers.js';
 /** SHA-256 of a file, in hexadecimal. */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal');
 
+/** Routers that do not understand the indexes to come, and are to be refused from then on. */
+const leaveBehind = { leaveBehind: z.array(identifierSchema).max(1_000).default([]) };
+
 export const workflowParametersSchema = z.discriminatedUnion('workflow', [
   z.object({ workflow: z.literal('join'), node: nodeIdSchema, role: z.enum(['voter', 'learner']).default('voter') }),
   z.object({ workflow: z.literal('remove'), node: nodeIdSchema }),
@@ -28,6 +31,10 @@ export const workflowParametersSchema = z.discriminatedUnion('workflow', [
     /** What the operator calls the file: for titles only. */
     name: z.string().min(1).max(255),
   }),
+  /** A standalone controller becomes the first member of a cluster. Without `node`: the one that runs it. */
+  z.object({ workflow: z.literal('migrate'), node: nodeIdSchema.nullable().default(null), ...leaveBehind }),
+  /** A cluster becomes a standalone controller again; the other members are removed. Without `node`: the leader stays. */
+  z.object({ workflow: z.literal('rollback'), node: nodeIdSchema.nullable().default(null), ...leaveBehind }),
 ]);
 export type WorkflowParameters = z.infer<typeof workflowParametersSchema>;
 export type WorkflowName = WorkflowParameters['workflow'];

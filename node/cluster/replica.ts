@@ -76,3 +76,59 @@ export class IndexWatchers {
     }
   }
 }
+
+/**
+ * The replica that a controller has now, for those who need not notice that it becomes another one: whoever waited at that
+ * moment is answered by the old one, and asks again.
+ */
+export class CurrentReplica implements Replica {
+  #current: Replica;
+
+  constructor(first: Replica) {
+    this.#current = first;
+  }
+
+  replace(next: Replica): void {
+    this.#current = next;
+  }
+
+  get appliedIndex(): Index {
+    return this.#current.appliedIndex;
+  }
+  get commitLatency(): LatencyWindow {
+    return this.#current.commitLatency;
+  }
+  get syncLatency(): LatencyWindow {
+    return this.#current.syncLatency;
+  }
+  get counters(): Readonly<Record<string, number>> {
+    return this.#current.counters;
+  }
+  start(): void {
+    this.#current.start();
+  }
+  stop(): void {
+    this.#current.stop();
+  }
+  leadership(): Leadership {
+    return this.#current.leadership();
+  }
+  status(): RaftStatus | null {
+    return this.#current.status();
+  }
+  propose(data: Uint8Array, callback: ProposalCallback): void {
+    this.#current.propose(data, callback);
+  }
+  read(callback: ReadCallback): void {
+    this.#current.read(callback);
+  }
+  whenApplied(index: Index, callback: () => void): () => void {
+    return this.#current.whenApplied(index, callback);
+  }
+  proposeConfChange(change: ConfChange, callback: ProposalCallback): void {
+    this.#current.proposeConfChange(change, callback);
+  }
+  transferLeadership(target?: NodeId): QuorateError | null {
+    return this.#current.transferLeadership(target);
+  }
+}

@@ -190,7 +190,7 @@ class Batch {
     if (known !== undefined) return repeat(known, command, index);
     // Not remembered: the same request may succeed when the pause is over.
     if (this.writesPausedBy !== undefined) {
-      const message = `writes are paused by the operation ${this.writesPausedBy}, which restores the model`;
+      const message = `writes are paused by the operation ${this.writesPausedBy}`;
       return { type: 'refused', index, code: 'paused', message };
     }
     const result = applyEntityCommand(this.store, command);

@@ -7,7 +7,7 @@
  *
  * Judging is pure and done here; the data is storage's, and is exchanged apart from the batches (`node/cluster/restore-switch.ts`).
  */
-import type { Operation } from '../../messaging/index.js';
+import type { Operation, WorkflowName } from '../../messaging/index.js';
 import type { Entry } from '../raft/index.js';
 import { decodeCommand, type RestoreCommand, restoreMark } from './commands.js';
 import { isUnderWay } from './operations.js';
@@ -19,12 +19,14 @@ export const pauseStep = 'pause-writes';
 export const switchStep = 'switch';
 export const resumeStep = 'resume-writes';
 
+const pausingWorkflows: ReadonlySet<WorkflowName> = new Set(['restore', 'migrate', 'rollback']);
+
 /**
  * Whether changes of entities are refused because of this operation: from the record that says that the pause begins, to the
  * record that says that it ends or that the operation has. A leader that dies leaves nothing paused that its successor does not know of.
  */
 export function pausesWrites(operation: Operation): boolean {
-  if (operation.parameters.workflow !== 'restore' || !isUnderWay(operation)) return false;
+  if (!pausingWorkflows.has(operation.parameters.workflow) || !isUnderWay(operation)) return false;
   const stateOf = (name: string) => operation.steps.find(({ step }) => step === name)?.state ?? 'pending';
   return stateOf(pauseStep) !== 'pending' && stateOf(resumeStep) === 'pending';
 }

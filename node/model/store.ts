@@ -34,7 +34,7 @@ export interface ModelMeta {
   readonly journalStart: number;
   /** The highest legacy index ever given before this timeline, so that one given later goes on above it; absent: none was. */
   readonly legacyIndexMax?: number;
-  /** Id of the operation (a restore) during which changes of entities are refused with `paused`. */
+  /** Id of the operation (a restore, a migration) during which changes of entities are refused with `paused`. */
   readonly writesPausedBy?: string;
 }
 

@@ -3,6 +3,7 @@
 import type { ConnectionOptions } from '../../messaging/connection.js';
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { CompactionPolicy, MemberTiming } from '../cluster/member.js';
+import type { ModeChangeStep } from '../storage/index.js';
 import type { BackupSchedule } from './backups.js';
 import type { LogLevel } from './log.js';
 
@@ -25,6 +26,10 @@ export interface ControllerConfig {
   readonly logPretty: boolean;
   /** What it speaks; default: all that this build understands. Less makes it act as an older build, for tests. */
   readonly protocol?: VersionRange;
+  /** Told after each step of a change between standalone and cluster: for tests that kill it there. */
+  readonly onModeStep?: (step: ModeChangeStep) => void;
+  /** How often routers are told to be heard; for tests that cannot wait. */
+  readonly routerHeartbeatMs?: number;
   readonly timing?: MemberTiming;
   readonly compaction?: CompactionPolicy;
   /** How often the leader compares the models of the members. */

@@ -17,13 +17,13 @@ import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
 import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
 import { defaultTiming, Member, type MemberListener } from '../cluster/member.js';
 import { NatsTransport } from '../cluster/nats-transport.js';
-import type { AppliedEntry, Replica, ReplicaListener } from '../cluster/replica.js';
+import { type AppliedEntry, CurrentReplica, type Replica, type ReplicaListener } from '../cluster/replica.js';
 import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
 import { Standalone } from '../cluster/standalone.js';
 import { createTimeline } from '../cluster/timeline.js';
 import type { ChangeRow } from '../model/index.js';
 import { initialConfiguration, type Leadership } from '../raft/index.js';
-import { backupsFolderName, type DirectoryStorage } from '../storage/index.js';
+import { backupsFolderName, type DirectoryStorage, type ModeChange } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import { ScheduledBackups } from './backups.js';
@@ -41,7 +41,7 @@ import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type 
 import { Recovery } from './recovery.js';
 import { inspectForRestore, stateFromFile } from './restore-beginning.js';
 import { RestoreFiles } from './restore-files.js';
-import { createRouterService, endpointsOf, type RouterService, readerOf } from './routers/index.js';
+import { createRouterService, endpointsOf, type RouterService, readerOf, serviceLimits } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
 import { TimelineWatch } from './timeline-watch.js';
@@ -88,6 +88,9 @@ const bootstrapListenMs = 500;
 /** How long one that is to go on alone listens for others. */
 const recoveryListenMs = 1_000;
 
+/** Alone, nobody else can be elected: longer than this, and something is wrong. */
+const modeChangeLeadMaxMs = 10_000;
+const modeChangePollMs = 5;
 /** In which it has a model that it speaks of. */
 const servingStates: ReadonlySet<NodeState> = new Set(['member', 'standalone', 'stopping']);
 
@@ -119,10 +122,12 @@ export class Controller {
   /** In a cluster, or on the way into one. */
   #member: Member | undefined;
   /** What keeps the model: the member, or this controller alone. */
-  #replica: Replica | undefined;
+  #replica: CurrentReplica | undefined;
   #routers: RouterService | undefined;
   #operations: OperationService | undefined;
   #duties: LeaderDuties | undefined;
+  /** Since when routers are listened to. */
+  #routersSinceMs = 0;
   readonly #credentials: CredentialTrial;
   #leading = false;
   /** Whether it has once applied all that was committed. */
@@ -426,17 +431,71 @@ export class Controller {
   }
 
   #startStandalone(): void {
-    const { config, storage, clock } = this.#options;
     this.#state = 'standalone';
-    this.#replica = new Standalone({
+    const replica = this.#createStandalone();
+    this.#startServices();
+    replica.start();
+  }
+
+  #createStandalone(): Standalone {
+    const { config, storage, clock } = this.#options;
+    const standalone = new Standalone({
       nodeId: config.nodeId,
       model: storage.model,
       clock,
       scheduler: eventLoopScheduler,
       listener: this.#replicaListener(),
     });
-    this.#startServices();
-    this.#replica.start();
+    this.#keepBy(standalone);
+    return standalone;
+  }
+
+  /** What keeps the model from now on; whoever uses it need not notice. */
+  #keepBy(replica: Replica): void {
+    if (this.#replica === undefined) this.#replica = new CurrentReplica(replica);
+    else this.#replica.replace(replica);
+  }
+
+  /** @throws QuorateError where nothing was changed; it then serves as before. */
+  async #changeMode(change: ModeChange): Promise<void> {
+    const { storage, log, clock, config } = this.#options;
+    const { onModeStep } = config;
+    const prepared = await storage.prepareModeChange(change, onModeStep);
+    const was = storage.raft.standalone();
+    this.#replica?.stop();
+    try {
+      prepared.commit(onModeStep);
+    } catch (error) {
+      // After the commit there is no way back but a start.
+      if (storage.raft.standalone() !== was) this.#options.onFatal(error);
+      else await this.#serveAs(was);
+      throw error;
+    }
+    log.info('counts in another way', { indexType: change.indexType, epoch: change.timeline.epoch });
+    this.#setLeading(false);
+    this.#events.restart(change.index);
+    await this.#serveAs(!was, clock.monotonicMs() + modeChangeLeadMaxMs);
+  }
+
+  /** Resolves when it leads, as a standalone controller does at once, or does not come to it in time. */
+  async #serveAs(standalone: boolean, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#state === 'stopping') return;
+    if (standalone) {
+      this.#state = 'standalone';
+      this.#member = undefined;
+      this.#news.stop();
+      this.#createStandalone().start();
+    } else {
+      this.#state = 'member';
+      const member = this.#createMember();
+      member.start();
+      // Nobody else can lead: there is nothing to wait for.
+      member.campaign();
+    }
+    this.#routers?.refresh();
+    this.#status.now();
+    while (this.#replica?.leadership().role !== 'leader' && this.#options.clock.monotonicMs() < deadlineMs)
+      await new Promise<void>((resolve) => this.#options.clock.after(modeChangePollMs, resolve));
   }
 
   #createMember(): Member {
@@ -467,7 +526,7 @@ export class Controller {
       compaction: config.compaction,
       protocol: this.#protocol,
     });
-    this.#replica = this.#member;
+    this.#keepBy(this.#member);
     return this.#member;
   }
 
@@ -497,17 +556,25 @@ export class Controller {
       events: this.#events,
       routers: () => this.#routers,
       restoreFiles: this.#restoreFiles,
+      mode: {
+        change: (change) => this.#changeMode(change),
+        deniedSubjects: () => this.#credentials.run(config.nodeId),
+        routersHeardForMs: () => clock.monotonicMs() - this.#routersSinceMs,
+        routerHeartbeatMs: config.routerHeartbeatMs ?? serviceLimits.heartbeatMs,
+      },
       backupDirectory: this.#backupDirectory,
       compare,
       compactLog: async () => (await this.#member?.compact()) ?? 0,
       onChange: () => this.#status.changed(),
     });
+    this.#routersSinceMs = clock.monotonicMs();
     this.#routers = createRouterService({
       connection: connections.service,
       subjects: this.#subjects,
       nodeId: config.nodeId,
       model: readerOf(storage.model),
       protocol: this.#protocol,
+      heartbeatMs: config.routerHeartbeatMs,
       serves: () => this.#servesRouters(),
       isLeader: () => this.#leading,
       endpoints: endpointsOf(storage.model, config.cluster),

@@ -21,14 +21,14 @@ export class OperationService {
   }
 
   async plan(parameters: WorkflowParameters): Promise<OperationPlan> {
-    this.#checkMode();
+    this.#checkMode(parameters);
     await readBarrier(this.#options.replica);
     return this.#engine.plan(parameters);
   }
 
   /** A retry with the same request id finds the operation that the first request began. */
   async start(parameters: WorkflowParameters, { requestId, from }: RequestContext): Promise<Operation> {
-    this.#checkMode();
+    this.#checkMode(parameters);
     await readBarrier(this.#options.replica);
     return this.#engine.start(parameters, { id: requestId, requestedBy: from });
   }
@@ -45,8 +45,9 @@ export class OperationService {
   }
 
   /** @throws QuorateError `standalone` */
-  #checkMode(): void {
-    if (this.#options.replica.status() === null) throw new QuorateError('standalone');
+  #checkMode({ workflow }: WorkflowParameters): void {
+    const isAboutMode = workflow === 'migrate' || workflow === 'rollback';
+    if (this.#options.replica.status() === null && !isAboutMode) throw new QuorateError('standalone');
   }
 
   stop(): void {

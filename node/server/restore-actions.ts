@@ -75,9 +75,10 @@ export function createRestoreActions(
     if (existsSync(path)) await storage.inspectSnapshot(path);
     else {
       const { manifest } = await storage.createSnapshot(path, 'automatic');
+      await storage.inspectSnapshot(path);
       sources.events.cluster('snapshot.taken', {
         position: manifest.meta.position,
-        message: `${nodeId} wrote a snapshot at index ${manifest.meta.position.index}, before a restore`,
+        message: `${nodeId} wrote a snapshot at index ${manifest.meta.position.index}, as a backup`,
       });
     }
     return `${path} on ${nodeId}`;

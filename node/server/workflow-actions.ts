@@ -14,12 +14,13 @@ import type { SnapshotServer } from '../cluster/snapshot-transfer.js';
 import type { Transport } from '../cluster/transport.js';
 import { encodeMembershipContext, isUnderWay, type OperationRecord, raisedGates } from '../model/index.js';
 import type { RaftStatus } from '../raft/index.js';
-import type { Storage } from '../storage/index.js';
+import type { ControllerStorage } from '../storage/index.js';
 import type { Actions } from '../workflows/actions.js';
 import { candidateOf, type Facts, type Probe } from '../workflows/facts.js';
 import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
+import { createModeActions, type ModeSources } from './mode-actions.js';
 import { type MembershipAnswer, membershipSchema, probeSchema } from './peers.js';
 import { createRestoreActions } from './restore-actions.js';
 import type { RestoreFiles } from './restore-files.js';
@@ -31,7 +32,7 @@ export interface WorkflowSources {
   readonly nodeId: string;
   readonly cluster: string;
   readonly replica: Replica;
-  readonly storage: Storage;
+  readonly storage: ControllerStorage;
   readonly board: StatusBoard;
   readonly transport: Transport;
   readonly snapshotServer: SnapshotServer;
@@ -43,6 +44,7 @@ export interface WorkflowSources {
   readonly protocol: VersionRange;
   readonly events: EventPublisher;
   readonly restoreFiles: RestoreFiles;
+  readonly mode: ModeSources;
   readonly backupDirectory: string;
   /** Of this member, up to where its model stands. */
   readonly compactLog: () => Promise<number>;
@@ -67,6 +69,8 @@ export function createActions(sources: WorkflowSources): Actions {
   const { replica, storage, board, transport, clock, nodeId } = sources;
 
   const restores = createRestoreActions(sources, { propose: (command) => propose(replica, command) });
+
+  const modes = createModeActions(sources, sources.mode);
 
   function publishRecord({ operation, revision }: OperationRecord): void {
     sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
@@ -136,10 +140,21 @@ export function createActions(sources: WorkflowSources): Actions {
     return status.role === 'leader' ? progressViews(status, sources.tickMs) : [];
   }
 
+  function leaderOf(status: RaftStatus) {
+    return {
+      term: status.term,
+      committedInTerm: storage.raft.term(status.commit) === status.term,
+      lastIndex: status.lastIndex,
+      commit: status.commit,
+      changePending: status.pendingChangeIndex > status.applied || meta().configuration.votersOutgoing.length > 0,
+      transferringTo: status.transferTarget ?? null,
+    };
+  }
+
   async function gather(parameters: WorkflowParameters): Promise<Facts> {
     const asked = candidateOf(parameters) ?? controllerOf(parameters);
     const answer: Probe = asked === null || asked === nodeId ? { type: 'none' } : await probe(asked);
-    const status = raft();
+    const status = replica.status();
     const { clusterId, configuration } = meta();
     const now = clock.monotonicMs();
     const routers = sources.routers();
@@ -149,20 +164,15 @@ export function createActions(sources: WorkflowSources): Actions {
       clusterId,
       leader: {
         id: nodeId,
-        term: status.term,
-        committedInTerm: storage.raft.term(status.commit) === status.term,
-        lastIndex: status.lastIndex,
-        commit: status.commit,
         version: softwareVersion,
         protocol: sources.protocol,
-        changePending: status.pendingChangeIndex > status.applied || configuration.votersOutgoing.length > 0,
-        transferringTo: status.transferTarget ?? null,
         dataBytes: storage.raft.sizeBytes() + storage.model.sizeBytes(),
+        ...(status === null ? leaderAlone(replica) : leaderOf(status)),
       },
       configuration,
       members: storage.model.records('member').map(({ value }) => value),
       gates: raisedGates(storage.model),
-      progress: progressOf(status).filter(({ id }) => id !== nodeId),
+      progress: status === null ? [] : progressOf(status).filter(({ id }) => id !== nodeId),
       heard: board
         .all()
         .map((heard) => ({ status: heard.status, ageMs: now - heard.heardAtMs, twice: heard.strays > 1 })),
@@ -172,10 +182,11 @@ export function createActions(sources: WorkflowSources): Actions {
           .map(({ value }) => value.operation)
           .find(isUnderWay) ?? null,
       probe: answer,
+      mode: parameters.workflow === 'migrate' || parameters.workflow === 'rollback' ? await modes.gather() : null,
       restore: parameters.workflow === 'restore' ? await restores.gather(parameters) : null,
       routers: (routers?.routers() ?? [])
         .filter(({ online }) => online)
-        .map(({ id, endpointsIndex }) => ({ id, endpointsIndex })),
+        .map(({ id, endpointsIndex, indexTypes }) => ({ id, endpointsIndex, indexTypes })),
       endpointsIndex: endpointsOf(storage.model, sources.cluster)()?.position.index ?? 0,
     };
   }
@@ -183,6 +194,7 @@ export function createActions(sources: WorkflowSources): Actions {
   return {
     gather,
     ...restores.actions,
+    ...modes.actions,
     now: () => clock.now(),
     sleep: (durationMs, signal) =>
       new Promise<void>((resolve) => {
@@ -270,6 +282,12 @@ export function createActions(sources: WorkflowSources): Actions {
   };
 }
 
+/** What is applied is all there is. */
+function leaderAlone(replica: Replica) {
+  const [index, { term }] = [replica.appliedIndex, replica.leadership()];
+  return { term, committedInTerm: true, lastIndex: index, commit: index, changePending: false, transferringTo: null };
+}
+
 /** The one that the workflow is about, and that is asked before it begins. */
 function controllerOf(parameters: WorkflowParameters): string | null {
   switch (parameters.workflow) {
@@ -282,6 +300,8 @@ function controllerOf(parameters: WorkflowParameters): string | null {
     case 'transfer':
       return parameters.to;
     case 'restore':
+    case 'migrate':
+    case 'rollback':
       return null;
   }
 }
@@ -299,5 +319,9 @@ function inWords(parameters: WorkflowParameters): string {
       return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;
     case 'restore':
       return `restore ${parameters.name}`;
+    case 'migrate':
+      return `migrate ${parameters.node ?? ''} to a cluster`;
+    case 'rollback':
+      return `roll back to ${parameters.node ?? 'the leader'} standalone`;
   }
 }

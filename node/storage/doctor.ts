@@ -19,9 +19,8 @@ import {
 import { join } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { formatPosition } from '../../messaging/position.js';
-import { entitySchema } from '../../messaging/schemas/model.js';
 import type { Finding } from '../../messaging/schemas/operations.js';
-import { openReadOnly, tableNames } from './database.js';
+import { readModel } from './check-model.js';
 import { type DirectoryFacts, fitOf, inspectDirectory } from './directory.js';
 import { sizeOf } from './files.js';
 import { inspectSnapshot } from './inspect.js';
@@ -43,8 +42,6 @@ const freeWarnFactor = 3;
 const freeWarnMinBytes = 256 << 20;
 /** Less than this, and writes are about to be refused. */
 const freeFailBytes = 16 << 20;
-/** Rows that are named one by one. */
-const namedMax = 5;
 
 /** Throws `data-dir-locked` where a process has the directory. It is locked meanwhile, where it has ever been in use. */
 export function examineDirectory(directory: string): Examination {
@@ -169,39 +166,6 @@ function olderSchema(check: string, age: string, version: number): readonly Find
   return [
     warn(check, `${check} has schema version ${version}, of an older version.`, 'The next start brings it up to date.'),
   ];
-}
-
-/** Whether each entity is what its columns and its form say. */
-function readModel(path: string): { readonly sentence: string; readonly wrong: readonly string[] } {
-  const database = openReadOnly(path);
-  try {
-    if (!tableNames(database).has('entities')) return { sentence: 'no entities', wrong: [] };
-    const counts = new Map<string, number>();
-    const bad: string[] = [];
-    const rows = database.prepare<[], [string, string, string, string]>('SELECT kind, id, name, body FROM entities');
-    for (const [kind, id, name, body] of rows.raw().iterate()) {
-      counts.set(kind, (counts.get(kind) ?? 0) + 1);
-      if (!isEntity(body, kind, id, name)) bad.push(`${kind} ${id}`);
-    }
-    const sentence = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ') || 'no entities';
-    if (bad.length === 0) return { sentence, wrong: [] };
-    const more = bad.length > namedMax ? ` and ${bad.length - namedMax} more` : '';
-    return {
-      sentence,
-      wrong: [`Entities that are not what they say: ${bad.slice(0, namedMax).join(', ')}${more}.`],
-    };
-  } finally {
-    database.close();
-  }
-}
-
-function isEntity(body: string, kind: string, id: string, name: string): boolean {
-  try {
-    const entity = entitySchema.parse(JSON.parse(body));
-    return entity.kind === kind && entity.id === id && entity.name === name;
-  } catch {
-    return false;
-  }
 }
 
 // -------------------------------------------------------------------------------------------------- how they fit together

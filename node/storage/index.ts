@@ -20,6 +20,7 @@ import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError } from '../../messaging/errors.js';
+import type { Position } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
 import { type Index, type Term, votersOf } from '../raft/index.js';
 import { emptyFolder, syncFolder } from './files.js';
@@ -62,6 +63,7 @@ import type {
   ModeChange,
   ModeChangeStep,
   PersistBatch,
+  PreparedModeChange,
   RaftStore,
   RestoreRequest,
   SelfDurableModelStore,
@@ -284,22 +286,35 @@ class FileStorage implements DirectoryStorage {
     this.#replace(pending);
   }
 
-  async changeMode(change: ModeChange, onStep?: (step: ModeChangeStep) => void): Promise<void> {
-    const { identity } = modeBefore(this.#model.meta(), this.raft.identity(), change);
+  async prepareModeChange(change: ModeChange, onStep?: (step: ModeChangeStep) => void): Promise<PreparedModeChange> {
+    const { meta, identity } = modeBefore(this.#model.meta(), this.raft.identity(), change);
     this.#model.commit();
     mkdirSync(this.#stagingFolder, { recursive: true });
     const modelPath = join(this.#directory, modelFileName);
     const path = join(this.#stagingFolder, modeName);
     await this.#worker.run({ job: 'copy-for-mode', modelPath, path, change, nodeId: identity.nodeId });
     syncFolder(this.#stagingFolder);
-    onStep?.('copy');
+    // A snapshot that is being written reads the model by its name.
     await this.#worker.idle();
+    onStep?.('copy');
+    return { commit: (tell) => this.#commitMode(change, meta.position, identity, tell) };
+  }
+
+  #commitMode(change: ModeChange, copied: Position, identity: Identity, onStep?: (step: ModeChangeStep) => void): void {
     if (this.#closed) throw new QuorateError('stopping');
+    const index = this.#model.meta()?.position.index;
+    if (index !== copied.index)
+      throw new QuorateError('behind', `The model stands at ${index}, and its copy at ${copied.index}.`);
     const pending = { file: modeName, index: change.index, term: change.term };
     if (change.indexType === 'raft') this.raft.commitInstall({ ...logAfter(change), identity, pending });
     else this.raft.commitStandalone({ identity, pending });
     onStep?.('commit');
     this.#replace(pending, onStep);
+  }
+
+  checkModel(): Promise<readonly string[]> {
+    this.#model.commit();
+    return this.#worker.run({ job: 'check-model', modelPath: join(this.#directory, modelFileName) });
   }
 
   async #writeRestoredModel(

@@ -40,7 +40,9 @@ export function metaAfter(before: ModelMeta, change: ModeChange): ModelMeta {
     change.indexType === 'raft' ? change.index >= 1 : change.index >= legacyIndexMaxOf(before),
     () => `${change.indexType} indexes cannot go on after ${change.index}`,
   );
-  return beginTimeline(before, { ...change, clusterId: before.clusterId });
+  const begun = beginTimeline(before, { ...change, clusterId: before.clusterId });
+  // The operation that asked for it goes on, and ends the pause itself.
+  return before.writesPausedBy === undefined ? begun : { ...begun, writesPausedBy: before.writesPausedBy };
 }
 
 /** Where the log of a cluster begins that begins with this model: whoever joins takes a snapshot first. */

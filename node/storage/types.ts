@@ -282,6 +282,16 @@ export interface SelfDurableModelStore extends DurableModelStore {
   syncCommits(on: boolean): void;
 }
 
+/** A change of mode of which nothing but a copy beside the model has been made. */
+export interface PreparedModeChange {
+  /**
+   * Synchronous: nothing can be written in between. As atomic as `install`, the commit being one transaction of `raft.db`.
+   * @throws QuorateError `behind` where the model has moved on since the copy was made, `storage-full`: nothing has changed.
+   * Anything that is thrown once `raft.standalone()` has changed comes after the commit: the next opening finishes it.
+   */
+  commit(onStep?: (step: ModeChangeStep) => void): void;
+}
+
 /** The data directory of a controller, which may be in a cluster or serve alone, and change from one to the other. */
 export interface ControllerStorage extends Storage {
   readonly raft: RaftStore & {
@@ -294,7 +304,9 @@ export interface ControllerStorage extends Storage {
   /**
    * Turns a standalone controller's model into the first snapshot of a cluster, or the model of a cluster's only member into
    * that of a standalone controller. Entities, operations and known request ids stay; log, changes and other members go. The
-   * caller has seen that nothing is written meanwhile. As atomic as `install`: the commit is one transaction of `raft.db`.
+   * copy is made in a thread, while the model may still be read; `commit` puts it in place.
    */
-  changeMode(change: ModeChange, onStep?: (step: ModeChangeStep) => void): Promise<void>;
+  prepareModeChange(change: ModeChange, onStep?: (step: ModeChangeStep) => void): Promise<PreparedModeChange>;
+  /** Reads the whole model, in a thread; resolves to one sentence for each thing that is wrong. */
+  checkModel(): Promise<readonly string[]>;
 }

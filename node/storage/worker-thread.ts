@@ -1,6 +1,7 @@
 /** Runs in the worker thread: one job, one answer. See `worker.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { toQuorateError } from '../../messaging/errors.js';
+import { checkModel } from './check-model.js';
 import { compareRestore } from './compare-restore.js';
 import { removeDatabase } from './files.js';
 import { inspectSnapshot } from './inspect.js';
@@ -23,6 +24,8 @@ function perform(): JobResult[Job['job']] {
       copyModel(job.modelPath, job.path);
       rewriteCopy(job.path, job.change, job.nodeId);
       return null;
+    case 'check-model':
+      return checkModel(job.modelPath);
     case 'make-restored-model':
       makeRestoredModel(job);
       return null;

@@ -23,6 +23,7 @@ export type Job =
       readonly change: ModeChange;
       readonly nodeId: string;
     }
+  | { readonly job: 'check-model'; readonly modelPath: string }
   | ({ readonly job: 'make-restored-model' } & RestoredModel)
   | { readonly job: 'compare-restore'; readonly modelPath: string; readonly path: string };
 
@@ -31,6 +32,7 @@ export interface JobResult {
   readonly 'write-snapshot': SnapshotFile;
   readonly 'inspect-snapshot': SnapshotFile;
   readonly 'copy-for-mode': null;
+  readonly 'check-model': readonly string[];
   readonly 'make-restored-model': null;
   readonly 'compare-restore': readonly KindDifference[];
 }

@@ -5,7 +5,7 @@
  * An action that fails rejects with a `QuorateError`. Those that propose (`proposeConfChange`, `putOperation`) reject with
  * `timeout` or `leadership-lost` where the outcome is not known; the engine then looks whether it happened.
  */
-import type { Member, ModelComparison, NodeStatus, Position, ProgressView } from '../../messaging/index.js';
+import type { IndexType, Member, ModelComparison, NodeStatus, Position, ProgressView } from '../../messaging/index.js';
 import type { OperationRecord, RaisedGate } from '../model/index.js';
 import type { ConfChange, Configuration } from '../raft/index.js';
 import type { FactGatherer, RestoreAnswer } from './facts.js';
@@ -14,6 +14,18 @@ import type { FactGatherer, RestoreAnswer } from './facts.js';
 export interface RestoreFile {
   readonly sha256: string;
   readonly sizeBytes: number;
+}
+
+export interface RoutersArrived {
+  readonly connected: number;
+  /** On the present timeline. */
+  readonly arrived: number;
+  /** And said that they hold what the model holds at the position that they named. */
+  readonly verified: number;
+  readonly waitingFor: readonly string[];
+  readonly different: readonly string[];
+  /** Since when this process has listened for routers, long enough to have heard all that are connected. */
+  readonly heardAll: boolean;
 }
 
 export interface Actions extends FactGatherer {
@@ -66,6 +78,15 @@ export interface Actions extends FactGatherer {
   compactLog(): Promise<number>;
   /** Lets these members hash their models at one index. */
   compareModels(nodes: readonly string[]): Promise<ModelComparison>;
+  /** All changes of the model are published, and what was published has left this process. */
+  allPublished(): Promise<boolean>;
+  /**
+   * Lets this controller go on with its model counted in the other way, on a new timeline: as the first member of a cluster,
+   * or alone. Resolves when it serves so; rejects, having changed nothing, where it cannot.
+   */
+  changeMode(to: IndexType): Promise<void>;
+  /** Looks whether the routers that are connected stand where the model stands, with the same entities. */
+  routersArrived(except: readonly string[]): Promise<RoutersArrived>;
   /** Whether a removed controller says by itself that it knows; `away`: it does not answer; `damaged`: it is out of service. */
   knowsRemoved(node: string): Promise<'knows' | 'not-yet' | 'away' | 'damaged'>;
 

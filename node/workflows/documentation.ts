@@ -37,6 +37,9 @@ function sampleOf(name: WorkflowName): WorkflowParameters {
     case 'promote':
     case 'demote':
       return { workflow: name, node: target };
+    case 'migrate':
+    case 'rollback':
+      return { workflow: name, node: target, leaveBehind: [] };
     case 'restore':
       return { workflow: name, sha256: '', sizeBytes: 1, name: 'FILE' };
   }

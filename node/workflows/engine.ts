@@ -11,11 +11,13 @@ import type { Workflow } from './definition.js';
 import { type Facts, targetOf } from './facts.js';
 import { impactNow } from './impact.js';
 import { join } from './join.js';
+import { migrate } from './migrate.js';
 import { newOperation, stepsOf } from './record.js';
 import { remove } from './remove.js';
 import { replace } from './replace.js';
 import { restore } from './restore.js';
 import { demote, promote } from './roles.js';
+import { rollback } from './rollback.js';
 import { Run } from './run.js';
 import { transfer } from './transfer.js';
 import { pollIntervalMs } from './waits.js';
@@ -28,6 +30,8 @@ export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Wor
   demote,
   transfer,
   restore,
+  migrate,
+  rollback,
 };
 
 /** Between two runs of an operation that was let go of although this controller leads. */
@@ -182,6 +186,9 @@ function settled(given: WorkflowParameters, { configuration }: Facts, target: st
       return { ...given, to: target === '' ? null : target };
     case 'replace':
       return { ...given, role: configuration.learners.includes(given.node) ? 'learner' : 'voter' };
+    case 'migrate':
+    case 'rollback':
+      return { ...given, node: target === '' ? null : target };
     case 'join':
     case 'remove':
     case 'promote':

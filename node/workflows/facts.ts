@@ -3,6 +3,7 @@
  * be explained afterwards. The cluster part gathers it (`FactGatherer`); nothing here asks anybody.
  */
 import type {
+  IndexType,
   Member,
   NodeState,
   NodeStatus,
@@ -41,10 +42,32 @@ export interface Facts {
   readonly probe: Probe;
   /** What a restore must know; null before every other workflow. */
   readonly restore: RestoreFacts | null;
+  /** What a migration or the way back must know; null before every other workflow. */
+  readonly mode?: ModeFacts | null;
   /** Routers that are online, and the index of the list of controllers that each holds; null: it holds none yet. */
-  readonly routers: readonly { readonly id: string; readonly endpointsIndex: number | null }[];
+  readonly routers: readonly {
+    readonly id: string;
+    readonly endpointsIndex: number | null;
+    /** The ways of counting that it understands; null: it has not said. */
+    readonly indexTypes?: readonly IndexType[] | null;
+  }[];
   /** Index of the present list of controllers. */
   readonly endpointsIndex: number;
+}
+
+/** Of the controller that is to count in another way, which is the one that gathers. */
+export interface ModeFacts {
+  readonly standalone: boolean;
+  /** One sentence for each thing that is wrong with the model, read as a whole. */
+  readonly problems: readonly string[];
+  readonly modelBytes: number;
+  readonly diskFreeBytes: number;
+  /** When the newest change was asked for, in milliseconds since 1970, by the clock of whoever took it; null: there is none. */
+  readonly newestChangeAt: number | null;
+  /** Subjects that a member uses and that NATS does not allow this controller. */
+  readonly deniedSubjects: readonly string[];
+  /** Of the NATS server that it is connected to. */
+  readonly maxPayloadBytes: number;
 }
 
 export interface RestoreFacts {
@@ -150,6 +173,9 @@ export function targetOf(parameters: WorkflowParameters, facts: Facts): string |
       return parameters.node;
     case 'transfer':
       return parameters.to ?? bestSuccessor(facts);
+    case 'migrate':
+    case 'rollback':
+      return parameters.node ?? facts.leader.id;
     case 'restore':
       return facts.cluster;
   }
@@ -167,6 +193,8 @@ export function candidateOf(parameters: WorkflowParameters): string | null {
     case 'demote':
     case 'transfer':
     case 'restore':
+    case 'migrate':
+    case 'rollback':
       return null;
   }
 }

@@ -41,5 +41,8 @@ export function impactAfter(parameters: WorkflowParameters, facts: Facts): Impac
     case 'transfer':
     case 'restore':
       return now;
+    case 'migrate':
+    case 'rollback':
+      return impactOf(1, 1);
   }
 }

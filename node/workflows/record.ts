@@ -58,6 +58,9 @@ export function targetOfOperation({ parameters }: Operation): string {
       return parameters.node;
     case 'transfer':
       return parameters.to ?? '';
+    case 'migrate':
+    case 'rollback':
+      return parameters.node ?? '';
     case 'restore':
       return '';
   }

@@ -68,42 +68,45 @@ export const configurationWithoutIt: Verification = {
 export const knowsIt: Verification = {
   name: 'knows-it',
   title: (target) => `${target} knows that it was removed`,
-  run: async (work) => {
-    const { actions, target } = work;
-    const seen: { answer: Awaited<ReturnType<Actions['knowsRemoved']>>; awaySince: number | undefined } = {
-      answer: 'not-yet',
-      awaySince: undefined,
-    };
-    await waitUntil(work, {
-      forMs: knowsMaxMs,
-      until: async () => {
-        seen.answer = await actions.knowsRemoved(target);
-        // One that is damaged does nothing any more, and does not start again on that directory.
-        if (seen.answer === 'knows' || seen.answer === 'damaged') return true;
-        const silentMs = actions.status(target)?.ageMs ?? Number.POSITIVE_INFINITY;
-        const away = seen.answer === 'away' && silentMs > statusFreshMs;
-        seen.awaySince = away ? (seen.awaySince ?? actions.now()) : undefined;
-        // One that restarts just now comes back within this time, and is told.
-        if (seen.awaySince !== undefined && actions.now() - seen.awaySince >= awayConfirmMs) return true;
-        return seen.answer === 'away' ? 'it does not answer' : 'it does not say so yet';
-      },
-      otherwise: (last) =>
-        failed(
-          `${target} is there and does not know that it was removed: ${last}`,
-          `Stop ${target}: it is not a member any more.`,
-        ),
-    });
-    switch (seen.answer) {
-      case 'knows':
-        return 'it says so';
-      case 'damaged':
-        return 'it is damaged, and out of service';
-      case 'away':
-      case 'not-yet':
-        return 'it is away; the members refuse its messages and tell it when it comes back';
-    }
-  },
+  run: (work) => untilItKnows(work, work.target),
 };
+
+/** Resolves to what was seen. @throws QuorateError where it is there and does not learn it */
+export async function untilItKnows(work: Work, target: string): Promise<string> {
+  const { actions } = work;
+  const seen: { answer: Awaited<ReturnType<Actions['knowsRemoved']>>; awaySince: number | undefined } = {
+    answer: 'not-yet',
+    awaySince: undefined,
+  };
+  await waitUntil(work, {
+    forMs: knowsMaxMs,
+    until: async () => {
+      seen.answer = await actions.knowsRemoved(target);
+      // One that is damaged does nothing any more, and does not start again on that directory.
+      if (seen.answer === 'knows' || seen.answer === 'damaged') return true;
+      const silentMs = actions.status(target)?.ageMs ?? Number.POSITIVE_INFINITY;
+      const away = seen.answer === 'away' && silentMs > statusFreshMs;
+      seen.awaySince = away ? (seen.awaySince ?? actions.now()) : undefined;
+      // One that restarts just now comes back within this time, and is told.
+      if (seen.awaySince !== undefined && actions.now() - seen.awaySince >= awayConfirmMs) return true;
+      return seen.answer === 'away' ? 'it does not answer' : 'it does not say so yet';
+    },
+    otherwise: (last) =>
+      failed(
+        `${target} is there and does not know that it was removed: ${last}`,
+        `Stop ${target}: it is not a member any more.`,
+      ),
+  });
+  switch (seen.answer) {
+    case 'knows':
+      return 'it says so';
+    case 'damaged':
+      return 'it is damaged, and out of service';
+    case 'away':
+    case 'not-yet':
+      return 'it is away; the members refuse its messages and tell it when it comes back';
+  }
+}
 
 export const remove: Workflow = {
   name: 'remove',

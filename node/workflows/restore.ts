@@ -133,7 +133,7 @@ function inWords(id: string, answer: RestoreAnswer | null): string {
     : `${id} (${answer.state})`;
 }
 
-const pauseWrites: Step = {
+export const pauseWrites: Step = {
   name: pauseStep,
   title: () => 'Pause writes: clients are told to try again',
   cancellable: true,
@@ -200,7 +200,7 @@ function standsOnNewTimeline(work: Work, id: string): boolean {
   return work.actions.status(id)?.status.position?.timeline.id === timelineIdOf(work);
 }
 
-const resumeWrites: Step = {
+export const resumeWrites: Step = {
   name: resumeStep,
   title: () => 'Resume writes',
   cancellable: false,

@@ -1,6 +1,13 @@
 /** Each check, made to pass, to warn and to fail by the facts alone. */
 import test from 'ava';
-import type { Finding, Operation, ProgressView, WorkflowParameters } from '../../messaging/index.js';
+import type {
+  Finding,
+  IndexType,
+  NodeStatus,
+  Operation,
+  ProgressView,
+  WorkflowParameters,
+} from '../../messaging/index.js';
 import { byCodeUnit } from '../../node/model/index.js';
 import { initialConfiguration } from '../../node/raft/index.js';
 import { evaluate, type Facts, type Probe, workflows } from '../../node/workflows/index.js';
@@ -12,6 +19,9 @@ const remove: WorkflowParameters = { workflow: 'remove', node: 'c' };
 const removeLeader: WorkflowParameters = { workflow: 'remove', node: 'a' };
 const transfer: WorkflowParameters = { workflow: 'transfer', to: 'c' };
 const transferAny: WorkflowParameters = { workflow: 'transfer', to: null };
+
+const migrate = { workflow: 'migrate', node: 'a', leaveBehind: [] } satisfies WorkflowParameters;
+const rollback = { workflow: 'rollback', node: 'a', leaveBehind: [] } satisfies WorkflowParameters;
 
 type Answered = Extract<Probe, { type: 'answered' }>;
 type Change = Partial<Facts>;
@@ -68,6 +78,29 @@ const heard = (id: string, given: { clusterId?: string; twice?: boolean; ageMs?:
     ],
   };
 };
+
+/** What the controller concerned says of itself before it counts in another way. */
+const mode = (given: Partial<NonNullable<Facts['mode']>>): Change => ({
+  mode: {
+    standalone: true,
+    problems: [],
+    modelBytes: 1 << 20,
+    diskFreeBytes: 10 * 2 ** 30,
+    newestChangeAt: null,
+    deniedSubjects: [],
+    maxPayloadBytes: 1 << 20,
+    ...given,
+  },
+});
+const heardOnly = (id: string, given: Partial<NodeStatus> & { ageMs?: number }): Change => {
+  const { ageMs = 100, ...rest } = given;
+  return {
+    heard: [{ status: { ...nodeStatus(id, 'member', null), clusterId: 'cluster-one', ...rest }, ageMs, twice: false }],
+  };
+};
+const router = (indexTypes: readonly IndexType[] | null): Change => ({
+  routers: [{ id: 'edge-1', endpointsIndex: 1, indexTypes }],
+});
 
 const silent: Change = { probe: { type: 'unreachable', reason: 'no answer within 2 s' } };
 const running: Operation = {
@@ -345,11 +378,83 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
 };
 
+/** Of a migration and the way back. */
+const modeCases: typeof cases = {
+  'is-standalone': [
+    ['ok', migrate, mode({ standalone: true }), /a serves alone/],
+    ['fail', migrate, mode({ standalone: false }), /member of a cluster already/],
+    ['fail', migrate, { mode: null }, /nothing is known/],
+  ],
+  'is-cluster': [
+    ['ok', rollback, mode({ standalone: false }), /a leads a cluster/],
+    ['fail', rollback, mode({ standalone: true }), /standalone already/],
+  ],
+  'model-intact': [
+    ['ok', migrate, mode({}), /read as a whole/],
+    ['fail', migrate, mode({ problems: ['Entities that are not what they say: service s1.'] }), /service s1/],
+  ],
+  'mode-disk-space': [
+    ['ok', migrate, mode({}), /free/],
+    ['fail', migrate, mode({ modelBytes: 500 << 20, diskFreeBytes: 1_000 << 20 }), /1000.0 MiB free, 1.0 GiB wanted/],
+  ],
+  clock: [
+    ['ok', migrate, { ...mode({ newestChangeAt: 0 }), heard: [] }, /is not behind/],
+    ['ok', migrate, { ...mode({}), ...heardOnly('b', { at: healthy(migrate).now - 100 }) }, /the clock is not behind/],
+    ['ok', migrate, { ...mode({}), ...heardOnly('b', { at: 0, ageMs: 60_000 }) }, /not behind what was written/],
+    ['fail', migrate, { ...mode({ newestChangeAt: 3_600_000_000_000 }), heard: [] }, /behind the newest change/],
+    [
+      'warn',
+      migrate,
+      { ...mode({}), ...heardOnly('b', { at: healthy(migrate).now - 60_100 }) },
+      /differs by 60.0 s from b/,
+    ],
+  ],
+  'cluster-id-free': [
+    ['ok', migrate, { heard: [] }, /nobody else is heard/],
+    ['ok', migrate, heardOnly('b', { ageMs: 60_000 }), /^nobody else is heard/],
+    ['ok', migrate, heardOnly('b', { state: 'removed' }), /nobody else is heard as part/],
+    ['fail', migrate, heardOnly('b', {}), /b \(member, of the cluster id of this one\)/],
+    ['fail', migrate, heardOnly('b', { clusterId: 'other' }), /another one, other/],
+  ],
+  'nats-allows-member': [
+    ['ok', migrate, mode({}), /all subjects are allowed/],
+    ['fail', migrate, mode({ deniedSubjects: ['quorate.test.raft.x'] }), /does not allow quorate.test.raft.x/],
+    ['fail', migrate, mode({ maxPayloadBytes: 1_000 }), /1000.0 bytes|1000 bytes at most/],
+  ],
+  'routers-understand-raft': [
+    ['ok', migrate, router(['legacy', 'raft']), /all of 1 connected router/],
+    ['fail', migrate, router(['legacy']), /edge-1/],
+    ['fail', migrate, router(null), /not say .* edge-1/],
+    [
+      'warn',
+      { ...migrate, leaveBehind: ['edge-1'] },
+      router(['legacy']),
+      /left behind, and refused from then on: edge-1/,
+    ],
+  ],
+  'routers-understand-legacy': [
+    ['ok', rollback, router(['legacy', 'raft']), /all of 1 connected router/],
+    ['fail', rollback, router(['raft']), /edge-1/],
+    ['warn', { ...rollback, leaveBehind: ['edge-1'] }, router(['raft']), /left behind/],
+  ],
+  'rollback-understood': [
+    ['ok', rollback, { gates: [{ gate: 'rollback', version: 2, index: 1, at: 1 }] }, /all members understand it/],
+    ['fail', rollback, { gates: [] }, /not in use yet/],
+  ],
+  'others-reachable': [
+    ['ok', rollback, {}, /b, c are heard/],
+    ['ok', rollback, voters('a'), /no others/],
+    ['warn', rollback, { progress: [progress('b'), away('c')] }, /away: c/],
+  ],
+};
+
+const all = { ...cases, ...modeCases };
+
 const checks = new Map(
   Object.values(workflows).flatMap((workflow) => workflow.checks.map((check) => [check.name, check] as const)),
 );
 
-for (const [name, tried] of Object.entries(cases)) {
+for (const [name, tried] of Object.entries(all)) {
   for (const [outcome, parameters, change, sentence] of tried) {
     test(`${name}: ${outcome}: ${sentence.source}`, (t) => {
       const check = checks.get(name);
@@ -364,8 +469,8 @@ for (const [name, tried] of Object.entries(cases)) {
 }
 
 test('every check of every workflow is tried here, and made to pass and not to pass', (t) => {
-  t.deepEqual(Object.keys(cases).toSorted(byCodeUnit), [...checks.keys()].toSorted(byCodeUnit));
-  for (const [name, tried] of Object.entries(cases)) {
+  t.deepEqual(Object.keys(all).toSorted(byCodeUnit), [...checks.keys()].toSorted(byCodeUnit));
+  for (const [name, tried] of Object.entries(all)) {
     const outcomes = new Set(tried.map(([outcome]) => outcome));
     t.true(outcomes.has('ok') && outcomes.size > 1, name);
   }

@@ -390,6 +390,10 @@ export class World {
       snapshotProgress: () => null,
       status: (id) => this.statusOf(id),
       gather: (parameters) => Promise.resolve(this.facts(parameters)),
+      // A migration is tried with real processes only: see test/e2e/migration.test.ts.
+      allPublished: () => Promise.resolve(true),
+      changeMode: () => Promise.reject(new QuorateError('internal', 'this world has no standalone controllers')),
+      routersArrived: () => Promise.reject(new QuorateError('internal', 'this world has no routers')),
       raisedGates: () => raisedGates(this.store),
       prepareCandidate: (id) => this.counted(self, `prepare ${id}`, () => this.prepare(id)),
       releaseCandidate: (id) =>
@@ -547,7 +551,8 @@ export class World {
 
   facts(parameters: WorkflowParameters): Facts {
     const leader = this.leader ?? '';
-    const node = candidateOf(parameters) ?? ('node' in parameters ? parameters.node : 'to' in parameters ? parameters.to : null);
+    const node =
+      candidateOf(parameters) ?? ('node' in parameters ? parameters.node : 'to' in parameters ? parameters.to : null);
     const running = this.store.records('operation').find(({ value }) => value.operation.finishedAt === null);
     return {
       now: this.clock.now(),

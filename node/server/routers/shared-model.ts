@@ -2,18 +2,15 @@
  * The model in pages, built once and given to all routers that ask at about the same time: after a mass reconnect a thousand of
  * them want the same bytes. Every page of one model stands at one position; the cursor names the model and the page. Those that
  * want their own part share the pages with all routers that the same policies select; only themselves is put before.
- *
- * It is copied in slices between which the controller does other work, while the model goes on changing. What was read is
- * then a mixture of states; replaying over it the changes since the first slice, each of which holds a whole entity, makes it
- * exact at the position of the last one. (The "fuzzy" checkpoint of databases: Gray and Reuter, Transaction Processing, 11.3.)
  */
 import { QuorateError } from '../../../messaging/errors.js';
 import { comparable, type Position } from '../../../messaging/position.js';
 import { protocolVersion } from '../../../messaging/protocol.js';
 import type { Entity } from '../../../messaging/schemas/model.js';
 import { serviceLimits as limits, type ServiceLimits } from './limits.js';
+import { copyModel } from './model-copy.js';
 import type { RouterModelReader } from './model-reader.js';
-import { keyOf, PartIndex } from './part-index.js';
+import { PartIndex } from './part-index.js';
 
 export interface SharedModelOptions {
   readonly reader: RouterModelReader;
@@ -175,8 +172,10 @@ export class SharedModel {
   }
 
   async #buildOnce(): Promise<BuiltModel> {
+    const { reader, yieldTurn } = this.#options;
+    const { sliceEntities } = this.#limits;
     for (let attempt = 0; attempt < limits.buildAttemptsMax; attempt += 1) {
-      const copy = await this.#copy();
+      const copy = await copyModel(reader, yieldTurn, sliceEntities);
       if (copy === null) continue;
       this.#built += 1;
       const now = this.#options.now();
@@ -197,40 +196,6 @@ export class SharedModel {
       return model;
     }
     throw new QuorateError('overloaded', 'the model changes faster than it can be read');
-  }
-
-  /** Null where the history changed, or the journal no longer reaches back to the first slice. */
-  async #copy(): Promise<{ readonly position: Position; readonly entities: ReadonlyMap<string, Entity> } | null> {
-    const { reader, yieldTurn } = this.#options;
-    const { sliceEntities } = this.#limits;
-    const start = reader.position();
-    if (start === null) throw new QuorateError('behind', 'this controller has no model yet');
-    const copy = new Map<string, Entity>();
-    for (const kind of reader.kinds()) {
-      let after: string | undefined;
-      for (;;) {
-        const slice = reader.entities(kind, after, sliceEntities);
-        for (const entity of slice) copy.set(keyOf(entity), entity);
-        after = slice.at(-1)?.id;
-        if (slice.length < sliceEntities) break;
-        await yieldTurn();
-      }
-    }
-    let { index } = start;
-    for (;;) {
-      const position = reader.position();
-      if (position === null || !comparable(start, position)) return null;
-      const changes = reader.changesAfter(index, sliceEntities);
-      if (changes === 'snapshot-required') return null;
-      for (const { type, entity } of changes) {
-        if (type === 'deleted') copy.delete(keyOf(entity));
-        else copy.set(keyOf(entity), entity);
-      }
-      index = changes.at(-1)?.position.index ?? index;
-      // No turn was given away since the position was read: the copy stands exactly there.
-      if (changes.length < sliceEntities) return { position, entities: copy };
-      await yieldTurn();
-    }
   }
 
   /** The insides of the pages' lists, each within the bound of a reply. */

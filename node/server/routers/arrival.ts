@@ -1,0 +1,153 @@
+/**
+ * Whether the routers that are connected have arrived where the model stands now, with the same entities: seen, not believed.
+ * Each is asked for a hash of what it holds; it is held against a copy of the model at exactly the position that the router
+ * names, so it does not matter that writes go on. A router that follows only its part is held against that part.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { byKindAndId, EntityHash } from '../../../messaging/entity-hash.js';
+import { comparable } from '../../../messaging/position.js';
+import type { Entity } from '../../../messaging/schemas/model.js';
+import type { ModelReport, RouterView } from '../../../messaging/schemas/router.js';
+import { serviceLimits as limits } from './limits.js';
+import { advanceCopy, copyModel, type ModelCopy } from './model-copy.js';
+import type { RouterModelReader } from './model-reader.js';
+import { keyOf, PartIndex } from './part-index.js';
+import type { RouterService } from './service.js';
+
+export interface ArrivalOptions {
+  readonly routers: () => Pick<RouterService, 'routers' | 'askReports' | 'reportOf'> | undefined;
+  readonly reader: RouterModelReader;
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
+}
+
+export interface ArrivalReport {
+  readonly connected: number;
+  /** Stand in the history in which the model stands now. */
+  readonly arrived: number;
+  /** Hold the same as the model at the position that they named. */
+  readonly verified: number;
+  readonly waitingFor: readonly string[];
+  /** Hold something else; they take the whole model again when they are told to, which no migration does by itself. */
+  readonly different: readonly string[];
+}
+
+/** A router that has not answered is asked again after this long. */
+const askAgainMs = 1_000;
+/** Positions at which one look hashes the whole model: routers that follow while writes go on name many. */
+const hashedPositionsMax = 4;
+
+export class RouterArrival {
+  readonly #options: ArrivalOptions;
+  readonly #verified = new Set<string>();
+  readonly #different = new Set<string>();
+  readonly #askedAt = new Map<string, number>();
+  #timeline = '';
+  #copy: ModelCopy | null = null;
+  #looking: Promise<ArrivalReport> | null = null;
+
+  constructor(options: ArrivalOptions) {
+    this.#options = options;
+  }
+
+  /** @param except routers that need not arrive */
+  look(except: readonly string[]): Promise<ArrivalReport> {
+    this.#looking ??= this.#look(new Set(except)).finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  /** Lets go of the copy. */
+  end(): void {
+    this.#copy = null;
+  }
+
+  async #look(except: ReadonlySet<string>): Promise<ArrivalReport> {
+    const { routers, reader } = this.#options;
+    const service = routers();
+    const position = reader.position();
+    if (service === undefined || position === null)
+      return { connected: 0, arrived: 0, verified: 0, waitingFor: [], different: [] };
+    if (this.#timeline !== position.timeline.id) this.#begin(position.timeline.id);
+    const connected = service.routers().filter(({ id, online }) => online && !except.has(id));
+    const arrived = connected.filter((router) => router.position !== null && comparable(router.position, position));
+    const open = arrived.filter(({ id }) => !this.#verified.has(id));
+    const reports = open.flatMap((router) => {
+      const report = service.reportOf(router.id);
+      return report !== null && comparable(report.position, position) ? [{ router, report }] : [];
+    });
+    await this.#judge(reports);
+    this.#ask(service, open);
+    return {
+      connected: connected.length,
+      arrived: arrived.length,
+      verified: connected.filter(({ id }) => this.#verified.has(id)).length,
+      waitingFor: connected.filter(({ id }) => !this.#verified.has(id)).map(({ id }) => id),
+      different: connected.filter(({ id }) => this.#different.has(id)).map(({ id }) => id),
+    };
+  }
+
+  #begin(timeline: string): void {
+    this.#timeline = timeline;
+    this.#copy = null;
+    for (const known of [this.#verified, this.#different, this.#askedAt]) known.clear();
+  }
+
+  #ask(service: Pick<RouterService, 'askReports'>, open: readonly RouterView[]): void {
+    const now = this.#options.now();
+    const due = open
+      .filter(({ id }) => !this.#verified.has(id) && now - (this.#askedAt.get(id) ?? -Infinity) >= askAgainMs)
+      .map(({ id }) => id);
+    for (const id of due) this.#askedAt.set(id, now);
+    service.askReports(due);
+  }
+
+  async #judge(reports: readonly { readonly router: RouterView; readonly report: ModelReport }[]): Promise<void> {
+    if (reports.length === 0) return;
+    const { reader } = this.#options;
+    this.#copy ??= await copyModel(reader, () => nextTurn(), limits.sliceEntities);
+    const byIndex = Map.groupBy(reports, ({ report }) => report.position.index);
+    const indexes = [...byIndex.keys()]
+      .sort((a, b) => a - b)
+      .filter((index) => index >= (this.#copy?.position.index ?? 0));
+    for (const index of indexes.slice(0, hashedPositionsMax)) {
+      if (this.#copy === null) return;
+      this.#copy = advanceCopy(this.#copy, reader, index, limits.sliceEntities);
+      if (this.#copy !== null) await this.#compare(this.#copy, byIndex.get(index) ?? []);
+    }
+  }
+
+  async #compare(
+    { entities }: ModelCopy,
+    reports: readonly { readonly router: RouterView; readonly report: ModelReport }[],
+  ): Promise<void> {
+    const parts = reports.some(({ router }) => router.scope === 'own') ? new PartIndex(entities) : null;
+    const whole = reports.some(({ router }) => router.scope !== 'own') ? await hashOf([...entities.values()]) : '';
+    for (const { router, report } of reports) {
+      const expected = router.scope === 'own' && parts !== null ? await hashOf(partFor(parts, router.id)) : whole;
+      const isSame = report.entitiesSha256 === expected;
+      if (isSame) this.#verified.add(router.id);
+      if (isSame) this.#different.delete(router.id);
+      else this.#different.add(router.id);
+    }
+  }
+}
+
+function partFor(index: PartIndex, router: string): readonly Entity[] {
+  const found = index.find(router);
+  if (found === null) return [];
+  const entities = new Map([found.self, ...index.joinedBy(found.policies)].map((each) => [keyOf(each), each]));
+  return [...entities.values()];
+}
+
+/** As `entitiesSha256`, in slices. */
+async function hashOf(entities: readonly Entity[]): Promise<string> {
+  const hash = new EntityHash();
+  const sorted = entities.toSorted(byKindAndId);
+  for (let from = 0; from < sorted.length; from += limits.sliceEntities) {
+    for (const entity of sorted.slice(from, from + limits.sliceEntities)) hash.add(entity);
+    await nextTurn();
+  }
+  return hash.digest();
+}

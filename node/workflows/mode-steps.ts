@@ -1,0 +1,116 @@
+/**
+ * What a migration and the way back have in common: the same model goes on, counted in another way, on a new timeline. Writes
+ * are paused around the change (the record itself pauses them, see `pausesWrites`), and resumed when the routers have followed,
+ * or after a while without them. A controller that dies at any step starts as what it was, or as what it becomes, and goes on.
+ */
+import { formatPosition, type IndexType } from '../../messaging/index.js';
+import type { RoutersArrived } from './actions.js';
+import type { Check } from './checks/index.js';
+import type { Step, Verification, Work } from './definition.js';
+import { failed, grouped, waitUntil } from './waits.js';
+
+export { pauseWrites, resumeWrites } from './restore.js';
+
+/** Changes are published as they are applied: longer than this, and NATS is not there. */
+export const publishedMaxMs = 30_000;
+/** So long writes wait for routers; those that take longer are seen by the verification. */
+export const followMaxMs = 10_000;
+export const arrivedMaxMs = 120_000;
+const namedMax = 5;
+
+function leaveBehindOf({ parameters }: Work): readonly string[] {
+  return parameters.workflow === 'migrate' || parameters.workflow === 'rollback' ? parameters.leaveBehind : [];
+}
+
+export const backUp: Step = {
+  name: 'back-up',
+  title: () => 'Back up the model that is there',
+  cancellable: true,
+  run: async (work) =>
+    `in ${await work.actions.backUp(`before-${work.parameters.workflow}-${work.operation.id}.snapshot`)}`,
+};
+
+export function lastIndex(indexType: IndexType): Step {
+  return {
+    name: `last-${indexType}-index`,
+    title: () => `See that all changes up to the last ${indexType} index are published`,
+    cancellable: true,
+    run: async (work) => {
+      const { actions } = work;
+      await waitUntil(work, {
+        forMs: publishedMaxMs,
+        until: async () => (await actions.allPublished()) || 'some changes are not published yet',
+        otherwise: (last) => failed(last, 'See whether NATS can be reached.'),
+      });
+      return `the last one is ${formatPosition(actions.position())}`;
+    },
+  };
+}
+
+export function switchTo(indexType: IndexType, title: string, recheck: readonly Check[]): Step {
+  return {
+    name: `count-by-${indexType}`,
+    title: () => title,
+    cancellable: false,
+    run: async (work) => {
+      const { actions } = work;
+      if (actions.position().indexType !== indexType) {
+        await work.recheck(recheck);
+        await actions.changeMode(indexType);
+        work.checkpoint();
+      }
+      return `it goes on at ${formatPosition(actions.position())}, timeline ${actions.position().timeline.id}`;
+    },
+  };
+}
+
+export const routersFollow: Step = {
+  name: 'routers-follow',
+  title: () => 'Give the connected routers a moment to take the model on the new timeline',
+  cancellable: false,
+  run: async (work) => {
+    const deadline = work.actions.now() + followMaxMs;
+    let seen = await work.actions.routersArrived(leaveBehindOf(work));
+    await waitUntil(work, {
+      forMs: followMaxMs * 2,
+      until: async () => {
+        seen = await work.actions.routersArrived(leaveBehindOf(work));
+        // Who takes longer is no reason to keep writers waiting.
+        return seen.verified === seen.connected || work.actions.now() >= deadline || inWords(seen);
+      },
+      otherwise: failed,
+    });
+    return inWords(seen);
+  },
+};
+
+export const routersArrived: Verification = {
+  name: 'routers-arrived',
+  title: () => 'Each connected router stands on the new timeline, with the same model hash',
+  run: async (work) => {
+    let seen: RoutersArrived | undefined;
+    await waitUntil(work, {
+      forMs: arrivedMaxMs,
+      until: async () => {
+        seen = await work.actions.routersArrived(leaveBehindOf(work));
+        if (!seen.heardAll) return 'listening for routers that were connected before this controller started';
+        return (seen.verified === seen.connected && seen.different.length === 0) || inWords(seen);
+      },
+      otherwise: (last) =>
+        failed(
+          `not all routers have arrived: ${last}`,
+          'They go on trying by themselves: `quorate routers`. Restart one that holds something else.',
+        ),
+    });
+    return seen === undefined ? '' : inWords(seen);
+  },
+};
+
+function inWords({ connected, arrived, verified, waitingFor, different }: RoutersArrived): string {
+  if (connected === 0) return 'no router is connected';
+  const said = `${grouped(verified)} of ${grouped(connected)} connected routers are there with the same model`;
+  if (verified === connected) return said;
+  const more = waitingFor.length > namedMax ? ` and ${waitingFor.length - namedMax} more` : '';
+  const open = `${said} (${grouped(arrived)} on the new timeline), not yet: ${waitingFor.slice(0, namedMax).join(', ')}${more}`;
+  return different.length === 0 ? open : `${open}; another model is held by ${different.slice(0, namedMax).join(', ')}`;
+}
