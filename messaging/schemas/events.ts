@@ -4,7 +4,7 @@
  * `position` where there is one, else by `event_id`.
  */
 import { z } from 'zod';
-import { positionSchema } from '../position.js';
+import { positionSchema, timelineSchema } from '../position.js';
 import { entitySchema } from './model.js';
 
 const common = {
@@ -14,6 +14,8 @@ const common = {
   /** RFC 3339. */
   timestamp: z.string(),
   event_id: z.string(),
+  /** On which history of the model its publisher stood; absent where it had none, or where `position` says it. */
+  timeline: timelineSchema.optional(),
 };
 
 export const clusterEventTypes = [

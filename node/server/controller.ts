@@ -166,6 +166,7 @@ export class Controller {
       clock,
       nodeId: config.nodeId,
       incarnation,
+      timeline: () => storage.model.meta()?.position.timeline ?? null,
     });
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);

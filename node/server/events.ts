@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { parseJson } from '../../messaging/api-client.js';
 import type { NatsConnection } from '../../messaging/connection.js';
-import { type Position, positionSchema } from '../../messaging/position.js';
+import { type Position, positionSchema, type Timeline } from '../../messaging/position.js';
 import { protocolVersion } from '../../messaging/protocol.js';
 import {
   type ClusterEvent,
@@ -19,7 +19,8 @@ import type { Clock } from '../cluster/clock.js';
 import type { ChangeRow } from '../model/store.js';
 import type { RouterServiceEvent } from './routers/index.js';
 
-type CommonField = 'v' | 'event_src_id' | 'timestamp' | 'event_id' | 'namespace';
+type CommonField = 'v' | 'event_src_id' | 'timestamp' | 'event_id' | 'timeline';
+type MadeHere = CommonField | 'namespace';
 
 export interface EventPublisherOptions {
   readonly connection: NatsConnection;
@@ -27,6 +28,8 @@ export interface EventPublisherOptions {
   readonly clock: Clock;
   readonly nodeId: string;
   readonly incarnation: number;
+  /** Where the model stands. */
+  readonly timeline: () => Timeline | null;
 }
 
 /** All that is needed of an event, so that hearing costs little. */
@@ -73,7 +76,7 @@ export class EventPublisher {
     this.publishedIndex = index;
   }
 
-  cluster(eventType: string, fields: Partial<Omit<ClusterEvent, CommonField | 'eventType'>> = {}): void {
+  cluster(eventType: string, fields: Partial<Omit<ClusterEvent, MadeHere | 'eventType'>> = {}): void {
     this.#publish({ ...this.#common(), namespace: 'cluster', eventType, ...fields });
   }
 
@@ -112,13 +115,14 @@ export class EventPublisher {
     };
   }
 
-  #common(): Pick<QuorateEvent, 'v' | 'event_src_id' | 'timestamp' | 'event_id'> {
-    const { nodeId, incarnation, clock } = this.#options;
+  #common(): Pick<QuorateEvent, CommonField> {
+    const { nodeId, incarnation, clock, timeline } = this.#options;
     return {
       v: protocolVersion,
       event_src_id: nodeId,
       timestamp: new Date(clock.now()).toISOString(),
       event_id: `${nodeId}-${incarnation}-${this.#count}`,
+      timeline: timeline() ?? undefined,
     };
   }
 

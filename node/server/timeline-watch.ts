@@ -19,7 +19,7 @@ export interface TimelineWatchOptions {
   readonly clock: Clock;
   readonly nodeId: string;
   readonly alarms: Alarms;
-  readonly events: EventPublisher;
+  readonly events: Pick<EventPublisher, 'cluster'>;
   readonly clusterId: () => string | null;
   /** The newest that is known here; null on a controller without a history. */
   readonly logTimeline: () => Timeline | null;

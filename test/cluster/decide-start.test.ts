@@ -7,10 +7,8 @@ import { isErrorCode } from '../../messaging/index.js';
 import {
   decideStart,
   ruleFor,
-  type Situation,
   type StartOutcome,
   type StartWish,
-  situationValues,
   startRules,
 } from '../../node/cluster/decide-start.js';
 import { initialConfiguration } from '../../node/raft/index.js';
@@ -18,19 +16,8 @@ import { inspectDirectory, openStorage } from '../../node/storage/index.js';
 import { metaAt } from '../storage/model-store-contract.js';
 import { begin, identity, timeline, transfer, write } from '../storage/storage-contract.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { everySituation } from './situations.js';
 import { startUpDocument, startUpDocumentPath } from './start-up-document.js';
-
-/** Every combination there is. */
-function* everySituation(): Generator<Situation> {
-  const keys = Object.keys(situationValues) as (keyof Situation)[];
-  function* extend(at: number, chosen: Record<string, string>): Generator<Situation> {
-    const key = keys[at];
-    // All keys have a value of their own list now.
-    if (key === undefined) yield { ...chosen } as Situation;
-    else for (const value of situationValues[key]) yield* extend(at + 1, { ...chosen, [key]: value });
-  }
-  yield* extend(0, {});
-}
 
 test('every combination has exactly one outcome, and none breaks a promise', (t) => {
   let count = 0;
@@ -162,7 +149,12 @@ test('an empty directory, and one that was only opened, start blank, or begin wh
     started(t, decide(directory, { bootstrap: true }), 'bootstrap');
     started(t, decide(directory, { restoreFrom: '/a/file' }), 'restore');
     refused(t, decide(directory, { recover: true }), 'ambiguous-state', /no model to recover/);
-    refused(t, decide(directory, { bootstrap: true, restoreFrom: '/a/file' }), 'invalid-config', /--bootstrap, --restore-from/);
+    refused(
+      t,
+      decide(directory, { bootstrap: true, restoreFrom: '/a/file' }),
+      'invalid-config',
+      /--bootstrap, --restore-from/,
+    );
   }
 });
 
