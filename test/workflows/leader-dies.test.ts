@@ -16,6 +16,13 @@ interface Scenario {
 
 const five = ['a', 'b', 'c', 'd', 'e'];
 
+const restoreParameters: WorkflowParameters = {
+  workflow: 'restore',
+  sha256: '0'.repeat(64),
+  sizeBytes: 1_000,
+  name: 'good.snapshot',
+};
+
 const scenarios: readonly Scenario[] = [
   { title: 'join', parameters: { workflow: 'join', node: 'x', role: 'voter' } },
   { title: 'join as a learner', parameters: { workflow: 'join', node: 'x', role: 'learner' } },
@@ -78,6 +85,14 @@ const scenarios: readonly Scenario[] = [
     parameters: { workflow: 'promote', node: 'x' },
     spoil: (world) => world.addLearner('x'),
   },
+  // Where the only one that holds the file dies before another one does, nothing is restored.
+  {
+    title: 'restore',
+    parameters: restoreParameters,
+    mayEndEarly: true,
+    backAfterMs: 30_000,
+    spoil: (world) => world.store.putRecord('gate', 'model-restore', { version: 2, index: 1, at: 0 }),
+  },
   // The voter that is to lead may be the one that dies.
   { title: 'transfer', parameters: { workflow: 'transfer', to: 'c' }, mayEndEarly: true },
 ];
@@ -116,6 +131,11 @@ function checkWhole(t: ExecutionContext, world: World, ended: Operation, what: s
       break;
     case 'demote':
       t.is(learners.includes(parameters.node) && !voters.includes(parameters.node), done, what);
+      break;
+    case 'restore':
+      t.is(world.restoresApplied, Number(done), `${what}: restored once if and only if it succeeded`);
+      t.is(world.store.meta()?.writesPausedBy, undefined, `${what}: nothing stays paused`);
+      if (done) t.true(world.backups.length > 0, `${what}: not without a backup`);
       break;
     case 'transfer':
       if (done) t.true(world.term > 1, `${what}: a newer term`);
