@@ -50,7 +50,7 @@ const sources: ReadonlyMap<string, string> = new Map(
 );
 
 test('a command that does not exist, an option that it does not take, a missing argument: each would be seen', (t) => {
-  t.regex(problemOf('restore --from FILE') ?? '', /has no command/);
+  t.regex(problemOf('rescue --from FILE') ?? '', /has no command/);
   t.regex(problemOf('reset --data-dir {directory} --force') ?? '', /has no option --force/);
   t.regex(problemOf('reset') ?? '', /needs --data-dir/);
   t.regex(problemOf('members remove') ?? '', /missing/);
