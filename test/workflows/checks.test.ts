@@ -10,8 +10,15 @@ import type {
 } from '../../messaging/index.js';
 import { byCodeUnit } from '../../node/model/index.js';
 import { initialConfiguration } from '../../node/raft/index.js';
-import { evaluate, type Facts, type Probe, workflows } from '../../node/workflows/index.js';
-import { healthyProbe, nodeStatus, World } from './world.js';
+import {
+  evaluate,
+  type Facts,
+  type Probe,
+  type RestoreAnswer,
+  type RestoreFacts,
+  workflows,
+} from '../../node/workflows/index.js';
+import { healthyAnswer, healthyFile, healthyProbe, nodeStatus, World } from './world.js';
 
 const join: WorkflowParameters = { workflow: 'join', node: 'x', role: 'voter' };
 const joinLearner: WorkflowParameters = { workflow: 'join', node: 'x', role: 'learner' };
@@ -124,6 +131,22 @@ const removedX: Change = { configuration: { ...initialConfiguration(['a', 'b', '
 const cAway: Change = { progress: [progress('b'), away('c')] };
 const bAway: Change = { progress: [away('b'), progress('c')] };
 const bothAway: Change = { progress: [away('b'), away('c')] };
+
+const restore: WorkflowParameters = { workflow: 'restore', sha256: '0'.repeat(64), sizeBytes: 1_000, name: 'a.snapshot' };
+const restoreFacts = (given: Partial<RestoreFacts>): Change => ({
+  restore: { file: healthyFile(), members: membersAnswering({}), ...given },
+});
+const file = (given: RestoreFacts['file']): Change => restoreFacts({ file: given });
+const answers = (given: Record<string, Partial<RestoreAnswer> | null>): Change =>
+  restoreFacts({ members: membersAnswering(given) });
+function membersAnswering(given: Record<string, Partial<RestoreAnswer> | null>): RestoreFacts['members'] {
+  return ['a', 'b', 'c'].map((id) => {
+    const change = given[id];
+    return change === null
+      ? { id, answer: null, reason: 'no answer' }
+      : { id, answer: { ...healthyAnswer(), ...change }, reason: '' };
+  });
+}
 
 type Case = readonly [outcome: Finding['outcome'], parameters: WorkflowParameters, change: Change, sentence: RegExp];
 
@@ -369,6 +392,38 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ['ok', transfer, {}, /the leader hears c/],
     ['ok', transferAny, cAway, /the leader hears b/],
     ['fail', transfer, cAway, /does not hear c/],
+  ],
+  'file-whole': [
+    ['ok', restore, {}, /written 1970-01-01T00:00:00.000Z, at index 17/],
+    ['fail', restore, file({ type: 'missing', reason: 'a does not hold it' }), /no file to restore: a does not hold it/],
+    ['fail', restore, { restore: null }, /no file to restore/],
+  ],
+  'file-has-content': [
+    ['ok', restore, {}, /the file holds 3 entities/],
+    ['fail', restore, file({ ...healthyFile(), countByKind: {} }), /no entities at all/],
+    ['ok', restore, file({ type: 'missing', reason: '' }), /no file to look into/],
+  ],
+  'file-of-this-cluster': [
+    ['ok', restore, {}, /written by this cluster/],
+    ['warn', restore, file({ ...healthyFile(), cluster: 'other', clusterId: 'x' }), /other \(cluster id x\)/],
+  ],
+  'members-reachable': [
+    ['ok', restore, {}, /all 3 members answer/],
+    ['warn', restore, answers({ c: null }), /away: c \(no answer\)/],
+    ['fail', restore, answers({ b: null, c: null }), /too few voters answer/],
+  ],
+  'restore-understood': [
+    ['ok', restore, { gates: [{ gate: 'model-restore', version: 2, index: 5, at: 0 }] }, /all members understand/],
+    ['fail', restore, { gates: [] }, /not in use yet/],
+  ],
+  'members-disk-space': [
+    ['ok', restore, {}, /there is room/],
+    ['fail', restore, answers({ b: { diskFreeBytes: 1_000 } }), /too little room: b has 1000 bytes of/],
+    ['ok', restore, answers({ b: null }), /room on all members that answer/],
+  ],
+  'what-is-lost': [
+    ['warn', restore, {}, /service: 1 come back, 1 change, 2 are lost/],
+    ['ok', restore, file({ ...healthyFile(), differences: [] }), /the same entities/],
   ],
   'target-caught-up': [
     ['ok', transfer, {}, /0 entries behind/],
