@@ -18,7 +18,7 @@ import { Member } from './member.js';
 import { Metrics } from './metrics.js';
 import { Help, Menu, Palette } from './overlays.js';
 import { Overview } from './overview.js';
-import { OperationScreen, Workflow } from './workflow.js';
+import { OperationScreen, Preparing, Workflow } from './workflow.js';
 
 export function Screens({ state }: { readonly state: State }) {
   if (isTooSmall(state.size)) {
@@ -55,6 +55,8 @@ function Body({ state }: { readonly state: State }) {
       return <Menu state={state} overlay={overlay} />;
     case 'workflow':
       return <Workflow state={state} dialog={overlay} />;
+    case 'preparing':
+      return <Preparing state={state} dialog={overlay} />;
     case 'change':
       return <Change state={state} dialog={overlay} />;
   }

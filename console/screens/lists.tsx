@@ -4,9 +4,9 @@ import { formatPosition } from '../../messaging/index.js';
 import { Heading } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
 import { filterSpans, TableView } from '../components/table.js';
-import { formatCount, formatDuration, plural } from '../state/format.js';
+import { formatCount, formatDuration, listed, plural } from '../state/format.js';
 import { listRows } from '../state/layout.js';
-import { entitiesMax, modelPollMs } from '../state/limits.js';
+import { entitiesMax, modelPollMs, snapshotsPollMs } from '../state/limits.js';
 import { configurationOf } from '../state/members.js';
 import { kindsOf } from '../state/model-data.js';
 import type { ListName, State } from '../state/state.js';
@@ -89,7 +89,27 @@ export function Backups({ state }: ScreenProps) {
           { text: `${plural(planned.length, 'controller')} plan them`, tone: 'dim' },
           ...(failed > 0 ? [{ text: `  ${glyphs.bad} ${failed} failed`, tone: 'bad' as const }] : []),
         ];
-  return <ListScreen state={state} name="backups" title="Backups" info={info} />;
+  const { columns } = state.size;
+  return (
+    <Box flexDirection="column">
+      <Heading title="Schedules" info={info} width={columns} />
+      <TableView state={state} name="backups" width={columns} height={listRows(state, 'backups')} active={false} />
+      <Line spans={[]} width={columns} />
+      <ListScreen state={state} name="snapshots" title="Snapshots" info={snapshotsInfo(state)} />
+    </Box>
+  );
+}
+
+function snapshotsInfo(state: State): Spans {
+  const { byNode, readAt } = state.snapshots;
+  const silent = [...byNode].filter(([, { error }]) => error !== null).map(([node]) => node);
+  return [
+    { text: `on ${plural(byNode.size, 'controller')}; enter checks or restores one`, tone: 'dim' },
+    ...(silent.length > 0
+      ? [{ text: `  ${glyphs.warn} no answer from ${listed(silent)}`, tone: 'warn' as const }]
+      : []),
+    ...(readAt === null ? [] : ageSpans(state, readAt + snapshotsPollMs, null)),
+  ];
 }
 
 export function Model({ state }: ScreenProps) {

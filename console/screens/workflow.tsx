@@ -11,7 +11,7 @@ import { formatAge, formatDuration, formatTime, plural } from '../state/format.j
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import { operationState } from '../state/record-columns.js';
-import type { State, WorkflowOverlay } from '../state/state.js';
+import type { PreparingOverlay, State, WorkflowOverlay } from '../state/state.js';
 import { fitted } from '../state/text.js';
 import { operationTitle } from '../state/workflow-names.js';
 import { glyphs, type Tone } from '../theme.js';
@@ -33,6 +33,26 @@ export function Workflow({ state, dialog }: { readonly state: State; readonly di
       )}
     </Box>
   );
+}
+
+/** What comes before the checks of a restore: the file has to be with the leader. */
+export function Preparing({ state, dialog }: { readonly state: State; readonly dialog: PreparingOverlay }) {
+  const width = state.size.columns;
+  const waited = formatAge(state.now - dialog.since);
+  const title = headingSpans({
+    title: `Restore ${dialog.name}`,
+    info:
+      dialog.error === null
+        ? [{ text: `${dialog.progress}, ${waited}; nothing was changed yet`, tone: 'info' }]
+        : [{ text: 'it could not be made ready; nothing was changed', tone: 'bad' }],
+    width,
+  });
+  const again: Spans = [
+    { text: '   r', tone: 'key' },
+    { text: ' tries again', tone: 'dim' },
+  ];
+  const lines = [title, ...errorLines(dialog.error, width), ...(dialog.error === null ? [] : [again])];
+  return <TextScreen state={state} lines={lines} top={0} />;
 }
 
 /** The line at the bottom that asks for what is needed next. */

@@ -15,6 +15,7 @@ import type { Answer, Step } from './messages.js';
 import { chooseKind, kindsOf } from './model-data.js';
 import { flash, flashed, goTo, listOf, numbered, open, screenTitles } from './navigation.js';
 import { barredBy, offersOf } from './offers.js';
+import { prepareRestore, snapshotRows, verifySnapshot } from './snapshots.js';
 import { placeOf, type State, withView } from './state.js';
 import { operationsOf } from './tables.js';
 import { beginWorkflow, watchOperation } from './workflow.js';
@@ -52,6 +53,30 @@ export function actionsFor(state: State, row: MemberRow): readonly string[] {
   const offers = offersOf(state).filter((offer) => offer.node === row.id);
   const snapshot = maySnapshot(row) ? [`snapshot ${row.id}`] : [];
   return [`member ${row.id}`, ...offers.map((offer) => offer.id), ...snapshot];
+}
+
+/** What can be done with the file that the cursor is on. */
+function openSnapshot(state: State): Step<State> {
+  const row = selectedRow(state, 'snapshots');
+  if (row === null) return flashed(state, 'info', 'There is no snapshot here; :snapshot takes one.');
+  const commands = [`verify ${row.id}`, `restore ${row.id}`];
+  return [withView(state, { overlay: { kind: 'menu', title: row.id, commands, index: 0 } }), []];
+}
+
+function fileCommands(state: State): readonly Command[] {
+  const blocked = barredBy(state);
+  return snapshotRows(state).flatMap((row) => [
+    plain(`verify ${row.id}`, `Read ${row.name} on ${row.node} whole, and check it`, 'snapshot backup', (now) =>
+      verifySnapshot(now, row),
+    ),
+    changing(
+      `restore ${row.id}`,
+      `Restore the model from ${row.name}`,
+      'snapshot backup',
+      row.problem === null ? blocked : 'the file is damaged',
+      (now) => prepareRestore(now, row),
+    ),
+  ]);
 }
 
 /** Who holds a model can write it to a file. */
@@ -98,7 +123,7 @@ function membershipCommands(state: State): readonly Command[] {
   const offers = offersOf(state).map(({ id, title, words, blocked, parameters }) =>
     changing(id, title, words, blocked, (now) => beginWorkflow(now, parameters)),
   );
-  return [...details, ...offers, ...snapshotCommands(state)];
+  return [...details, ...offers, ...snapshotCommands(state), ...fileCommands(state)];
 }
 
 function placeCommands(state: State): readonly Command[] {
@@ -198,6 +223,8 @@ export function openSelected(state: State): Step<State> {
     case 'members':
     case 'backups':
       return openActions(state);
+    case 'snapshots':
+      return openSnapshot(state);
     case 'overview.routers':
     case 'routers': {
       const row = selectedRow(state, list);
@@ -279,10 +306,7 @@ export function openActions(state: State): Step<State> {
   const row =
     place.screen === 'member'
       ? (membersOf(state).find((each) => each.id === place.node) ?? null)
-      : selectedRow(
-          state,
-          place.screen === 'overview' ? 'overview.members' : place.screen === 'backups' ? 'backups' : 'members',
-        );
+      : selectedRow(state, place.screen === 'overview' ? 'overview.members' : 'members');
   if (row === null) return [state, []];
   const commands = actionsFor(state, row).filter((id) => place.screen !== 'member' || id !== `member ${row.id}`);
   if (commands.length === 0) return flashed(state, 'info', `Nothing can be done with ${row.id} from here.`);

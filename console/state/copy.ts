@@ -30,6 +30,10 @@ function ofRow(state: State, list: NonNullable<ReturnType<typeof listOf>>): Copi
       const row = selectedRow(state, list);
       return json(`the backups of ${row?.id ?? ''}`, row?.record?.status.backup);
     }
+    case 'snapshots': {
+      const row = selectedRow(state, list);
+      return json(`the snapshot ${row?.id ?? ''}`, row);
+    }
     case 'overview.members':
     case 'members': {
       const row = selectedRow(state, list);

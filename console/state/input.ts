@@ -37,7 +37,6 @@ export function contextsOf(state: State): readonly KeyContext[] {
     case 'entity':
       return ['entity', 'text', 'everywhere'];
     case 'backups':
-      return ['members', 'list', 'everywhere'];
     case 'routers':
     case 'operations':
       return ['list', 'everywhere'];
@@ -59,6 +58,8 @@ function overlayContexts(overlay: Overlay): readonly KeyContext[] {
       return ['menu'];
     case 'workflow':
       return mayConfirm(overlay) ? ['confirm', 'line'] : ['progress'];
+    case 'preparing':
+      return ['progress'];
     case 'change':
       return overlay.phase.step === 'shown' ? ['change', 'line'] : ['progress'];
   }

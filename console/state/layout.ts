@@ -41,11 +41,21 @@ export function listRows(state: State, name: ListName): number {
     case 'members':
     case 'routers':
     case 'events':
-    case 'operations':
     case 'backups':
+      return schedulesRows(state);
+    case 'snapshots':
+      return Math.max(1, body - schedulesRows(state) - 5);
+    case 'operations':
       return Math.max(1, body - 2);
   }
 }
+
+/** Controllers with their schedules stand above the files. */
+function schedulesRows(state: State): number {
+  return Math.max(1, Math.min(schedulesMax, membersOf(state).length));
+}
+
+const schedulesMax = 5;
 
 export interface OverviewCounts {
   readonly reasons: number;

@@ -41,6 +41,12 @@ export const changeTimeoutMs = 10_000;
 /** A large model takes a while to be written. */
 export const snapshotTimeoutMs = 120_000;
 
+/** Files of all controllers that are shown. */
+export const snapshotsMax = 1_000;
+export const snapshotsPollMs = 5_000;
+/** Between two questions how far a file is that is made ready for a restore. */
+export const preparingPollMs = 500;
+
 export const flashMs = 6_000;
 /** What is heard is drawn at most this often; what the operator does is drawn at once, and so finds the screen idle. */
 export const frameMs = 100;

@@ -21,6 +21,26 @@ export type Request =
       readonly node: string;
       readonly requestId: string;
     }
+  | { readonly verb: 'snapshot.list'; readonly params: ApiParams<'snapshot.list'>; readonly node: string }
+  | {
+      readonly verb: 'snapshot.verify';
+      readonly params: ApiParams<'snapshot.verify'>;
+      readonly node: string;
+      readonly requestId: string;
+    }
+  | {
+      readonly verb: 'restore.take';
+      readonly params: ApiParams<'restore.take'>;
+      readonly node: string;
+      readonly number: number;
+      readonly requestId: string;
+    }
+  | {
+      readonly verb: 'restore.stage';
+      readonly params: ApiParams<'restore.stage'>;
+      readonly number: number;
+      readonly requestId: string;
+    }
   | Writing<'model.create'>
   | Writing<'model.update'>
   | Writing<'model.delete'>;

@@ -46,8 +46,9 @@ export function listOf(state: State): ListName | null {
     case 'model':
     case 'events':
     case 'operations':
-    case 'backups':
       return screen;
+    case 'backups':
+      return 'snapshots';
     case 'member':
     case 'router':
     case 'entity':

@@ -8,7 +8,8 @@ import type { Step } from './messages.js';
 import { edited, scrolled, stride } from './moves.js';
 import { flash, flashed } from './navigation.js';
 import { rank } from './search.js';
-import { type ChangeOverlay, type Overlay, type State, withView } from './state.js';
+import { prepareRestore } from './snapshots.js';
+import { type ChangeOverlay, type Overlay, type PreparingOverlay, type State, withView } from './state.js';
 import { inputOf } from './text-input.js';
 import { askAgain, confirm, withDialog } from './workflow.js';
 
@@ -27,6 +28,8 @@ export function inOverlay(state: State, overlay: Overlay, action: Action | null,
       return inMenu(state, overlay, action);
     case 'workflow':
       return inWorkflow(state, overlay, action, text);
+    case 'preparing':
+      return inPreparing(state, overlay, action);
     case 'change':
       return inChange(state, overlay, action, text);
   }
@@ -164,6 +167,12 @@ function inChange(state: State, dialog: ChangeOverlay, action: Action | null, te
   if (dialog.phase.step !== 'shown') return [state, []];
   const input = edited(dialog.input, action, text);
   return input === null ? [state, []] : put({ input });
+}
+
+/** Closing changes nothing: the file is where it was, and a copy of it with the leader at most. */
+function inPreparing(state: State, { node, name }: PreparingOverlay, action: Action | null): Step<State> {
+  if (action === 'back') return [withView(state, { overlay: null }), []];
+  return action === 'again' ? prepareRestore(state, { node, name }) : [state, []];
 }
 
 function closeChange(state: State, { phase }: ChangeOverlay): Step<State> {

@@ -4,6 +4,7 @@ import { glyphs } from '../theme.js';
 import { type Cell, type Column, none, numberCell } from './columns.js';
 import { formatAge, formatBytes, formatClock, formatDuration, formatTime } from './format.js';
 import type { MemberRow } from './members.js';
+import type { SnapshotRow } from './snapshots.js';
 import type { EventRow } from './state.js';
 import { operationTitle } from './workflow-names.js';
 
@@ -269,5 +270,57 @@ export const backupColumns: readonly Column<MemberRow>[] = [
       if (backup?.failure != null) return { text: backup.failure.message, tone: 'bad' };
       return backup === null ? none : { text: backup.directory, tone: 'dim' };
     },
+  },
+];
+
+export const snapshotColumns: readonly Column<SnapshotRow>[] = [
+  {
+    key: 'created',
+    title: 'Written',
+    width: 19,
+    cell: (row) => (row.createdAt === null ? none : { text: formatTime(row.createdAt) }),
+    by: (row) => row.createdAt ?? 0,
+  },
+  {
+    key: 'node',
+    title: 'On',
+    width: 8,
+    widthMax: 20,
+    cell: (row) => ({ text: row.node, tone: 'strong' }),
+    by: (row) => row.node,
+  },
+  {
+    key: 'position',
+    title: 'Position',
+    width: 10,
+    widthMax: 16,
+    align: 'right',
+    cell: (row) => ({ text: formatPosition(row.position) }),
+    by: (row) => row.position?.index ?? -1,
+  },
+  {
+    key: 'size',
+    title: 'Size',
+    width: 9,
+    align: 'right',
+    cell: (row) => ({ text: formatBytes(row.sizeBytes) }),
+    by: (row) => row.sizeBytes,
+  },
+  {
+    key: 'origin',
+    title: 'Origin',
+    width: 9,
+    dispensable: 1,
+    cell: (row) => (row.origin === null ? none : { text: row.origin, tone: 'dim' }),
+    by: (row) => row.origin ?? '',
+  },
+  {
+    key: 'name',
+    title: 'Name, or what is wrong with it',
+    width: 16,
+    widthMax: 80,
+    cell: (row) =>
+      row.problem === null ? { text: row.name } : { text: `${glyphs.bad} ${row.name}: ${row.problem}`, tone: 'bad' },
+    by: (row) => row.name,
   },
 ];

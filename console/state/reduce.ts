@@ -19,6 +19,7 @@ import { pollTimeoutMs } from './limits.js';
 import type { Answer, Effect, Message, Step } from './messages.js';
 import { readEntity, readModel, takeEntity, takeModelPage } from './model-data.js';
 import { flash, flashed } from './navigation.js';
+import { pollPreparing, pollSnapshots, takeSnapshots, takeStaged, takeTaken, takeVerified } from './snapshots.js';
 import { placeOf, type State, withView } from './state.js';
 import { pollOperation, takeOperationRecord, takePlan, takeStarted } from './workflow.js';
 
@@ -82,6 +83,14 @@ function answer(state: State, message: Answer): Step<State> {
       const [rebased, more] = rebaseChange(taken, message);
       return [rebased, [...effects, ...more]];
     }
+    case 'snapshot.list':
+      return [takeSnapshots(state, message), []];
+    case 'snapshot.verify':
+      return [takeVerified(state, message), []];
+    case 'restore.take':
+      return takeTaken(state, message);
+    case 'restore.stage':
+      return takeStaged(state, message);
     case 'snapshot.create':
       return takeSnapshotAnswer(state, message);
     case 'model.create':
@@ -105,7 +114,14 @@ function tick(given: State, now: number): Step<State> {
   return poll(countSeconds(faded));
 }
 
-const polls: readonly ((state: State) => Step<State>)[] = [pollRouters, pollOperations, pollOperation, pollModel];
+const polls: readonly ((state: State) => Step<State>)[] = [
+  pollRouters,
+  pollOperations,
+  pollOperation,
+  pollModel,
+  pollSnapshots,
+  pollPreparing,
+];
 
 /** Asks for what is not published, each at its own pace and never twice at once. */
 function poll(state: State): Step<State> {

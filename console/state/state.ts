@@ -10,6 +10,7 @@ import type {
   QuorateEvent,
   RaftRole,
   RouterView,
+  SnapshotView,
   WireError,
   WorkflowParameters,
 } from '../../messaging/index.js';
@@ -92,6 +93,15 @@ export interface ModelData {
   readonly entityError: WireError | null;
 }
 
+export interface SnapshotData {
+  readonly byNode: ReadonlyMap<string, { readonly views: readonly SnapshotView[]; readonly error: WireError | null }>;
+  /** When every controller that was asked had answered; null: never yet. */
+  readonly readAt: number | null;
+  /** How many have still to answer. */
+  readonly waiting: number;
+  readonly notBefore: number;
+}
+
 export const listNames = [
   'overview.members',
   'overview.routers',
@@ -102,6 +112,7 @@ export const listNames = [
   'events',
   'operations',
   'backups',
+  'snapshots',
 ] as const;
 export type ListName = (typeof listNames)[number];
 
@@ -154,6 +165,7 @@ export type WorkflowPhase =
 
 export type Overlay =
   | ChangeOverlay
+  | PreparingOverlay
   | { readonly kind: 'help'; readonly top: number }
   | { readonly kind: 'palette'; readonly input: TextInput; readonly index: number; readonly recall: number }
   | { readonly kind: 'menu'; readonly title: string; readonly commands: readonly string[]; readonly index: number }
@@ -166,6 +178,21 @@ export type Overlay =
       readonly top: number;
       readonly phase: WorkflowPhase;
     };
+/** A snapshot on its way to the leader, before the checks of a restore. */
+export interface PreparingOverlay {
+  readonly kind: 'preparing';
+  readonly number: number;
+  readonly node: string;
+  readonly name: string;
+  readonly since: number;
+  /** Null while the controller that has it reads it. */
+  readonly file: { readonly sha256: string; readonly sizeBytes: number } | null;
+  readonly progress: string;
+  readonly asking: boolean;
+  readonly notBefore: number;
+  readonly error: WireError | null;
+}
+
 /** A change of one entity, from the editor to what the leader answered. */
 export interface ChangeOverlay {
   readonly kind: 'change';
@@ -244,6 +271,7 @@ export interface State {
   readonly events: EventData;
   readonly operations: OperationData;
   readonly model: ModelData;
+  readonly snapshots: SnapshotData;
   readonly view: View;
 }
 
@@ -297,6 +325,7 @@ export function initialState({ history = [], keymap = defaultKeymap, ...given }:
       entityNotBefore: 0,
       entityError: null,
     },
+    snapshots: { byNode: new Map(), readAt: null, waiting: 0, notBefore: 0 },
     view: {
       places: [{ screen: 'overview' }],
       last: null,
@@ -310,6 +339,7 @@ export function initialState({ history = [], keymap = defaultKeymap, ...given }:
         events: untouchedList,
         operations: untouchedList,
         backups: untouchedList,
+        snapshots: untouchedList,
       },
       scroll: 0,
       overlay: null,

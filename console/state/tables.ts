@@ -13,7 +13,8 @@ import {
   routerSync,
 } from './columns.js';
 import { type MemberRow, membersOf } from './members.js';
-import { backupColumns, entityColumns, eventColumns, operationColumns } from './record-columns.js';
+import { backupColumns, entityColumns, eventColumns, operationColumns, snapshotColumns } from './record-columns.js';
+import { type SnapshotRow, snapshotRows } from './snapshots.js';
 import type { EventRow, ListName, State } from './state.js';
 import { operationTitle } from './workflow-names.js';
 
@@ -93,6 +94,15 @@ export const tables = {
       membersOf(state).filter((row) => row.record !== null && row.record.status.state !== 'blank'),
     columns: backupColumns,
   } satisfies Table<MemberRow>,
+  snapshots: {
+    rows: snapshotRows,
+    id: (row: SnapshotRow) => row.id,
+    search: (row: SnapshotRow) => `${row.node} ${row.name} ${row.origin ?? ''} ${row.problem ?? ''}`,
+    columns: snapshotColumns,
+    follows: false,
+    empty: (state: State) =>
+      state.snapshots.readAt === null ? 'Asking the controllers ...' : 'No snapshot lies on any controller.',
+  } satisfies Table<SnapshotRow>,
 } as const satisfies { readonly [Name in ListName]: unknown };
 
 export type RowOf<Name extends ListName> = (typeof tables)[Name] extends Table<infer Row> ? Row : never;

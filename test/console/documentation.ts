@@ -74,7 +74,7 @@ const purposes: Readonly<Record<(typeof numbered)[number], string>> = {
   metrics:
     'charts over one, five or fifteen minutes (`t`), as the leader has them, or each controller (`tab`): rates, latencies, lags.',
   backups:
-    'the backups that each controller plans and took, and why one failed; a snapshot is taken with `:snapshot n1`.',
+    'when each controller writes backups and why one failed, and the snapshots that lie on them: enter checks one, or restores it; `:snapshot n1` takes one.',
 };
 
 const pictured: readonly (readonly [keyof typeof scenes, string])[] = [

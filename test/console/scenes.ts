@@ -1,9 +1,10 @@
 /** Every screen in the situations that its golden frame, its picture and the property tests show. */
 
 import { changeOf } from '../../console/state/change.js';
+import { preparingOf } from '../../console/state/snapshots.js';
 import type { State } from '../../console/state/state.js';
 import { dialogOf } from '../../console/state/workflow.js';
-import { type Operation, type OperationPlan, QuorateError } from '../../messaging/index.js';
+import { type Operation, type OperationPlan, QuorateError, type SnapshotView } from '../../messaging/index.js';
 import {
   answerOf,
   at,
@@ -70,6 +71,77 @@ function withBackups(size: Size): State {
     statusOf('n2', { backup: { ...plan, last: null, failure } }),
     statusOf('n3'),
   ]);
+}
+
+/** Files on two controllers, one of them damaged. */
+function withSnapshots(size: Size): State {
+  const opened = stateAfter(withBackups(size), ...keys('9'), tick(startAt + 400));
+  const file = (node: string, index: number, change: Partial<SnapshotView> = {}): SnapshotView => ({
+    name: `${node}-${index}.snapshot`,
+    path: `/var/lib/quorate/backups/${node}-${index}.snapshot`,
+    sizeBytes: 4_311_040,
+    position: at(index),
+    createdAt: startAt - (18_204 - index) * 17_000,
+    createdBy: node,
+    origin: 'scheduled',
+    problem: null,
+    ...change,
+  });
+  const answers = {
+    n1: [file('n1', 18_102), file('n1', 17_890, { origin: 'automatic' })],
+    n2: [file('n2', 17_010, { name: 'before-upgrade.db', origin: 'manual', problem: 'its checksum is another one' })],
+    n3: [],
+  };
+  return stateAfter(
+    opened,
+    ...Object.entries(answers).map(([node, snapshots]) =>
+      answerOf('snapshot.list', { verb: 'snapshot.list', node, params: {} }, { snapshots }),
+    ),
+  );
+}
+
+const restorePlan: OperationPlan = {
+  parameters: { workflow: 'restore', sha256: 'ab'.repeat(32), sizeBytes: 4_311_040, name: 'n1-18102.snapshot' },
+  findings: [
+    { check: 'snapshot-is-whole', outcome: 'ok', sentence: 'The leader has read the whole file.', remedy: '' },
+    {
+      check: 'model-is-older',
+      outcome: 'warn',
+      sentence: 'The file stands at r18102@1: 88 changes that were made after it will be gone.',
+      remedy: 'A snapshot of the model as it is now is taken before it is replaced.',
+    },
+  ],
+  before: { voters: 3, healthyVoters: 3, quorum: 2, failuresSurvived: 1 },
+  after: { voters: 3, healthyVoters: 3, quorum: 2, failuresSurvived: 1 },
+  steps: [{ step: 'restore', title: 'Replace the model by that of the file, on a new timeline' }],
+  mayRun: true,
+  confirmation: 'demo',
+};
+
+function restorePlanned(size: Size): State {
+  const taking = stateAfter(withSnapshots(size), ...keys('enter', '2'));
+  const number = preparingOf(taking)?.number ?? 0;
+  const file = { sha256: 'ab'.repeat(32), sizeBytes: 4_311_040 };
+  const requestId = 'test-console-9';
+  const params = { name: 'n1-18102.snapshot' };
+  const planning = stateAfter(
+    taking,
+    answerOf(
+      'restore.take',
+      { verb: 'restore.take', node: 'n1', number, requestId, params },
+      { ...file, state: 'ready' },
+    ),
+    answerOf(
+      'restore.stage',
+      { verb: 'restore.stage', number, requestId, params: file },
+      { node: 'n1', state: 'ready', receivedBytes: file.sizeBytes },
+    ),
+  );
+  const dialog = dialogOf(planning)?.number ?? 0;
+  return stateAfter(
+    planning,
+    answerOf('operation.plan', { verb: 'operation.plan', number: dialog, params: restorePlan.parameters }, restorePlan),
+  );
 }
 
 /** One entity, opened from the list. */
@@ -141,7 +213,9 @@ export const scenes: Readonly<Record<string, (size: Size) => State>> = {
   attention: (size) => stateAfter(degradedState(size), ...keys('7')),
   mends: (size) => stateAfter(degradedState(size), ...keys('m')),
   metrics: (size) => stateAfter(healthyState(size), ...keys('8', 't', 't', 't')),
-  backups: (size) => stateAfter(withBackups(size), ...keys('9')),
+  backups: (size) => withSnapshots(size),
+  'restore-preparing': (size) => stateAfter(withSnapshots(size), ...keys('enter', '2')),
+  'restore-plan': (size) => restorePlanned(size),
   marked: (size) => stateAfter(degradedState(size), ...keys('3', 'space', 'j', 'space')),
   entity: (size) => entityShown(size),
   'change-shown': (size) => stateAfter(edited(size), ...typing('bil')),
