@@ -233,7 +233,12 @@ export class SqliteRaftStore implements RaftStore {
       held === term && index <= this.#hardState.commit,
       () => `a model at ${index} of term ${term} does not fit the log, which has term ${held ?? 'none'} there`,
     );
-    this.#write(() => this.#state.put('install', pending));
+    this.#write(() => {
+      this.#state.put('install', pending);
+      // The model is about to show that so much was committed.
+      this.#state.put('hardState', this.#hardState);
+    });
+    this.#commitUnwritten = false;
   }
 
   /** The model is in its place: the install is done. */

@@ -84,13 +84,7 @@ test('writers are told to wait and lose nothing, routers take the new model, who
     timeoutMs: slowMs,
     show: () => [router.model.size, present.length, router.phase, router.counters],
   });
-  t.deepEqual(
-    router.model
-      .list('service')
-      .map((each) => each.id)
-      .sort(),
-    [...present].sort(),
-  );
+  t.deepEqual(new Set(router.model.list('service').map((each) => each.id)), new Set(present));
   await router.close();
   t.true(events.some((event) => event.namespace === 'cluster' && event.eventType === 'model.restored'));
   await cluster.end();
