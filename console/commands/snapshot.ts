@@ -14,6 +14,9 @@ import { readCluster } from './cluster-view.js';
 import { argument, defineCommand, defineGroup } from './command.js';
 import { withSession } from './session.js';
 
+/** A million entities take half a minute to write, and as long to read. */
+const wholeFileMaxMs = 300_000;
+
 export const snapshotGroup = defineGroup({
   path: ['snapshot'],
   summary: 'Write the model to one file, and look into such a file',
@@ -62,7 +65,7 @@ export const snapshotCreateCommand = defineCommand({
         });
       const made = await out.during(
         `${node} writes a snapshot`,
-        client.request('snapshot.create', { name: given.name }, { node }),
+        client.request('snapshot.create', { name: given.name }, { node, timeoutMs: wholeFileMaxMs }),
       );
       if (out.json) out.printJson({ node, ...made });
       else {
@@ -215,7 +218,7 @@ export const snapshotVerifyCommand = defineCommand({
     const { node } = given;
     if (node !== undefined) {
       return withSession(context, given, async ({ client }) => {
-        const work = client.request('snapshot.verify', { name: given.file }, { node, timeoutMs: verifyMaxMs });
+        const work = client.request('snapshot.verify', { name: given.file }, { node, timeoutMs: wholeFileMaxMs });
         const { path, sizeBytes, sha256, position, createdAt, createdBy, origin } = await out.during(
           `${node} reads it`,
           work,
@@ -229,9 +232,6 @@ export const snapshotVerifyCommand = defineCommand({
     tell({ node: null, path, sizeBytes, sha256, position: meta.position, createdAt, createdBy, origin });
   },
 });
-
-/** A million entities take half a minute to read. */
-const verifyMaxMs = 300_000;
 
 interface Verified
   extends Pick<SnapshotView, 'path' | 'sizeBytes' | 'position' | 'createdAt' | 'createdBy' | 'origin'> {

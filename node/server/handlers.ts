@@ -23,6 +23,7 @@ import type { ApiHandlers, RequestContext } from './api.js';
 import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
 import type { Recovery } from './recovery.js';
+import { Repeats } from './repeats.js';
 import type { RestoreFiles } from './restore-files.js';
 import type { RouterService } from './routers/index.js';
 
@@ -75,6 +76,7 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     return (await Promise.all(folders.map(listSnapshots))).flat();
   }
 
+  const repeats = new Repeats();
   const hashes = new ModelHashes({ storage, clock, replica });
 
   /** Waits until the model may be read such that everything committed before is seen. */
@@ -161,27 +163,35 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
     'model.hash': (params, context) => hashes.answer(params, context.requestId),
 
-    'snapshot.create': async ({ name }) => {
-      position();
-      const fileName = name ?? `${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}.snapshot`;
-      const file = await storage.createSnapshot(join(sources.backupDirectory, fileName));
-      sources.onSnapshot(file.manifest.meta.position);
-      return { path: file.path, sizeBytes: file.sizeBytes, sha256: file.sha256, position: file.manifest.meta.position };
-    },
+    'snapshot.create': ({ name }, { requestId }) =>
+      repeats.once('snapshot.create', requestId, async () => {
+        position();
+        const fileName = name ?? `${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}.snapshot`;
+        const file = await storage.createSnapshot(join(sources.backupDirectory, fileName));
+        sources.onSnapshot(file.manifest.meta.position);
+        return {
+          path: file.path,
+          sizeBytes: file.sizeBytes,
+          sha256: file.sha256,
+          position: file.manifest.meta.position,
+        };
+      }),
 
     'snapshot.list': async () => ({ snapshots: (await catalogue()).map(viewOf) }),
 
-    'snapshot.verify': async ({ name }) => {
-      const found = (await catalogue()).find((each) => each.name === name);
-      if (found === undefined)
-        throw new QuorateError('not-found', `there is no snapshot ${name} here`, {
-          remedy: 'List what there is: `quorate snapshot list`.',
-        });
-      const { sha256, sizeBytes, manifest } = await storage.verifySnapshot(found.path);
-      return { ...viewOf({ ...found, sizeBytes, manifest, problem: null }), sha256 };
-    },
+    'snapshot.verify': ({ name }, { requestId }) =>
+      repeats.once('snapshot.verify', requestId, async () => {
+        const found = (await catalogue()).find((each) => each.name === name);
+        if (found === undefined)
+          throw new QuorateError('not-found', `there is no snapshot ${name} here`, {
+            remedy: 'List what there is: `quorate snapshot list`.',
+          });
+        const { sha256, sizeBytes, manifest } = await storage.verifySnapshot(found.path);
+        return { ...viewOf({ ...found, sizeBytes, manifest, problem: null }), sha256 };
+      }),
 
-    'recovery.begin': ({ leaveBehind }, { requestId }) => sources.recovery.begin(leaveBehind, requestId),
+    'recovery.begin': ({ leaveBehind }, { requestId }) =>
+      repeats.once('recovery.begin', requestId, () => sources.recovery.begin(leaveBehind)),
     'restore.stage': async (params) => {
       if (replica().leadership().role !== 'leader') throw new QuorateError('not-leader');
       const { restoreFiles, nodeId } = sources;

@@ -48,7 +48,6 @@ export class Recovery {
   readonly #options: RecoveryOptions;
   /** Who may go on alone, as far as this controller has promised. */
   #claim: { readonly by: string; readonly untilMs: number } | undefined;
-  #last: { readonly requestId: string; readonly outcome: Promise<ApiResult<'recovery.begin'>> } | undefined;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -62,13 +61,7 @@ export class Recovery {
     this.#take(by);
   }
 
-  /** The same request, sent again because its answer took long, gets the same answer. */
-  begin(leaveBehind: readonly string[], requestId: string): Promise<ApiResult<'recovery.begin'>> {
-    if (this.#last?.requestId !== requestId) this.#last = { requestId, outcome: this.#begin(leaveBehind) };
-    return this.#last.outcome;
-  }
-
-  async #begin(leaveBehind: readonly string[]): Promise<ApiResult<'recovery.begin'>> {
+  async begin(leaveBehind: readonly string[]): Promise<ApiResult<'recovery.begin'>> {
     const { nodeId, events } = this.#options;
     this.#take(nodeId);
     try {
