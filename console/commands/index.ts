@@ -44,6 +44,7 @@ import {
 } from './snapshot.js';
 import { statusCommand } from './status.js';
 import { supportBundleCommand } from './support-bundle.js';
+import { upgradeCommand } from './upgrade.js';
 import { verifyCommand } from './verify.js';
 import { versionCommand } from './version.js';
 
@@ -102,6 +103,7 @@ export const commands: readonly Command[] = [
   snapshotVerifyCommand,
   restoreCommand,
   verifyCommand,
+  upgradeCommand,
   contextGroup,
   contextAddCommand,
   contextUseCommand,

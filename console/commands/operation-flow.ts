@@ -259,6 +259,8 @@ export function titleOf(parameters: WorkflowParameters): string {
       return `Make ${parameters.node} a voter`;
     case 'demote':
       return `Make ${parameters.node} a learner`;
+    case 'upgrade':
+      return `Upgrade ${parameters.node}`;
     case 'transfer':
       return parameters.to === null ? 'Transfer leadership' : `Transfer leadership to ${parameters.to}`;
     case 'restore':
@@ -287,6 +289,8 @@ function doneSentence(parameters: WorkflowParameters): string {
       return `${parameters.node} is a voter`;
     case 'demote':
       return `${parameters.node} is a learner`;
+    case 'upgrade':
+      return `${parameters.node} runs the new version`;
     case 'transfer':
       return parameters.to === null ? 'Leadership was transferred' : `${parameters.to} leads`;
     case 'restore':

@@ -21,6 +21,15 @@ export const workflowParametersSchema = z.discriminatedUnion('workflow', [
   }),
   z.object({ workflow: z.literal('promote'), node: nodeIdSchema }),
   z.object({ workflow: z.literal('demote'), node: nodeIdSchema }),
+  /** One member, from what it ran before, which the leader fills in; null where it was not heard then. */
+  z.object({
+    workflow: z.literal('upgrade'),
+    node: nodeIdSchema,
+    from: z
+      .object({ incarnation: z.int(), version: z.string().max(64), protocolMax: z.int() })
+      .nullable()
+      .default(null),
+  }),
   /** Without a target the leader chooses the voter that has caught up furthest. */
   z.object({ workflow: z.literal('transfer'), to: nodeIdSchema.nullable().default(null) }),
   /** Of a file that the leader, or a member that it can fetch it from, was given before: see `restore.stage`. */

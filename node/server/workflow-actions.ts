@@ -296,6 +296,7 @@ function controllerOf(parameters: WorkflowParameters): string | null {
     case 'replace':
     case 'promote':
     case 'demote':
+    case 'upgrade':
       return parameters.node;
     case 'transfer':
       return parameters.to;
@@ -314,6 +315,7 @@ function inWords(parameters: WorkflowParameters): string {
     case 'remove':
     case 'promote':
     case 'demote':
+    case 'upgrade':
       return `${parameters.workflow} ${parameters.node}`;
     case 'transfer':
       return parameters.to === null ? 'transfer leadership' : `transfer leadership to ${parameters.to}`;

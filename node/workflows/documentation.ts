@@ -40,6 +40,8 @@ function sampleOf(name: WorkflowName): WorkflowParameters {
     case 'migrate':
     case 'rollback':
       return { workflow: name, node: target, leaveBehind: [] };
+    case 'upgrade':
+      return { workflow: name, node: target, from: null };
     case 'restore':
       return { workflow: name, sha256: '', sizeBytes: 1, name: 'FILE' };
   }

@@ -8,7 +8,7 @@ import { isUnderWay, type OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
 import { evaluate } from './checks/index.js';
 import type { Workflow } from './definition.js';
-import { type Facts, targetOf } from './facts.js';
+import { type Facts, heardOf, targetOf } from './facts.js';
 import { impactNow } from './impact.js';
 import { join } from './join.js';
 import { migrate } from './migrate.js';
@@ -20,6 +20,7 @@ import { demote, promote } from './roles.js';
 import { rollback } from './rollback.js';
 import { Run } from './run.js';
 import { transfer } from './transfer.js';
+import { upgrade } from './upgrade.js';
 import { pollIntervalMs } from './waits.js';
 
 export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Workflow } = {
@@ -32,6 +33,7 @@ export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Wor
   restore,
   migrate,
   rollback,
+  upgrade,
 };
 
 /** Between two runs of an operation that was let go of although this controller leads. */
@@ -180,15 +182,17 @@ function planFrom(given: WorkflowParameters, facts: Facts): OperationPlan {
 }
 
 /** What is left to the leader to choose. */
-function settled(given: WorkflowParameters, { configuration }: Facts, target: string): WorkflowParameters {
+function settled(given: WorkflowParameters, facts: Facts, target: string): WorkflowParameters {
   switch (given.workflow) {
     case 'transfer':
       return { ...given, to: target === '' ? null : target };
-    case 'replace':
-      return { ...given, role: configuration.learners.includes(given.node) ? 'learner' : 'voter' };
     case 'migrate':
     case 'rollback':
       return { ...given, node: target === '' ? null : target };
+    case 'replace':
+      return { ...given, role: facts.configuration.learners.includes(given.node) ? 'learner' : 'voter' };
+    case 'upgrade':
+      return { ...given, from: runningNow(facts, given.node) };
     case 'join':
     case 'remove':
     case 'promote':
@@ -196,6 +200,14 @@ function settled(given: WorkflowParameters, { configuration }: Facts, target: st
     case 'restore':
       return given;
   }
+}
+
+/** What a member runs before its upgrade: only by that can be told that it came back as another. */
+function runningNow(facts: Facts, node: string): Extract<WorkflowParameters, { workflow: 'upgrade' }>['from'] {
+  const heard = heardOf(facts, node);
+  if (heard === undefined) return null;
+  const { incarnation, version, protocol } = heard.status;
+  return { incarnation, version, protocolMax: protocol.max };
 }
 
 function checkFailed(plan: OperationPlan): QuorateError {

@@ -170,6 +170,7 @@ export function targetOf(parameters: WorkflowParameters, facts: Facts): string |
     case 'replace':
     case 'promote':
     case 'demote':
+    case 'upgrade':
       return parameters.node;
     case 'transfer':
       return parameters.to ?? bestSuccessor(facts);
@@ -191,6 +192,7 @@ export function candidateOf(parameters: WorkflowParameters): string | null {
     case 'remove':
     case 'promote':
     case 'demote':
+    case 'upgrade':
     case 'transfer':
     case 'restore':
     case 'migrate':

@@ -39,6 +39,7 @@ export function impactAfter(parameters: WorkflowParameters, facts: Facts): Impac
       return impactOf(now.voters - 1, now.healthyVoters - (isHealthy(facts, parameters.node) ? 1 : 0));
     }
     case 'transfer':
+    case 'upgrade':
     case 'restore':
       return now;
     case 'migrate':

@@ -55,6 +55,7 @@ export function targetOfOperation({ parameters }: Operation): string {
     case 'replace':
     case 'promote':
     case 'demote':
+    case 'upgrade':
       return parameters.node;
     case 'transfer':
       return parameters.to ?? '';

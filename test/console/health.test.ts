@@ -2,7 +2,7 @@ import test from 'ava';
 import { judgeHealth } from '../../console/state/health.js';
 import type { Message } from '../../console/state/messages.js';
 import type { State } from '../../console/state/state.js';
-import type { NodeStatus } from '../../messaging/index.js';
+import { featureGateNames, type NodeStatus } from '../../messaging/index.js';
 import { blankStatus, freshState, progressOf, startAt, stateAfter, statusOf, tick } from './fixtures.js';
 
 /** A console that hears these statuses at one moment. */
@@ -247,7 +247,7 @@ test('in a rolling upgrade it says who is behind, and what waits for them; after
   t.is(mixed?.code, 'mixed-versions');
   t.is(
     mixed?.sentence,
-    'Members run different versions: 0.1.0 and 0.2.0. 1 feature (model-import) waits for n1 and n3.',
+    `Members run different versions: 0.1.0 and 0.2.0. ${featureGateNames.length} features (${featureGateNames.join(', ')}) wait for n1 and n3.`,
   );
   t.is(mixed?.remedy, 'Finish the upgrade: n1 and n3 next.');
   t.deepEqual(codes(hearing(upgraded('n1'), upgraded('n2'), upgraded('n3'))), []);

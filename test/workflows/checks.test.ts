@@ -25,6 +25,7 @@ const joinLearner: WorkflowParameters = { workflow: 'join', node: 'x', role: 'le
 const remove: WorkflowParameters = { workflow: 'remove', node: 'c' };
 const removeLeader: WorkflowParameters = { workflow: 'remove', node: 'a' };
 const transfer: WorkflowParameters = { workflow: 'transfer', to: 'c' };
+const upgrade: WorkflowParameters = { workflow: 'upgrade', node: 'c', from: null };
 const transferAny: WorkflowParameters = { workflow: 'transfer', to: null };
 
 const migrate = { workflow: 'migrate', node: 'a', leaveBehind: [] } satisfies WorkflowParameters;
@@ -132,7 +133,12 @@ const cAway: Change = { progress: [progress('b'), away('c')] };
 const bAway: Change = { progress: [away('b'), progress('c')] };
 const bothAway: Change = { progress: [away('b'), away('c')] };
 
-const restore: WorkflowParameters = { workflow: 'restore', sha256: '0'.repeat(64), sizeBytes: 1_000, name: 'a.snapshot' };
+const restore: WorkflowParameters = {
+  workflow: 'restore',
+  sha256: '0'.repeat(64),
+  sizeBytes: 1_000,
+  name: 'a.snapshot',
+};
 const restoreFacts = (given: Partial<RestoreFacts>): Change => ({
   restore: { file: healthyFile(), members: membersAnswering({}), ...given },
 });
@@ -236,6 +242,12 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       probe({ version: '9.0.0', protocol: { min: 2, max: 3 } }),
       /shares no protocol version with a, b, c/,
     ],
+  ],
+  'quorum-without-it': [
+    ['ok', upgrade, voters('a', 'b', 'c', 'd', 'e'), /4 other voters are healthy, 3 are needed/],
+    ['warn', upgrade, {}, /2 other voters are healthy, 2 are needed: while it is away, no other may fail/],
+    ['fail', upgrade, { progress: [away('b'), progress('c')] }, /1 other voter is healthy, 2 are needed/],
+    ['fail', { workflow: 'upgrade', node: 'a', from: null }, voters('a'), /0 other voters are healthy, 1 is needed/],
   ],
   'candidate-features': [
     ['ok', join, {}, /understands protocol versions up to 1; 0 feature gates raised/],
@@ -395,7 +407,12 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ],
   'file-whole': [
     ['ok', restore, {}, /written 1970-01-01T00:00:00.000Z, at index 17/],
-    ['fail', restore, file({ type: 'missing', reason: 'a does not hold it' }), /no file to restore: a does not hold it/],
+    [
+      'fail',
+      restore,
+      file({ type: 'missing', reason: 'a does not hold it' }),
+      /no file to restore: a does not hold it/,
+    ],
     ['fail', restore, { restore: null }, /no file to restore/],
   ],
   'file-has-content': [

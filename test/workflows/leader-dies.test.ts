@@ -93,6 +93,12 @@ const scenarios: readonly Scenario[] = [
     backAfterMs: 30_000,
     spoil: (world) => world.store.putRecord('gate', 'model-restore', { version: 2, index: 1, at: 0 }),
   },
+  {
+    title: 'upgrade of a follower of five',
+    voters: five,
+    parameters: { workflow: 'upgrade', node: 'c', from: null },
+    spoil: (world) => world.installLater('c', '0.2.0'),
+  },
   // The voter that is to lead may be the one that dies.
   { title: 'transfer', parameters: { workflow: 'transfer', to: 'c' }, mayEndEarly: true },
 ];
@@ -136,6 +142,9 @@ function checkWhole(t: ExecutionContext, world: World, ended: Operation, what: s
       t.is(world.restoresApplied, Number(done), `${what}: restored once if and only if it succeeded`);
       t.is(world.store.meta()?.writesPausedBy, undefined, `${what}: nothing stays paused`);
       if (done) t.true(world.backups.length > 0, `${what}: not without a backup`);
+      break;
+    case 'upgrade':
+      if (done) t.true(world.controller(parameters.node).incarnation > 1, `${what}: not before it was started again`);
       break;
     case 'transfer':
       if (done) t.true(world.term > 1, `${what}: a newer term`);

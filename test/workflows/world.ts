@@ -69,6 +69,8 @@ export interface Controller {
   staged: boolean;
   /** It has begun to fetch it then. */
   fetchingSince: number | null;
+  incarnation: number;
+  version: string;
 }
 
 export interface Kill {
@@ -136,6 +138,17 @@ export class World {
     const found = this.controllers.get(id);
     if (found === undefined) throw new Error(`no controller ${id}`);
     return found;
+  }
+
+  /** Whoever runs the machine stops the controller after a while, and starts this version a while later. */
+  installLater(id: string, version: string): void {
+    const controller = this.controller(id);
+    this.clock.at(this.clock.now() + 1_000, () => {
+      controller.alive = false;
+    });
+    this.clock.at(this.clock.now() + 3_000, () => {
+      Object.assign(controller, { alive: true, version, incarnation: controller.incarnation + 1 });
+    });
   }
 
   /** It was joined as a learner before. */
@@ -233,6 +246,8 @@ export class World {
       prepared: false,
       staged: id === 'a',
       fetchingSince: null,
+      incarnation: 1,
+      version: '0.1.0',
     });
   }
 
@@ -527,7 +542,7 @@ export class World {
   }
 
   private statusOf(id: string): { readonly status: NodeStatus; readonly ageMs: number } {
-    const { state, alive, cutOff } = this.controller(id);
+    const { state, alive, cutOff, incarnation, version } = this.controller(id);
     const { voters, learners } = this.configuration;
     const applied = this.matchOf(id);
     const raft: NodeStatus['raft'] = {
@@ -546,7 +561,7 @@ export class World {
     };
     const status = nodeStatus(id, state, state === 'member' ? raft : null);
     const position = status.position === null ? null : (this.store.meta()?.position ?? null);
-    return { ageMs: alive && !cutOff ? 100 : 60_000, status: { ...status, position } };
+    return { ageMs: alive && !cutOff ? 100 : 60_000, status: { ...status, position, incarnation, version } };
   }
 
   facts(parameters: WorkflowParameters): Facts {

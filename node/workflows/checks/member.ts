@@ -1,5 +1,5 @@
 /** Checks of a member that is to be removed, or to lead. */
-import { isVoter } from '../../raft/index.js';
+import { isVoter, votersOf } from '../../raft/index.js';
 import { bestSuccessor, heardOf, isHealthy, isMemberNow, progressOf, statusFreshMs } from '../facts.js';
 import { impactAfter, impactNow } from '../impact.js';
 import { type Check, count, fail, milliseconds, ok, warn } from './check.js';
@@ -65,6 +65,20 @@ export const quorumAfter: Check = {
     const { voters, healthyVoters, quorum } = impactAfter(parameters, facts);
     const said = `${healthyVoters} of the ${count(voters, 'voter')} left ${healthyVoters === 1 ? 'is' : 'are'} healthy, ${quorum} ${quorum === 1 ? 'is' : 'are'} needed`;
     return healthyVoters < quorum ? fail(said) : ok(said);
+  },
+};
+
+export const quorumWithoutIt: Check = {
+  name: 'quorum-without-it',
+  question: 'Are the others a quorum while it is away?',
+  remedy: 'Bring back the voters that are away first: without a quorum nothing can be written.',
+  answer: (facts, { target }) => {
+    const voters = votersOf(facts.configuration);
+    const others = voters.filter((id) => id !== target && isHealthy(facts, id)).length;
+    const { quorum } = impactNow(facts);
+    const said = `${count(others, 'other voter')} ${others === 1 ? 'is' : 'are'} healthy, ${quorum} ${quorum === 1 ? 'is' : 'are'} needed`;
+    if (others < quorum) return fail(said);
+    return others === quorum ? warn(`${said}: while it is away, no other may fail`, 'Do not take long.') : ok(said);
   },
 };
 
