@@ -3,7 +3,13 @@
  * (done and verified, or taken back, with the reason), whoever leads meanwhile: each leader resumes what the last one left.
  * It needs `Actions`, and to be told when leadership comes (`resume`) and goes (`letGo`).
  */
-import { type Operation, type OperationPlan, QuorateError, type WorkflowParameters } from '../../messaging/index.js';
+import {
+  type Operation,
+  type OperationPlan,
+  QuorateError,
+  toQuorateError,
+  type WorkflowParameters,
+} from '../../messaging/index.js';
 import { isUnderWay, type OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
 import { evaluate } from './checks/index.js';
@@ -70,6 +76,9 @@ export class OperationEngine {
     const known = this.actions.operationRecord(by.id);
     if (known !== undefined) return known.operation;
     const facts = await this.actions.gather(given);
+    // While they were gathered a retry of the same request may have begun it.
+    const begun = this.actions.operationRecord(by.id);
+    if (begun !== undefined) return begun.operation;
     const plan = planFrom(given, facts);
     if (!plan.mayRun) throw checkFailed(plan);
     const { parameters, findings, before, after } = plan;
@@ -86,7 +95,13 @@ export class OperationEngine {
       before,
       after,
     });
-    await this.actions.putOperation({ revision: 0, operation });
+    try {
+      await this.actions.putOperation({ revision: 0, operation });
+    } catch (error) {
+      const other = this.actions.operationRecord(by.id);
+      if (other === undefined || toQuorateError(error).code !== 'version-mismatch') throw error;
+      return other.operation;
+    }
     this.resume();
     return operation;
   }

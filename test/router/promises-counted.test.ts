@@ -3,7 +3,9 @@
  * and what each of many routers got. None lost, none applied twice, none refused as old. `npm run bench:routers -- --routers 10000`
  * does the same with many.
  */
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { entitiesSha256 } from '../../messaging/index.js';
+import { fileAt, stage } from '../restore/support.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { createFleet, type Fleet, type FleetReport } from '../support/fleet.js';
 import { eventually } from '../support/wait.js';
@@ -18,6 +20,8 @@ test.beforeEach((t) => t.timeout(6 * patienceMs));
 class CountedLoad {
   readonly acknowledged: number[] = [];
   lastIndex = 0;
+  /** Of the last that was acknowledged. */
+  timeline = '';
   #next = 0;
   #stopped = false;
   readonly #done: Promise<unknown>;
@@ -49,25 +53,67 @@ class CountedLoad {
         { timeoutMs: patienceMs },
       );
       this.acknowledged.push(number);
-      this.lastIndex = Math.max(this.lastIndex, position.index);
+      this.lastIndex =
+        position.timeline.id === this.timeline ? Math.max(this.lastIndex, position.index) : position.index;
+      this.timeline = position.timeline.id;
     }
   }
 }
 
-const countAndSum = (numbers: readonly number[]): string =>
-  `${numbers.length} ${numbers.reduce((sum, number) => sum + number, 0)}`;
+/** The leader, or the controller that serves alone. */
+async function servingNode(cluster: TestCluster): Promise<string> {
+  return (await cluster.api.request('members.list', {})).leader;
+}
 
-async function inJournal(cluster: TestCluster): Promise<string> {
-  const changes = await cluster.changesOf(await cluster.leader());
-  return countAndSum(
-    changes.flatMap(({ entity }) => (entity.tags['count'] === undefined ? [] : [Number(entity.tags['count'])])),
-  );
+/** The numbers in the journal of the leader, in its present history, after an index. */
+async function inJournal(cluster: TestCluster): Promise<(after: number) => readonly number[]> {
+  const changes = await cluster.changesOf(await servingNode(cluster));
+  return (after) =>
+    changes.flatMap(({ entity, position }) =>
+      entity.tags['count'] === undefined || position.index <= after ? [] : [Number(entity.tags['count'])],
+    );
+}
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
+
+/** What the leader holds, in the part of it that concerns every router. */
+async function leaderHash(cluster: TestCluster, scope: 'whole' | 'own'): Promise<string> {
+  const model = await cluster.modelOf(await servingNode(cluster));
+  return entitiesSha256(model.filter(({ kind, id }) => kind !== 'router' && (scope === 'whole' || id !== 'elsewhere')));
+}
+
+/** At the far end: each router got each change once, and holds what the leader holds. Returns what they report. */
+async function allGotAll(
+  t: ExecutionContext,
+  cluster: TestCluster,
+  fleet: Fleet,
+  load: CountedLoad,
+): Promise<FleetReport> {
+  const report = await fleet.reaches(load.lastIndex, patienceMs, load.timeline);
+  const journal = await inJournal(cluster);
+  for (const { count, sum, after } of report.counted) {
+    const expected = journal(after);
+    t.deepEqual({ count, sum }, { count: expected.length, sum: sumOf(expected) }, `after ${after}`);
+  }
+  t.deepEqual(await fleet.modelHashes(), [await leaderHash(cluster, fleet.scope)]);
+  t.is(report.disorder, 0);
+  for (const counter of ['conflicts', 'badReplies', 'undecodable', 'handlerErrors'])
+    t.is(report.counters[counter], 0, counter);
+  const shown = ['events', 'changesFetched', 'duplicates', 'gaps', 'resyncs', 'hellos', 'staleEvents'];
+  t.log(fleet.scope, shown.map((name) => `${name} ${report.counters[name]}`).join(', '));
+  return report;
 }
 
 async function fleetOf(cluster: TestCluster, prefix: string, scope: 'whole' | 'own'): Promise<Fleet> {
   const fleet = createFleet({ cluster: cluster.name, servers: [cluster.natsUrl], routers, scope, prefix });
   await fleet.start(patienceMs);
   return fleet;
+}
+
+async function fleetsOn(t: ExecutionContext, cluster: TestCluster): Promise<readonly Fleet[]> {
+  const fleets = await Promise.all([fleetOf(cluster, 'own', 'own'), fleetOf(cluster, 'whole', 'whole')]);
+  t.teardown(() => Promise.all(fleets.map((fleet) => fleet.end())));
+  return fleets;
 }
 
 async function createModel(cluster: TestCluster): Promise<void> {
@@ -78,7 +124,7 @@ async function createModel(cluster: TestCluster): Promise<void> {
     await create('service', `counted-${index}`, { roleAttributes: ['public'] });
   for (let index = 0; index < routers; index += 1) await create('router', `own-${String(index).padStart(5, '0')}`, {});
   await create('service', 'elsewhere', { roleAttributes: ['private'] });
-  await cluster.settles(patienceMs);
+  if (cluster.statuses().size > 1) await cluster.settles(patienceMs);
 }
 
 test('events are counted at both ends through the kill of a leader, the kill of the nats-server, and a member that comes back: none lost, none twice, none refused as old', async (t) => {
@@ -89,9 +135,7 @@ test('events are counted at both ends through the kill of a leader, the kill of 
   cluster.api.watchEvents((event) => {
     if (event.namespace === 'router' && event.event_type === 'router-offline') offline.push(event.message ?? '');
   }, 'router.>');
-  const fleets = await Promise.all([fleetOf(cluster, 'own', 'own'), fleetOf(cluster, 'whole', 'whole')]);
-  t.teardown(() => Promise.all(fleets.map((fleet) => fleet.end())));
-
+  const fleets = await fleetsOn(t, cluster);
   const load = new CountedLoad(cluster);
   await load.progress(60);
   const killed = await cluster.leader();
@@ -108,30 +152,57 @@ test('events are counted at both ends through the kill of a leader, the kill of 
   await cluster.restart(killed);
   await load.progress(60);
   await load.stop();
-
-  const expected = countAndSum(load.acknowledged);
-  t.is(await inJournal(cluster), expected, 'what was acknowledged is in the journal, once');
+  t.deepEqual((await inJournal(cluster))(0).toSorted(byNumber), load.acknowledged.toSorted(byNumber));
   for (const fleet of fleets) {
-    const report = await fleet.reaches(load.lastIndex, patienceMs);
-    followedEverything(t.log, report);
-    t.deepEqual(report.counted, [expected], 'each router got just that');
-    t.is(report.disorder, 0);
-    for (const counter of [
-      'staleEvents',
-      'conflicts',
-      'badReplies',
-      'undecodable',
-      'handlerErrors',
-      'endpointsRefused',
-    ])
-      t.is(report.counters[counter], 0, counter);
+    const report = await allGotAll(t, cluster, fleet, load);
     t.is(report.counters['resyncs'], routers, 'only the first of each');
+    t.is(report.counters['staleEvents'], 0);
+    t.is(report.counters['endpointsRefused'], 0);
   }
   t.deepEqual(offline, []);
 });
 
-function followedEverything(log: (text: string) => void, { counters }: FleetReport): void {
-  log(
-    ['events', 'changesFetched', 'duplicates', 'gaps', 'hellos'].map((name) => `${name} ${counters[name]}`).join(', '),
-  );
-}
+test('events are counted at both ends through a restore: every router comes to the new history, and from there on gets each once', async (t) => {
+  const cluster = await startCluster({ controllers: 3 });
+  t.teardown(() => cluster.end());
+  await createModel(cluster);
+  const fleets = await fleetsOn(t, cluster);
+  const load = new CountedLoad(cluster);
+  await load.progress(40);
+  const leader = await cluster.leader();
+  const { path } = await cluster.api.request('snapshot.create', { name: 'counted.snapshot' }, { node: leader });
+  await load.progress(40);
+  const before = load.timeline;
+  await cluster.run(await stage(cluster.api, fileAt(path)), patienceMs);
+  await load.progress(60);
+  await load.stop();
+  t.not(load.timeline, before);
+  for (const fleet of fleets) {
+    const report = await allGotAll(t, cluster, fleet, load);
+    t.true((report.counters['resyncs'] ?? 0) >= 2 * routers, 'each took the whole model again');
+    // Of a member that had not switched yet, if at all: a list of the history that was left behind is refused.
+    t.true((report.counters['endpointsRefused'] ?? 0) <= report.routers);
+  }
+});
+
+test('events are counted at both ends through a migration and a rollback: small indexes after large ones are new all the same', async (t) => {
+  const cluster = await startCluster({ standalone: true });
+  t.teardown(() => cluster.end());
+  await createModel(cluster);
+  const fleets = await fleetsOn(t, cluster);
+  const load = new CountedLoad(cluster);
+  for (const workflow of ['migrate', 'rollback', 'migrate'] as const) {
+    await load.progress(50);
+    const before = load.timeline;
+    await cluster.run({ workflow }, patienceMs);
+    await load.progress(20);
+    t.not(load.timeline, before);
+  }
+  await load.stop();
+  for (const fleet of fleets) {
+    const report = await allGotAll(t, cluster, fleet, load);
+    t.true((report.counters['resyncs'] ?? 0) >= 4 * routers, 'each took the whole model at each new history');
+  }
+});
+
+const byNumber = (one: number, other: number): number => one - other;

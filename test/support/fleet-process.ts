@@ -3,14 +3,19 @@
  * router gets is counted here, at the far end: changes that are tagged `count: N`, each of which must come exactly once.
  */
 import { join } from 'node:path';
-import { connectRouter, type Position, type RouterChange, type RouterClient } from '../../messaging/index.js';
-import type { FleetOrder, FleetReport, FleetSettings } from './fleet.js';
+import {
+  connectRouter,
+  entitiesSha256,
+  type Position,
+  type RouterChange,
+  type RouterClient,
+} from '../../messaging/index.js';
+import { type Counted, distinct, type FleetOrder, type FleetReport, type FleetSettings } from './fleet.js';
 
 interface Watched {
   readonly client: RouterClient;
-  /** Of what was counted: how many came, and the sum of their numbers; the two together tell a missing one from a repeated one. */
-  count: number;
-  sum: number;
+  /** Of what was counted since the whole model was taken last. */
+  counted: Counted;
   last: Position | null;
 }
 
@@ -28,10 +33,12 @@ function onChange(watched: Watched, { type, entity, position, source }: RouterCh
   const isSameHistory = last?.timeline.id === position.timeline.id && last.indexType === position.indexType;
   if (isSameHistory && source !== 'model' && position.index <= last.index) disorder += 1;
   watched.last = position;
-  const number = type === 'deleted' ? undefined : entity.tags['count'];
+  if (source === 'model') watched.counted = { count: 0, sum: 0, after: position.index };
+  else if (!isSameHistory) watched.counted = { count: 0, sum: 0, after: position.index - 1 };
+  const number = type === 'deleted' || source === 'model' ? undefined : entity.tags['count'];
   if (number !== undefined) {
-    watched.count += 1;
-    watched.sum += Number(number);
+    const { count, sum, after } = watched.counted;
+    watched.counted = { count: count + 1, sum: sum + Number(number), after };
   } else if (entity.id.startsWith('timed-')) {
     const at = arrivals.get(entity.id) ?? [];
     arrivals.set(entity.id, at);
@@ -53,7 +60,7 @@ async function start(settings: FleetSettings, ids: readonly string[]): Promise<v
     ),
   );
   for (const client of begun) {
-    const watched: Watched = { client, count: 0, sum: 0, last: null };
+    const watched: Watched = { client, counted: { count: 0, sum: 0, after: 0 }, last: null };
     routers.push(watched);
     client.on('change', (change) => onChange(watched, change));
   }
@@ -72,12 +79,24 @@ function report(): FleetReport {
     lowestIndex: Math.min(...positions.map((position) => position?.index ?? -1)),
     timelines: [...new Set(positions.map((position) => position?.timeline.id ?? ''))],
     entities: routers.reduce((sum, { client }) => sum + client.model.size, 0),
-    counted: [...new Set(routers.map(({ count, sum }) => `${count} ${sum}`))].slice(0, 5),
+    counted: distinct(routers.map(({ counted }) => counted)),
     disorder,
     counters,
     cpuMs: Math.round((usage.userCPUTime + usage.systemCPUTime) / 1000),
     rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
   };
+}
+
+/** One hash of what each holds beside itself: routers that hold the same part of the model agree. */
+function modelHashes(): readonly string[] {
+  const hashOf = ({ client }: Watched): string =>
+    entitiesSha256(
+      client.model
+        .kinds()
+        .filter((kind) => kind !== 'router')
+        .flatMap((kind) => client.model.list(kind)),
+    );
+  return [...new Set(routers.map(hashOf))];
 }
 
 async function obey(order: FleetOrder): Promise<unknown> {
@@ -86,6 +105,8 @@ async function obey(order: FleetOrder): Promise<unknown> {
       return await start(order.settings, order.ids);
     case 'report':
       return report();
+    case 'hashes':
+      return modelHashes();
     case 'arrivals': {
       const taken = arrivals.get(order.id) ?? [];
       if (order.forget) arrivals.delete(order.id);

@@ -15,8 +15,17 @@ export interface FleetSettings {
 export type FleetOrder =
   | { readonly order: 'start'; readonly settings: FleetSettings; readonly ids: readonly string[] }
   | { readonly order: 'report' }
+  | { readonly order: 'hashes' }
   | { readonly order: 'arrivals'; readonly id: string; readonly forget: boolean }
   | { readonly order: 'end' };
+
+/** How many changes came, and the sum of their numbers: the two together tell a missing one from a repeated one. */
+export interface Counted {
+  readonly count: number;
+  readonly sum: number;
+  /** Since the whole model was taken at this index: what was before came with it. */
+  readonly after: number;
+}
 
 export interface FleetReport {
   readonly routers: number;
@@ -27,8 +36,8 @@ export interface FleetReport {
   readonly timelines: readonly string[];
   /** Held by all together. */
   readonly entities: number;
-  /** How many changes tagged `count: N` came, and the sum of their N, as `COUNT SUM`; one if all routers agree, as they must. */
-  readonly counted: readonly string[];
+  /** Of changes tagged `count: N`; each that occurs with any router. */
+  readonly counted: readonly Counted[];
   readonly disorder: number;
   /** Of all clients together. */
   readonly counters: Readonly<Record<string, number>>;
@@ -52,11 +61,14 @@ export interface FleetOptions {
 
 export interface Fleet {
   readonly routers: number;
+  readonly scope: 'whole' | 'own';
   /** Begins all of them, some at a time; returns when all are live. */
   start(timeoutMs: number): Promise<void>;
   report(): Promise<FleetReport>;
   /** Waits until every router is live and stands at this index or further. */
   reaches(index: number, timeoutMs: number, timeline?: string): Promise<FleetReport>;
+  /** The hashes of what routers hold, themselves left out; one, where all hold the same. */
+  modelHashes(): Promise<readonly string[]>;
   /** When each router got the entity (`timed-…`), in milliseconds of {@link machineMs}; waits until all have. */
   arrivals(id: string, timeoutMs: number): Promise<readonly number[]>;
   end(): Promise<void>;
@@ -75,6 +87,7 @@ export function createFleet(options: FleetOptions): Fleet {
 
 class ForkedFleet implements Fleet {
   readonly routers: number;
+  readonly scope: 'whole' | 'own';
   readonly #settings: FleetSettings;
   readonly #children: readonly Child[];
   readonly #prefix: string | undefined;
@@ -83,6 +96,7 @@ class ForkedFleet implements Fleet {
     this.routers = options.routers;
     this.#prefix = options.prefix;
     const { cluster, servers, scope = 'whole' } = options;
+    this.scope = scope;
     this.#settings = { cluster, servers, scope, directory: temporaryDirectory('fleet') };
     this.#children = Array.from({ length: options.processes ?? 1 }, () => new Child(options.execArgv ?? []));
   }
@@ -108,6 +122,11 @@ class ForkedFleet implements Fleet {
       report.lowestIndex >= index &&
       (timeline === undefined || report.timelines.every((each) => each === timeline));
     return this.#until(isThere, `all routers to stand at ${index}`, timeoutMs);
+  }
+
+  async modelHashes(): Promise<readonly string[]> {
+    const all = await Promise.all(this.#children.map((child) => child.ask<string[]>({ order: 'hashes' })));
+    return [...new Set(all.flat())];
   }
 
   async arrivals(id: string, timeoutMs: number): Promise<readonly number[]> {
@@ -141,6 +160,10 @@ class ForkedFleet implements Fleet {
   }
 }
 
+export function distinct(all: readonly Counted[]): readonly Counted[] {
+  return [...new Map(all.map((each) => [`${each.count} ${each.sum} ${each.after}`, each])).values()];
+}
+
 export const fleetRouterId = (index: number, prefix = 'router'): string =>
   `${prefix}-${String(index).padStart(5, '0')}`;
 
@@ -167,7 +190,7 @@ function together(one: FleetReport, other: FleetReport): FleetReport {
     lowestIndex: Math.min(one.lowestIndex, other.lowestIndex),
     timelines: [...new Set([...one.timelines, ...other.timelines])],
     entities: one.entities + other.entities,
-    counted: [...new Set([...one.counted, ...other.counted])],
+    counted: distinct([...one.counted, ...other.counted]),
     disorder: one.disorder + other.disorder,
     counters: Object.fromEntries(
       [...names].map((name) => [name, (one.counters[name] ?? 0) + (other.counters[name] ?? 0)]),

@@ -238,6 +238,21 @@ test('a second operation is refused while one runs, and a retried start finds th
   t.is((await engine.start(joinVoter, { ...by, id: 'operation-1' })).state, 'done');
 });
 
+test('a start that is retried while the first is not answered yet begins one operation', async (t) => {
+  const world = new World();
+  const { engine } = world.controller('a');
+  const by = { id: 'operation-1', requestedBy: 'olga' };
+  const first = engine.start(joinVoter, by);
+  const retried = engine.start(joinVoter, by);
+  await world.clock.pass(1_000);
+  t.deepEqual(
+    (await Promise.all([first, retried])).map(({ id }) => id),
+    ['operation-1', 'operation-1'],
+  );
+  await world.clock.until(() => world.operation('operation-1').state === 'done', 'it ends');
+  t.is(world.store.records('operation').length, 1);
+});
+
 test('of two operations that start at once, one is refused', async (t) => {
   const world = new World();
   const { engine } = world.controller('a');
