@@ -169,7 +169,8 @@ export class SnapshotFetcher {
       this.fetch(member, index, resolve);
       const attempt = this.#fetching;
       const settle = (): void => {
-        if (this.#fetching === attempt) void this.#options.clock.after(fetchPollMs, settle);
+        // Where there is no room none was begun.
+        if (attempt !== undefined && this.#fetching === attempt) void this.#options.clock.after(fetchPollMs, settle);
         else resolve(undefined);
       };
       settle();

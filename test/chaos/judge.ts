@@ -74,7 +74,7 @@ function lost(changes: readonly ModelChange[], acknowledged: readonly Acknowledg
 function uninvited(changes: readonly ModelChange[], history: History): string[] {
   const mayBeThere = new Set(
     history.operations.flatMap(({ input, output }) =>
-      input.type !== 'get' && input.type !== 'delete' && output?.type !== 'refused' ? [input.value] : [],
+      (input.type === 'create' || input.type === 'update') && output?.type !== 'refused' ? [input.value] : [],
     ),
   );
   const seen = new Set<number>();

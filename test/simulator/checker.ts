@@ -2,8 +2,9 @@
  * What must hold at every step, whatever happens: checked from outside, on what members have on disk, what they send, and
  * what they apply. It knows Raft's promises and none of its code; majorities are counted here once more.
  */
+import type { Timeline } from '../../messaging/position.js';
 import type { AppliedEntry } from '../../node/cluster/member.js';
-import type { ModelMeta, Outcome } from '../../node/model/index.js';
+import { decodeCommand, type ModelMeta, type Outcome } from '../../node/model/index.js';
 import type {
   Configuration,
   Entry,
@@ -72,6 +73,7 @@ const termStep = 1 << 20;
 export class Checker {
   violation: Violation | undefined;
   onElected: (() => void) | undefined;
+  onRestored: ((timelineId: string) => void) | undefined;
   readonly #coverage: Coverage;
   readonly #electionTimeoutTicks: number;
   readonly #now: () => number;
@@ -85,8 +87,15 @@ export class Checker {
   committedIndex: Index = 0;
   #termMax: Term = 1;
   readonly #configurations: { readonly index: Index; readonly configuration: Configuration }[] = [];
-  /** Where each request took effect. */
+  /** Where each request took effect, on the present timeline. */
   readonly requests = new Map<string, Index>();
+  /** What took effect on an earlier one: a restore forgets it, so that it may take effect once more. */
+  readonly takenBack = new Set<string>();
+  readonly secondEffects: string[] = [];
+  /** Whether requests that were judged changed anything, on this timeline and on those before. */
+  readonly #judgedNow = new Map<string, boolean>();
+  readonly #judgedEarlier = new Map<string, boolean>();
+  #epoch = 1;
 
   constructor(coverage: Coverage, electionTimeoutTicks: number, now: () => number) {
     this.#coverage = coverage;
@@ -552,7 +561,7 @@ export class Checker {
       const text = describeOutcome(outcome);
       if (committed.outcome === undefined) {
         committed.outcome = text;
-        this.#firstOutcome(index, outcome);
+        this.#firstOutcome(index, outcome, record?.disk);
       } else if (committed.outcome !== text)
         this.violate(
           'state machine safety',
@@ -568,7 +577,7 @@ export class Checker {
     record.told = index;
   }
 
-  #firstOutcome(index: Index, outcome: Outcome): void {
+  #firstOutcome(index: Index, outcome: Outcome, disk: SimulatedDisk | undefined): void {
     if (outcome.type === 'changed' && !outcome.repeated) {
       const { requestId } = outcome.change;
       if (this.requests.has(requestId))
@@ -576,10 +585,40 @@ export class Checker {
           'applied twice',
           `the request ${requestId} took effect at ${this.requests.get(requestId)} and at ${index}`,
         );
+      this.#judged(requestId, true);
       this.requests.set(requestId, index);
     }
+    if (outcome.type === 'refused') this.#refused(index, outcome.code, disk);
+    if (outcome.type === 'restored') this.#restored(index, outcome.timeline);
     if (outcome.type === 'changed' && outcome.repeated) count(this.#coverage, 'model: retry recognised');
     if (outcome.type === 'configured') this.#checkChange(index, outcome.before, outcome.after);
+  }
+
+  #refused(index: Index, code: string, disk: SimulatedDisk | undefined): void {
+    const entry = disk?.entryAt(index);
+    const command = entry?.type === 'normal' ? decodeCommand(entry.data) : undefined;
+    // While writes are paused nothing is remembered.
+    if (code !== 'paused' && command !== undefined && 'requestId' in command) this.#judged(command.requestId, false);
+  }
+
+  /** Once on each timeline: what was judged on an earlier one as well may have done something that its client was not told of. */
+  #judged(requestId: string, changed: boolean): void {
+    if (this.#judgedNow.has(requestId)) return;
+    const before = this.#judgedEarlier.get(requestId);
+    if (before === true || (before === false && changed)) this.secondEffects.push(requestId);
+    this.#judgedNow.set(requestId, changed);
+  }
+
+  #restored(index: Index, { id, epoch }: Timeline): void {
+    if (epoch <= this.#epoch)
+      this.violate('restore', `the restore at ${index} begins epoch ${epoch}, and there was ${this.#epoch} already`);
+    this.#epoch = epoch;
+    for (const requestId of this.requests.keys()) this.takenBack.add(requestId);
+    this.requests.clear();
+    for (const [requestId, changed] of this.#judgedNow)
+      this.#judgedEarlier.set(requestId, changed || this.#judgedEarlier.get(requestId) === true);
+    this.#judgedNow.clear();
+    this.onRestored?.(id);
   }
 
   /** Chapter 4: one voter at a time, or a joint configuration; ids of removed members never come back. */
@@ -700,6 +739,8 @@ function describeOutcome(outcome: Outcome): string {
       return `voters ${outcome.after.voters.join()} outgoing ${outcome.after.votersOutgoing.join()} learners ${outcome.after.learners.join()} next ${outcome.after.learnersNext.join()} removed ${outcome.after.removed.join()}`;
     case 'operation':
       return `operation revision ${outcome.revision}`;
+    case 'restored':
+      return `restored as ${outcome.timeline.id}, epoch ${outcome.timeline.epoch}`;
     default:
       return outcome.type;
   }

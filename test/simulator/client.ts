@@ -1,11 +1,13 @@
 /** Clients: they write, read and retry, with one request id for each request, and note what they were told. */
-import { encodeCommand } from '../../node/model/index.js';
+import { encodeCommand, type ModelStore } from '../../node/model/index.js';
 import type { Random } from '../support/random.js';
 import type { SimulatedController } from './controller.js';
-import type { EntityInput, EntityOperation, EntityOutput } from './entity-history.js';
+import type { EntityInput, EntityOperation, EntityOutput, EntityState } from './entity-history.js';
 import type { World } from './world.js';
 
 export const entityKind = 'router';
+
+export type { EntityState };
 
 interface Request {
   readonly number: number;
@@ -36,6 +38,7 @@ export class Client {
   /** What it last saw of each key. */
   readonly #seenVersion = new Map<string, number>();
   readonly #unfinished = new Set<Request>();
+  readonly #requests = new Map<string, Request>();
 
   constructor(world: World, name: string, random: Random) {
     this.#world = world;
@@ -90,6 +93,7 @@ export class Client {
       attempts: 0,
     };
     this.#unfinished.add(request);
+    this.#requests.set(request.requestId, request);
     this.#attempt(request, then, target);
     this.#world.queue.schedule(deadlineMs, () => {
       if (request.settled) return;
@@ -150,12 +154,8 @@ export class Client {
           this.#world.cover(
             target.role === 'leader' ? 'client: read through the leader' : 'client: read through a follower',
           );
-          const entity = target.disk.model.get(entityKind, key);
-          answer(
-            entity === undefined
-              ? { type: 'absent' }
-              : { type: 'entity', version: entity.version, value: Number(entity.spec['cost']) },
-          );
+          const state = entityStateOf(target.disk.model, key);
+          answer(state === null ? { type: 'absent' } : { type: 'entity', ...state });
         }),
       );
       return;
@@ -173,6 +173,8 @@ export class Client {
           return answer(undefined);
         }
         const { outcome } = result.entry;
+        // It did not happen, and may when the pause is over.
+        if (outcome.type === 'refused' && outcome.code === 'paused') return answer(undefined);
         if (outcome.type === 'refused') return answer({ type: 'refused', code: outcome.code });
         if (outcome.type !== 'changed')
           return this.#world.violate('answer', `the request ${requestId} came out as ${outcome.type}`);
@@ -214,11 +216,23 @@ export class Client {
     if (input.type !== 'get') this.acknowledged.push(requestId);
   }
 
+  /** It took effect once more, on the timeline that a restore began: in the history, as if somebody had asked again. */
+  noteSecondEffect(requestId: string): void {
+    const request = this.#requests.get(requestId);
+    if (request !== undefined) this.#note(request, undefined, undefined);
+  }
+
   /** What was never answered may still have happened. */
   closeHistory(): void {
     for (const request of this.#unfinished) this.#note(request, undefined, undefined);
     this.#unfinished.clear();
   }
+}
+
+/** What the model holds of it. */
+export function entityStateOf(model: ModelStore, key: string): EntityState {
+  const entity = model.get(entityKind, key);
+  return entity === undefined ? null : { version: entity.version, value: Number(entity.spec['cost']) };
 }
 
 function commandOf(key: string, input: Exclude<EntityInput, { type: 'get' }>, requestId: string, at: number) {

@@ -268,8 +268,10 @@ export class SimulatedController {
 
   #failed(number: number, error: unknown): void {
     if (this.life?.number !== number || error instanceof PowerLoss) return;
-    // A full disk is no reason to stop.
-    if (!isDiskTrouble(error) || (error instanceof QuorateError && error.code === 'storage-full')) {
+    // A full disk is no reason to stop, but in the midst of a restore: the next start goes on with it.
+    const mayBeFull = this.#world.plan.actions.some((each) => each.type === 'restore');
+    const isFull = error instanceof QuorateError && error.code === 'storage-full';
+    if (!isDiskTrouble(error) || (isFull && !mayBeFull)) {
       const text =
         error instanceof Error ? (this.#world.traces ? (error.stack ?? error.message) : error.message) : String(error);
       return this.#world.violate('member stopped', `${this.id}: ${text}`);

@@ -617,6 +617,7 @@ export class SimulatedStorage implements Storage {
       const found = isWhole ? this.#registry.get(sha256) : undefined;
       if (found === undefined) {
         this.discardRestore();
+        this.#surroundings.fired('file to be restored is damaged');
         throw new QuorateError('snapshot-invalid', 'the file that is to be restored is not there or not whole');
       }
       const restored = copyModel(found.image);
@@ -638,6 +639,7 @@ export class SimulatedStorage implements Storage {
       const { index, term } = staged.snapshot;
       this.raft.exchangeModel(index, term, () => this.#replaceModel(found.image));
       this.#disk.staged = undefined;
+      this.#surroundings.fired('restored model taken from another member');
       this.#surroundings.installed(found.file.manifest.meta);
     });
   }

@@ -18,28 +18,38 @@ export type EntityInput =
   | { readonly type: 'delete'; readonly version: number | null }
   | { readonly type: 'get' };
 
+/** What happens to an entity: by clients, or by a restore, which puts another state in the place of what was. */
+export type EntityEvent = EntityInput | { readonly type: 'restore'; readonly state: EntityState };
+
 export type EntityOutput =
   /** Created, updated, deleted (then: what it was), or read. */
   | { readonly type: 'entity'; readonly version: number; readonly value: number }
   /** Read: there is none. */
   | { readonly type: 'absent' }
+  | { readonly type: 'restored' }
   | { readonly type: 'refused'; readonly code: string };
 
-export type EntityOperation = Operation<EntityInput, EntityOutput>;
-export type EntityVerdict = Verdict<EntityInput, EntityOutput>;
+export type EntityOperation = Operation<EntityEvent, EntityOutput>;
+export type EntityVerdict = Verdict<EntityEvent, EntityOutput>;
 
 interface Present {
   readonly version: number;
   readonly value: number;
 }
-type EntityState = Present | null;
+export type EntityState = Present | null;
 
-export const entityModel: SequentialModel<EntityState, EntityInput, EntityOutput> = {
-  initial: null,
-  stateKey: (state) => (state === null ? '-' : `${state.version}:${state.value}`),
-  step(state, input, output) {
-    const { after, answer } = expected(state, input);
-    return output === undefined || isSame(answer, output) ? after : impossible;
+/** In a box, so that a restore to what is there already is not taken for an operation that never changes anything. */
+interface Boxed {
+  readonly state: EntityState;
+}
+
+export const entityModel: SequentialModel<Boxed, EntityEvent, EntityOutput> = {
+  initial: { state: null },
+  stateKey: ({ state }) => (state === null ? '-' : `${state.version}:${state.value}`),
+  step(before, input, output) {
+    const { after, answer } = expected(before.state, input);
+    if (output !== undefined && !isSame(answer, output)) return impossible;
+    return after === before.state && input.type !== 'restore' ? before : { state: after };
   },
 };
 
@@ -61,7 +71,7 @@ export function checkEntityHistory(operations: readonly EntityOperation[], steps
 /** Which of several values that nobody has seen was written, nobody can tell. */
 function withoutUnseen(operation: EntityOperation, seen: ReadonlySet<string>): EntityOperation {
   const { key, input, output } = operation;
-  if (output !== undefined || input.type === 'get') return operation;
+  if (output !== undefined || input.type === 'get' || input.type === 'restore') return operation;
   if (input.type === 'delete') return { ...operation, likeOthers: `delete ${input.version}` };
   if (seen.has(`${key} ${input.value}`)) return operation;
   const likeOthers = input.type === 'create' ? 'create' : `update ${input.version}`;
@@ -73,11 +83,13 @@ const unseenValue = -1;
 
 function expected(
   state: EntityState,
-  input: EntityInput,
+  input: EntityEvent,
 ): { readonly after: EntityState; readonly answer: EntityOutput } {
   switch (input.type) {
     case 'get':
       return { after: state, answer: state === null ? { type: 'absent' } : { type: 'entity', ...state } };
+    case 'restore':
+      return { after: input.state, answer: { type: 'restored' } };
     case 'create': {
       if (state !== null) return { after: state, answer: { type: 'refused', code: 'already-exists' } };
       const created = { version: 1, value: input.value };
@@ -98,7 +110,7 @@ function expected(
 function isSame(a: EntityOutput, b: EntityOutput): boolean {
   if (a.type === 'entity') return b.type === 'entity' && a.version === b.version && a.value === b.value;
   if (a.type === 'refused') return b.type === 'refused' && a.code === b.code;
-  return b.type === 'absent';
+  return a.type === b.type;
 }
 
 /** For people: one line for each operation, in the order of their calls. */
@@ -113,10 +125,12 @@ export function describeHistory(operations: readonly EntityOperation[]): string 
   return lines.join('\n');
 }
 
-function describeInput(key: string, input: EntityInput): string {
+function describeInput(key: string, input: EntityEvent): string {
   switch (input.type) {
     case 'get':
       return `get ${key}`;
+    case 'restore':
+      return `restore ${key} to ${input.state === null ? 'nothing' : `version ${input.state.version} = ${input.state.value}`}`;
     case 'create':
       return `create ${key} = ${input.value}`;
     case 'update':
@@ -131,7 +145,8 @@ function describeOutput(output: EntityOutput): string {
     case 'entity':
       return `version ${output.version} = ${output.value}`;
     case 'absent':
-      return 'absent';
+    case 'restored':
+      return output.type;
     case 'refused':
       return output.code;
   }

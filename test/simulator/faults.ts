@@ -3,6 +3,7 @@ import type { ConfChange, Configuration, MembershipChange, NodeId } from '../../
 import { isSameConfiguration } from './checker.js';
 import { membershipContext, type SimulatedController } from './controller.js';
 import type { Action, MembershipAction, Who } from './plan.js';
+import { Restores } from './restores.js';
 import type { World } from './world.js';
 
 /** A stranded leader is read from for so long: it has stepped down by then. */
@@ -17,11 +18,13 @@ const overtakingWritesAt = [0.2, 0.5, 0.8];
 
 export class Faults {
   readonly #world: World;
+  readonly restores: Restores;
   /** What ends a fault that goes on. */
   readonly #undo = new Set<() => void>();
 
   constructor(world: World) {
     this.#world = world;
+    this.restores = new Restores(world);
   }
 
   schedule(): void {
@@ -76,6 +79,7 @@ export class Faults {
     const world = this.#world;
     world.isFaulty = false;
     world.finishOperations();
+    this.restores.end();
     for (const undo of [...this.#undo]) undo();
     world.network.heal();
     for (const each of world.controllers) {
@@ -127,6 +131,9 @@ export class Faults {
         return;
       case 'membership':
         this.#changeMembership(action.change, action.nth);
+        return;
+      case 'restore':
+        this.restores.begin(action);
         return;
       case 'transfer':
         this.#transfer(action.to);
@@ -405,6 +412,8 @@ export class Faults {
     const member = leader.life?.member;
     const watched = leader.life?.watched;
     if (member === undefined || watched === undefined || leader.isPaused) return;
+    // One operation at a time: nobody joins or leaves while the model is exchanged.
+    if (this.restores.isUnderWay && change.transition !== 'leave-joint') return;
     world.active = leader;
     const before = member.core.status();
     world.promise(leader, (kept) =>

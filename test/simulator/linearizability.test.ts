@@ -1,8 +1,8 @@
 import test from 'ava';
-import { seededRandom } from '../support/random.js';
+import { type Random, seededRandom } from '../support/random.js';
 import {
   checkEntityHistory,
-  type EntityInput,
+  type EntityEvent,
   type EntityOperation,
   type EntityOutput,
   entityModel,
@@ -11,7 +11,7 @@ import { checkLinearizable, impossible } from './linearizability.js';
 
 let clients = 0;
 /** One operation from `calledAt` to `returnedAt`; without an output it never returned. */
-function op(calledAt: number, returnedAt: number, input: EntityInput, output?: EntityOutput): EntityOperation {
+function op(calledAt: number, returnedAt: number, input: EntityEvent, output?: EntityOutput): EntityOperation {
   clients += 1;
   return {
     key: 'a',
@@ -25,10 +25,10 @@ function op(calledAt: number, returnedAt: number, input: EntityInput, output?: E
 const at = (version: number, value: number): EntityOutput => ({ type: 'entity', version, value });
 const absent: EntityOutput = { type: 'absent' };
 const refused = (code: string): EntityOutput => ({ type: 'refused', code });
-const create = (value: number): EntityInput => ({ type: 'create', value });
-const update = (value: number, version: number | null = null): EntityInput => ({ type: 'update', version, value });
-const remove = (version: number | null = null): EntityInput => ({ type: 'delete', version });
-const get: EntityInput = { type: 'get' };
+const create = (value: number): EntityEvent => ({ type: 'create', value });
+const update = (value: number, version: number | null = null): EntityEvent => ({ type: 'update', version, value });
+const remove = (version: number | null = null): EntityEvent => ({ type: 'delete', version });
+const get: EntityEvent = { type: 'get' };
 
 const linearizable: Readonly<Record<string, readonly EntityOperation[]>> = {
   'nothing at all': [],
@@ -40,6 +40,12 @@ const linearizable: Readonly<Record<string, readonly EntityOperation[]>> = {
   ],
   'a read beside a write may see it': [op(0, 10, create(7), at(1, 7)), op(1, 2, get, at(1, 7))],
   'a read beside a write may not see it': [op(0, 10, create(7), at(1, 7)), op(1, 2, get, absent)],
+  'a restore to nothing of what is not there yet, after it is': [
+    op(0, 9, { type: 'restore', state: null }, { type: 'restored' }),
+    op(1, 2, get, absent),
+    op(3, 4, create(7), at(1, 7)),
+    op(10, 11, get, absent),
+  ],
   'two concurrent updates in either order': [
     op(0, 1, create(1), at(1, 1)),
     op(2, 9, update(2), at(3, 2)),
@@ -135,38 +141,51 @@ test('beyond its bound the search says that it does not know', (t) => {
 function truthful(seed: number, length = 24): EntityOperation[] {
   const random = seededRandom(seed);
   const history: EntityOperation[] = [];
-  let state: { version: number; value: number } | null = null;
+  let held = entityModel.initial;
   for (let moment = 0; moment < length; moment += 1) {
-    const kind = random.between(0, 3);
+    const kind = random.between(0, 4);
     const version: number | null = random.chance(0.5) ? null : random.between(1, 4);
-    const input = [create(moment), update(moment, version), remove(version), get][kind] ?? get;
-    const output = answerOf(state, input);
-    const after = entityModel.step(state, input, output);
-    if (after !== impossible) state = after;
+    const input = [create(moment), update(moment, version), remove(version), get, restore(random)][kind] ?? get;
+    const output = answerOf(held, input);
+    const after = entityModel.step(held, input, output);
+    if (after !== impossible) held = after;
     const lost = random.chance(0.15);
     history.push(op(moment - random.next() * 4, moment + random.next() * 4, input, lost ? undefined : output));
   }
   return random.shuffle(history);
 }
 
+/** Half of them to nothing. */
+function restore(random: Random): EntityEvent {
+  const value = random.between(0, 24);
+  return { type: 'restore', state: random.chance(0.5) ? null : { version: random.between(1, 3), value } };
+}
+
 /** Tries every answer there is: the model takes one only. */
-function answerOf(state: { version: number; value: number } | null, input: EntityInput): EntityOutput {
-  const answers = [absent, refused('already-exists'), refused('not-found'), refused('version-mismatch')];
+function answerOf(held: typeof entityModel.initial, input: EntityEvent): EntityOutput {
+  const { state } = held;
+  const answers: EntityOutput[] = [
+    absent,
+    { type: 'restored' },
+    refused('already-exists'),
+    refused('not-found'),
+    refused('version-mismatch'),
+  ];
   if (state !== null)
     answers.push(at(state.version, state.value), at(state.version + 1, 'value' in input ? input.value : 0));
   if (input.type === 'create') answers.push(at(1, input.value));
-  const possible = answers.filter((each) => entityModel.step(state, input, each) !== impossible);
+  const possible = answers.filter((each) => entityModel.step(held, input, each) !== impossible);
   if (possible.length !== 1 || possible[0] === undefined) throw new Error('the model must take exactly one answer');
   return possible[0];
 }
 
 /** Tries all orders, without any cleverness. */
-function bruteForce(history: readonly EntityOperation[], state: unknown = null): boolean {
+function bruteForce(history: readonly EntityOperation[], state = entityModel.initial): boolean {
   if (history.every((each) => each.returnedAt === undefined)) return true;
   const firstReturn = Math.min(...history.map((each) => each.returnedAt ?? Number.POSITIVE_INFINITY));
   return history.some((each, place) => {
     if (each.calledAt > firstReturn) return false;
-    const after = entityModel.step(state as never, each.input, each.output);
+    const after = entityModel.step(state, each.input, each.output);
     return after !== impossible && bruteForce(history.toSpliced(place, 1), after);
   });
 }

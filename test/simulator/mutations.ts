@@ -477,6 +477,40 @@ export const mutations: readonly Mutation[] = [
     why: 'What was received before an interruption is put there twice.',
   },
 
+  // --------------------------------------------------------------------------------------------------------------- restores
+  {
+    name: 'entries behind a restore are applied while it runs',
+    file: 'node/cluster/member.js',
+    find: 'if (this.#switch.standsAt === undefined && !this.#catchingUp)',
+    replace: 'if (true)',
+    why: 'What comes after a restore changes the model that it is about to replace.',
+    profile: 'restores',
+  },
+  {
+    name: 'restore carried out without being judged',
+    file: 'node/cluster/member.js',
+    find: 'if (!judgeRestore(model, before, command).ok)',
+    replace: 'if (false)',
+    why: 'One that was given up, or was asked for twice, happens all the same.',
+    profile: 'restores',
+  },
+  {
+    name: 'restored model taken before its place is committed here',
+    file: 'node/cluster/restore-switch.js',
+    find: 'while (committed() < index && !signal.aborted)',
+    replace: 'while (false)',
+    why: 'The model gets ahead of the log.',
+    profile: 'restores',
+  },
+  {
+    name: 'timeline begun a second time',
+    file: 'node/model/restore.js',
+    find: 'if (command.timeline.epoch <= epoch) {',
+    replace: 'if (false) {',
+    why: 'A restore that was asked for twice begins its timeline twice.',
+    profile: 'restores',
+  },
+
   // ------------------------------------------------------------------------------------------------- the model and its clients
   {
     name: 'duplicate application of a retried request',

@@ -83,6 +83,15 @@ export type Action = { readonly at: number } & (
   | { readonly type: 'membership'; readonly change: MembershipAction; readonly nth: number }
   | { readonly type: 'transfer'; readonly to: Who }
   | { readonly type: 'campaign'; readonly who: Who }
+  /** `share`: of the members that have the file when it is restored; `rots`: one of them has it damaged. */
+  | {
+      readonly type: 'restore';
+      readonly nth: number;
+      readonly ageMs: number;
+      readonly share: number;
+      readonly pauses: boolean;
+      readonly rots: boolean;
+    }
   | { readonly type: 'burst'; readonly who: Who; readonly writes: number }
 );
 
@@ -125,7 +134,7 @@ export interface Plan {
   readonly actions: readonly Action[];
 }
 
-export const profiles = ['mixed', 'elections', 'membership', 'snapshots', 'disks', 'calm'] as const;
+export const profiles = ['mixed', 'elections', 'membership', 'snapshots', 'disks', 'calm', 'restores'] as const;
 export type Profile = (typeof profiles)[number];
 
 /** Which profile a seed has when none is asked for. */
@@ -285,6 +294,20 @@ const drawers = {
   burst: (random) => ({ type: 'burst', who: who(random), writes: random.between(2, 12) }),
 } as const satisfies Record<string, Draw>;
 
+function drawRestore(random: Random): DistributiveOmit<Action, 'at'> {
+  return {
+    type: 'restore',
+    nth: random.between(0, 7),
+    ageMs: random.between(0, 200),
+    share: random.pick([0.7, 0.9, 1]),
+    pauses: random.chance(0.5),
+    rots: random.chance(0.2),
+  };
+}
+
+/** Of the schedules that are not made for restores. */
+const restoresShare = 0.08;
+
 type Kind = keyof typeof drawers;
 
 /** How often a kind comes when a schedule has it; the mean of how many of its actions there are. */
@@ -367,6 +390,21 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     partition: 1,
   },
   calm: { transfer: 2, membership: 2, burst: 2 },
+  restores: {
+    crash: 3,
+    'crash all': 0.3,
+    partition: 3,
+    strand: 1,
+    pause: 1,
+    drop: 1,
+    delay: 1,
+    membership: 3,
+    transfer: 2,
+    burst: 2,
+    'slow disk': 1,
+    'disk full': 0.5,
+    'write fault': 0.5,
+  },
 };
 
 const compactionPolicies: readonly CompactionPolicy[] = [
@@ -381,7 +419,7 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
   const faultsMs = random.between(300, 1_400);
   const tickMs = random.pick([10, 15, 20]);
   const voters = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5]);
-  return {
+  const drawn = {
     seed,
     voters,
     learners: random.pick([0, 0, 0, 1]),
@@ -412,9 +450,19 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     thinkMs: random.pick([5, 20, 60]),
     operationsMax: random.pick([20, 40, 70]),
     faultsMs,
-    actions: drawActions(random.fork(), weights[profile], faultsMs, profile === 'mixed'),
+    actions: drawActions(random.fork(), weights[profile], faultsMs, profile === 'mixed' || profile === 'restores'),
     overtakenSnapshots: profile === 'snapshots' ? random.pick([0, 0.4]) : 0,
   };
+  const restores = profile === 'restores' ? random.between(1, 3) : Number(random.chance(restoresShare));
+  return { ...drawn, actions: [...drawn.actions, ...drawRestores(random, restores, faultsMs)].sort(byMoment) };
+}
+
+function drawRestores(random: Random, howMany: number, faultsMs: number): Action[] {
+  return Array.from({ length: howMany }, () => ({ at: random.between(0, faultsMs), ...drawRestore(random) }));
+}
+
+function byMoment(a: Action, b: Action): number {
+  return a.at - b.at;
 }
 
 /** Most schedules have those of production, which they never reach. */
@@ -446,5 +494,5 @@ function drawActions(
     for (let made = 0; made < howMany; made += 1)
       actions.push({ at: random.between(0, faultsMs), ...drawers[kind](random) });
   }
-  return actions.sort((a, b) => a.at - b.at);
+  return actions.sort(byMoment);
 }

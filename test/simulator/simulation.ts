@@ -6,6 +6,7 @@ import { type Coverage, count } from './coverage.js';
 import { checkEntityHistory, describeHistory, type EntityOperation } from './entity-history.js';
 import { Faults, isSpoilt } from './faults.js';
 import type { Plan } from './plan.js';
+import type { RestoreRecord } from './restores.js';
 import { World, type WorldOptions } from './world.js';
 
 export interface Outcome {
@@ -38,7 +39,7 @@ export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<
   if (world.violation === undefined) {
     faults.end();
     const agree = await converge(world, faults);
-    if (world.violation === undefined) operations = judge(world, agree);
+    if (world.violation === undefined) operations = judge(world, agree, faults.restores.records);
   }
   return {
     seed: plan.seed,
@@ -114,6 +115,7 @@ function unfinished(world: World, faults: Faults): string | undefined {
     )
       return `${each.id} was removed and does not know it`;
   }
+  if (faults.restores.isUnderWay) return 'a restore is under way';
   if (!world.clients.every((each) => each.isIdle)) return 'clients still wait';
   const { tickMs, electionTimeoutTicks } = world.plan.timing;
   const silent = world.unanswered(world.queue.now - 4 * tickMs * electionTimeoutTicks - 100);
@@ -133,13 +135,15 @@ function isHopeless({ controllers, byId }: World): boolean {
   return controllers.some(isSpoilt) && !controllers.some(mayLead);
 }
 
-function judge(world: World, agree: boolean): readonly EntityOperation[] {
+function judge(world: World, agree: boolean, restores: readonly RestoreRecord[]): readonly EntityOperation[] {
   for (const each of world.clients) each.closeHistory();
   if (agree) {
     checkModels(world);
     checkAcknowledged(world);
   }
-  const history = world.clients.flatMap((each) => each.history);
+  for (const requestId of world.checker.secondEffects)
+    for (const each of world.clients) each.noteSecondEffect(requestId);
+  const history = [...world.clients.flatMap((each) => each.history), ...restores.flatMap(historyOf)];
   const verdict = checkEntityHistory(history, searchStepsMax);
   count(world.coverage, `history: ${verdict.verdict}`);
   if (verdict.verdict === 'not-linearizable') {
@@ -150,6 +154,18 @@ function judge(world: World, agree: boolean): readonly EntityOperation[] {
     );
   }
   return history;
+}
+
+/** A restore does to each key what it does; whether it was applied anywhere is known. */
+function historyOf({ timelineId, states, proposedAt, appliedAt }: RestoreRecord): EntityOperation[] {
+  return [...states].map(([key, state]) => ({
+    key,
+    client: timelineId,
+    input: { type: 'restore', state },
+    output: appliedAt === undefined ? undefined : { type: 'restored' },
+    calledAt: proposedAt,
+    returnedAt: appliedAt,
+  }));
 }
 
 function membersThatRun(world: World): SimulatedController[] {
@@ -179,7 +195,9 @@ function checkModels(world: World): void {
 
 function quickDigest({ disk: { model } }: SimulatedController): string {
   const meta = model.meta();
-  const parts = [`${meta?.position.index} ${meta?.term} ${meta?.lastChangeIndex} ${meta?.configuration.voters.join()}`];
+  const parts = [
+    `${meta?.position.timeline.id} ${meta?.position.index} ${meta?.term} ${meta?.lastChangeIndex} ${meta?.configuration.voters.join()}`,
+  ];
   for (const kind of Object.keys(model.countsByKind()).sort(byCodeUnit)) {
     for (const each of model.list(kind, { limit: 100 }))
       parts.push(`${each.id} ${each.version} ${each.updatedAt} ${String(each.spec['cost'])}`);
@@ -189,12 +207,13 @@ function quickDigest({ disk: { model } }: SimulatedController): string {
   return parts.join('\n');
 }
 
-/** Every write that a client was told of is in every member's model. */
+/** Every write that a client was told of is in every member's model, unless a restore has taken it back. */
 function checkAcknowledged(world: World): void {
   for (const each of membersThatRun(world)) {
     for (const client of world.clients) {
       for (const requestId of client.acknowledged) {
-        if (each.disk.model.outcomeOf(requestId) === undefined)
+        const isTakenBack = world.checker.takenBack.has(requestId) && !world.checker.requests.has(requestId);
+        if (!isTakenBack && each.disk.model.outcomeOf(requestId) === undefined)
           world.violate('acknowledged write lost', `${requestId} was acknowledged, and ${each.id} knows nothing of it`);
       }
     }

@@ -150,6 +150,11 @@ export class World {
     this.#operationsLeft = Math.min(this.#operationsLeft, lastOperations);
   }
 
+  /** Of all that clients write. */
+  get keys(): readonly string[] {
+    return [...Array.from({ length: this.plan.keys }, (_, at) => `k${at + 1}`), 'final'];
+  }
+
   nextValue(): number {
     this.#value += 1;
     return this.#value;
