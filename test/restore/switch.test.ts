@@ -152,6 +152,10 @@ test.serial(
     await propose(leader, put(0, recordOf('restore-1', file.sha256, 'running')));
     const at = leader.storage.raft.lastIndex();
     void propose(leader, restore(file.sha256));
+    await eventually(() => members.every(({ member }) => member.core.commit > at), {
+      what: 'the entry to be committed',
+    });
+    // In a turn of its own: nothing of it may be applied.
     void propose(leader, put(1, recordOf('restore-1', file.sha256, 'done')));
     await eventually(() => members.every(({ storage }) => storage.raft.lastIndex() >= at + 2), {
       what: 'the log to go on',
