@@ -33,7 +33,7 @@ const given = readOptions('npm run bench:routers -- [OPTION ...]', {
 });
 const routers = Number(given.routers);
 const events = Number(given.events);
-const patienceMs = 600_000;
+const patienceMs = 1_800_000;
 const setupInFlight = 128;
 const writers = 32;
 const groupSize = 50;
@@ -318,11 +318,11 @@ async function main(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, idleMs));
     return {};
   });
+  await measured('the list of routers', bench, () => listing(bench));
   await measured(`${given.rounds} events, one at a time`, bench, () => fanOut(bench));
   await measured(`${events} events, ${writers} writers`, bench, () => rate(bench, events));
   await measured('the nats-server is killed and started again', bench, () => massReconnect(bench));
   await measured(`the leader is killed among ${events} events`, bench, () => leaderKill(bench));
-  await measured('the list of routers', bench, () => listing(bench));
   const report = await fleet.reaches(0, patienceMs);
   checkCounts(bench, report);
   for (const [during, messages] of offline)
