@@ -19,6 +19,8 @@ export const routerLimits = {
   helloSpreadMs: 500,
   /** What all routers hear at once, and answer by asking for the model, they ask for at random within this time. */
   modelSpreadMs: 250,
+  /** Where the whole model was taken, the controllers hear of it within this time. */
+  resyncedHeartbeatMs: 250,
   /** The longest wait of a router that was refused: what refused it may have been upgraded. */
   refusedRetryMs: 30_000,
   /** An alert of one kind is sent once in this time. */

@@ -11,6 +11,7 @@ import { answered, noAlerts } from './alerts.js';
 import type { EndpointFinding } from './endpoint-file.js';
 import * as following from './follow.js';
 import { helloSoon, onHelloAnswered, sayHello, takeEndpoints } from './greeting.js';
+import { routerLimits as limits } from './limits.js';
 import {
   follow,
   type RouterEffect,
@@ -53,6 +54,10 @@ export function reduce(
 ): { readonly state: RouterState; readonly effects: readonly RouterEffect[] } {
   const turn: Turn = { state: before, nowMs, out: [] };
   step(turn, input);
+  // Whoever waits for the routers to come to another history need not wait for their next heartbeat.
+  const { session } = turn.state;
+  if (session !== null && turn.out.some(({ effect }) => effect === 'replace'))
+    timer(turn, 'heartbeat', 0, Math.min(session.heartbeatMs, limits.resyncedHeartbeatMs));
   const phase = phaseOf(turn.state);
   if (phase !== phaseOf(before)) turn.out.push({ effect: 'phase', phase });
   return { state: turn.state, effects: turn.out };

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
+import { comparable } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
 import type { Index } from '../raft/types.js';
 import { emptyFolder, removeDatabase } from './files.js';
@@ -58,7 +59,7 @@ export class SnapshotShelf {
 
   async forFollowers(indexMin: Index): Promise<SnapshotFile> {
     const last = await this.#last?.catch(() => undefined);
-    if (last !== undefined && last.manifest.meta.position.index >= indexMin) return last;
+    if (last !== undefined && this.#isOfThisHistory(last) && last.manifest.meta.position.index >= indexMin) return last;
     // Whoever waited with others for one that failed or is too old finds the next one begun by the first of them.
     this.#next ??= this.#makeNext();
     const next = await this.#next;
@@ -67,6 +68,12 @@ export class SnapshotShelf {
       'invalid-request',
       `The model stands at index ${next.manifest.meta.position.index} and not yet at ${indexMin}.`,
     );
+  }
+
+  /** After a migration indexes are counted anew: what was made before would put another history in place of this one. */
+  #isOfThisHistory({ manifest }: SnapshotFile): boolean {
+    const position = this.#meta()?.position;
+    return position !== undefined && comparable(manifest.meta.position, position);
   }
 
   async #makeNext(): Promise<SnapshotFile> {

@@ -33,19 +33,19 @@ const removeOthers: Step = {
   cancellable: false,
   run: async (work) => {
     const { actions, target } = work;
+    const others = othersOf(work);
+    // An election in between may have made another one the leader.
+    const { leader } = actions.leadership();
+    if (leader !== target && leader !== null) await handOver(work, leader, () => target);
+    await work.recheck([cluster.quorumHealthy]);
+    // All at once, through a joint configuration: removed one by one, the last two could be one that stays and one that is away.
+    await changeMembership(
+      work,
+      others.map((id) => ({ type: 'remove', id })),
+      { isThere: () => othersOf(work).length === 0, members: [], what: `removing ${others.join(', ')}` },
+    );
     const said: string[] = [];
-    for (const id of othersOf(work)) {
-      // An election in between may have made another one the leader.
-      const { leader } = actions.leadership();
-      if (leader !== target && leader !== null) await handOver(work, leader, () => target);
-      await work.recheck([cluster.quorumHealthy]);
-      await changeMembership(work, [{ type: 'remove', id }], {
-        isThere: () => !othersOf(work).includes(id),
-        members: [],
-        what: `removing ${id}`,
-      });
-      said.push(`${id}: ${await untilItKnows(work, id)}`);
-    }
+    for (const id of others) said.push(`${id}: ${await untilItKnows(work, id)}`);
     return said.length === 0 ? `${target} is the only member` : said.join('; ');
   },
 };

@@ -3,15 +3,16 @@
  * is lost, done twice, or refused as old. (Where a process is killed at each step: migration-killed.test.ts.)
  */
 import test, { type ExecutionContext } from 'ava';
-import type { Operation, RouterView } from '../../messaging/index.js';
+import { connectRouter, type Operation, type RouterView } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
 import { type Load, startLoad } from './load.js';
 
 const routers = ['r1', 'r2', 'r3'];
 
 async function begin(): Promise<TestCluster> {
-  const cluster = await startCluster({ standalone: true, routers: 3 });
+  const cluster = await startCluster({ standalone: true, routers: routers.length });
   for (const id of routers) await cluster.router(id).process?.waitForLog('"message":"live"');
   return cluster;
 }
@@ -55,11 +56,15 @@ function positionsOf(views: readonly RouterView[]): readonly string[] {
 }
 
 const stepsOf = ({ steps, verifications }: Operation) =>
-  [...steps, ...verifications].map(({ step, state, detail }) => `${step} ${state}: ${detail}`);
+  [...steps, ...verifications].map(
+    ({ step, state, detail, startedAt, finishedAt }) =>
+      `${step} ${state} (${(finishedAt ?? 0) - (startedAt ?? 0)} ms): ${detail}`,
+  );
 
 test.serial(
   'routers that took high legacy indexes take the small raft indexes after them, and those of a rollback and of a second migration',
   async (t) => {
+    t.timeout(300_000);
     const cluster = await begin();
     const load = startLoad(cluster.api, 4);
     await load.progress(300);
@@ -95,3 +100,78 @@ test.serial(
     await cluster.end();
   },
 );
+
+test.serial(
+  'a cluster of three rolls back: the others are removed and know it, also the one that was away',
+  async (t) => {
+    t.timeout(300_000);
+    const cluster = await begin();
+    const load = startLoad(cluster.api, 2);
+    await load.progress(50);
+    await cluster.run({ workflow: 'migrate' });
+    for (const id of ['n2', 'n3']) {
+      await cluster.startBlank(id);
+      await cluster.join(id);
+    }
+    await load.progress(50);
+    await cluster.transfer('n2');
+    await cluster.kill('n3', 'SIGKILL');
+    const rolledBack = await cluster.run({ workflow: 'rollback', node: 'n1' }, 90_000);
+    t.log(...stepsOf(rolledBack));
+    t.regex(stepsOf(rolledBack).join(), /n2: it says so; n3: it is away/);
+    await cluster.restart('n3');
+    await cluster.waitUntil(
+      (all) => all.get('n2')?.state === 'removed' && all.get('n3')?.state === 'removed',
+      'both to say that they are removed',
+    );
+    t.is(cluster.statuses().get('n1')?.state, 'standalone');
+    await load.progress(50);
+
+    await cluster.run({ workflow: 'migrate' });
+    await cluster.startBlank('n4');
+    await cluster.join('n4');
+    const plan = await cluster.api.request('operation.plan', { workflow: 'join', node: 'n2' });
+    t.is(plan.findings.find(({ check }) => check === 'candidate-id-unused')?.outcome, 'fail');
+    await load.progress(50);
+    await load.stop();
+    await nothingLost(t, cluster, load);
+    t.is((await cluster.modelOf('n4')).length, load.acknowledged.length);
+    await cluster.end();
+  },
+);
+
+test.serial('routers that do not understand raft indexes are named, and left behind only when they are', async (t) => {
+  t.timeout(300_000);
+  const cluster = await begin();
+  const old = await connectRouter({
+    cluster: cluster.name,
+    id: 'old',
+    servers: [cluster.natsUrl],
+    dataDirectory: temporaryDirectory('old'),
+    indexTypes: ['legacy'],
+  });
+  await old.whenLive();
+  await eventually(
+    async () =>
+      (await cluster.api.request('routers.list', {})).routers.find(({ id, online }) => id === 'old' && online),
+    { what: 'the old router to be online' },
+  );
+  const refusal = await t.throwsAsync(cluster.api.request('operation.start', { workflow: 'migrate' }), {
+    code: 'check-failed',
+    message: /routers-understand-raft failed: 1 connected router does not say that raft indexes are understood: old/,
+  });
+  t.regex(String(refusal), /nothing|old/);
+  t.is((await cluster.api.request('status.get', {}, { node: 'n1' })).state, 'standalone');
+  await t.throwsAsync(cluster.api.request('operation.start', { workflow: 'rollback' }), {
+    code: 'check-failed',
+    message: /is-cluster/,
+  });
+
+  await cluster.run({ workflow: 'migrate', leaveBehind: ['old'] });
+  await eventually(() => old.phase === 'refused', { what: 'the old router to be refused', show: () => old.phase });
+  const { routers: views } = await cluster.api.request('routers.list', {});
+  t.deepEqual(positionsOf(views.filter(({ id }) => id !== 'old')), ['raft 2', 'raft 2', 'raft 2']);
+  t.is(views.find(({ id }) => id === 'old')?.refused?.code, 'hello-refused');
+  await old.close();
+  await cluster.end();
+});

@@ -241,8 +241,10 @@ test('a list of controllers of a newer history makes the router ask where they s
 });
 
 test('heartbeats follow the pace that the controllers ask for, within bounds, and say where the router stands', (t) => {
-  const router = new Router().connected().answer(welcome).synced();
+  const router = new Router().connected().answer(welcome);
   t.is(router.timer('heartbeat')?.maxMs, 1000);
+  router.synced();
+  t.is(router.timer('heartbeat')?.maxMs, routerLimits.resyncedHeartbeatMs, 'who waits for the router hears soon');
   router.give({ input: 'timer', timer: 'heartbeat' });
   t.like(router.all('heartbeat').at(-1)?.heartbeat, {
     router: 'r1',
