@@ -95,7 +95,9 @@ test.serial(
     await eventually(() => events.length > 0, { what: 'the event' });
     stop();
     t.is(cluster.statuses().get('n3')?.raft?.role, 'leader');
-    const { stdout, code } = await runQuorate(['status', '--nats', cluster.natsUrl, '--cluster', 'test', '--json']);
+    const { stdout, code } = await runQuorate(['status', '--nats', cluster.natsUrl, '--cluster', 'test', '--json'], {
+      timeoutMs: 60_000,
+    });
     t.is(code, 1);
     const { health } = JSON.parse(stdout);
     t.true(
@@ -105,7 +107,10 @@ test.serial(
 
     // The operator decides for n3: n2 is made blank, and the alarm goes.
     await cluster.stop('n2');
-    t.is((await runQuorate(['reset', '--data-dir', n2, '--yes', '--i-understand', 'n2'])).code, 0);
+    t.is(
+      (await runQuorate(['reset', '--data-dir', n2, '--yes', '--i-understand', 'n2'], { timeoutMs: 60_000 })).code,
+      0,
+    );
     await cluster.restart('n2');
     await cluster.waitUntil((all) => all.get('n2')?.state === 'blank' && !alarmed('n3'), 'the alarm to be taken back');
   },
