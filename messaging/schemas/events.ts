@@ -37,6 +37,8 @@ export const clusterEventTypes = [
   'model.differs',
   'timeline.conflict',
   'cluster.recovered',
+  'member.damaged',
+  'log.damaged',
   'storage.full',
   'storage.free',
   'model.restored',

@@ -164,6 +164,7 @@ export class Member implements Replica {
       id: options.nodeId,
       log: storage.raft,
       hardState: storage.raft.hardState(),
+      debt: storage.raft.debt() ?? undefined,
       applied: this.appliedIndex,
       configuration: meta?.configuration ?? emptyConfiguration,
       random: options.random,

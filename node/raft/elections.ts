@@ -98,6 +98,7 @@ export function handlePreVote(s: MemberState, message: PreVote): void {
     s.log.isUpToDate(message.lastIndex, message.lastTerm) &&
     // The vote that it asks about could not be given.
     s.writable &&
+    s.debt === undefined &&
     !insists(s, message);
   learnCommit(s, message);
   answerPreVote(s, message, granted);
@@ -114,7 +115,8 @@ export function answerPreVote(s: MemberState, { from: to, term }: PreVote, grant
  */
 export function handleVote(s: MemberState, message: Vote): void {
   const free = s.vote === message.from || (s.vote === '' && s.leader === undefined);
-  const granted = free && s.log.isUpToDate(message.lastIndex, message.lastTerm);
+  // With a log that is shorter than it was, nobody can be judged by it.
+  const granted = free && s.debt === undefined && s.log.isUpToDate(message.lastIndex, message.lastTerm);
   if (granted) {
     s.vote = message.from;
     s.electionElapsed = 0;

@@ -29,7 +29,9 @@ export function handleAppend(s: MemberState, message: Append): void {
   }
   const hintIndex = log.lastNotAfter(Math.min(prevIndex, log.lastIndex), prevTerm);
   const hintTerm = log.term(hintIndex) ?? 0;
-  s.send({ type: 'appendReply', to, rejected: true, index: prevIndex, hintIndex, hintTerm });
+  // What was lost may have been acknowledged to this very leader, who would take a refusal of that for an old one.
+  const index = s.debt === undefined ? prevIndex : 0;
+  s.send({ type: 'appendReply', to, rejected: true, index, hintIndex, hintTerm });
 }
 
 function holdsAll({ log }: MemberState, { prevIndex, prevTerm, entries }: Append): boolean {
@@ -54,9 +56,18 @@ function acceptPastCommit(s: MemberState, message: Append): void {
 
 export function handleHeartbeat(s: MemberState, message: Heartbeat): void {
   // Fails when the log is shorter than what this member has acknowledged: then its disk was lost, and it may not go on.
-  s.log.commitTo(message.commit);
   const { from: to, readContext } = message;
+  if (s.debt === undefined) s.log.commitTo(message.commit);
+  else heartbeatInDebt(s, message);
   s.send(readContext ? { type: 'heartbeatReply', to, readContext } : { type: 'heartbeatReply', to });
+}
+
+/** The leader believes that this member holds what it has lost, and has no reason to send it again before it is told. */
+function heartbeatInDebt(s: MemberState, { from: to, commit }: Heartbeat): void {
+  const { lastIndex: hintIndex, lastTerm: hintTerm } = s.log;
+  s.log.commitTo(Math.min(commit, hintIndex));
+  if (commit > hintIndex) s.send({ type: 'appendReply', to, rejected: true, index: 0, hintIndex, hintTerm });
+  s.settleDebt();
 }
 
 /** The leader cannot help us from its log. The data is fetched outside; `installSnapshot` follows when it is here. */
@@ -93,5 +104,6 @@ export function installSnapshot(s: MemberState, meta: SnapshotMeta): boolean {
 }
 
 function accept(s: MemberState, to: NodeId, index: Index): void {
+  s.settleDebt();
   s.send({ type: 'appendReply', to, rejected: false, index, hintIndex: 0, hintTerm: 0 });
 }

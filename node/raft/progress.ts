@@ -98,6 +98,12 @@ export class Progress {
     return true;
   }
 
+  /** It has lost what it acknowledged: what is committed stays so, and it is asked anew what it holds. */
+  forget(next: Index): void {
+    this.match = 0;
+    this.#enter('probe', next);
+  }
+
   view(id: NodeId): ProgressView {
     return {
       id,

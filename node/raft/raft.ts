@@ -174,6 +174,10 @@ export class Raft implements RaftCore {
     this.#state.priorities = priorities;
   }
 
+  get isInDebt(): boolean {
+    return this.#state.debt !== undefined;
+  }
+
   setWritable(writable: boolean): void {
     this.#state.writable = writable;
   }

@@ -107,7 +107,11 @@ export function handleAppendReply(s: MemberState, lead: LeaderState, message: Ap
     // Section 5.3 of the paper: skip whole terms. The follower named the last place where its log is not later than our
     // prevTerm; our last entry that is not later than its term there is the best that both can share.
     const agreeAtMost = s.log.lastNotAfter(message.hintIndex, message.hintTerm);
-    progress.reject(message.index, agreeAtMost);
+    if (message.index === 0 && message.hintIndex > 0) {
+      // Where our log begins only after the last place that both can share, a snapshot is what it needs.
+      const isShared = (s.log.term(agreeAtMost) ?? 0) <= message.hintTerm;
+      progress.forget(isShared ? agreeAtMost + 1 : agreeAtMost);
+    } else progress.reject(message.index, agreeAtMost);
     return;
   }
   // Nobody can hold more of this term's log than there is.

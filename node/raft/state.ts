@@ -13,6 +13,7 @@ import type {
   Entry,
   HardState,
   Index,
+  LogDebt,
   Message,
   NodeId,
   PreVote,
@@ -128,6 +129,8 @@ export class MemberState {
   heldPreVote: PreVote | undefined;
   /** Counts every tick. */
   now = 0;
+  /** Entries that it may have acknowledged and does not hold any more. */
+  debt: LogDebt | undefined;
   /** See `Raft.setWritable`. */
   writable = true;
   /** Another member said so; its log knows, even where ours does not reach that far. */
@@ -147,6 +150,8 @@ export class MemberState {
     this.term = hard.term;
     this.vote = hard.vote;
     this.log = new RaftLog(options.log, hard.commit, options.applied, this.limits.tailBytesMax);
+    this.debt = options.debt;
+    this.settleDebt();
     invariant(
       this.log.lastTerm <= this.term,
       () => `the log reaches term ${this.log.lastTerm}, and the stored term is ${this.term}: hard state was lost`,
@@ -168,6 +173,7 @@ export class MemberState {
       isVoter(this.configuration, this.id) &&
       !this.removed &&
       this.writable &&
+      this.debt === undefined &&
       !this.log.restoring &&
       !this.log.hasConfigurationBetween(this.log.applied, this.log.commit)
     );
@@ -175,6 +181,14 @@ export class MemberState {
 
   get otherVoters(): readonly NodeId[] {
     return votersOf(this.configuration).filter((id) => id !== this.id);
+  }
+
+  /** To be asked whenever the log or the commit index has grown. */
+  settleDebt(): void {
+    const { debt, log } = this;
+    if (debt === undefined) return;
+    const isUpToDate = log.lastTerm > debt.term || (log.lastTerm === debt.term && log.lastIndex >= debt.index);
+    if (isUpToDate || log.commit >= debt.index) this.debt = undefined;
   }
 
   get committedInTerm(): boolean {

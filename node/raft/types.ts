@@ -137,8 +137,9 @@ export type Append = Envelope & {
   readonly commit: Index;
 };
 /**
- * The answer to an append. Accepted: `index` is the last index known to agree with the leader's log. Rejected: `index` is
- * the `prevIndex` that did not fit, and the hint is the latest place at which the two logs might still agree.
+ * The answer to an append, or to a heartbeat by a member that has lost entries (`LogDebt`). Accepted: `index` is the last index known to agree with the leader's log. Rejected: `index` is
+ * the `prevIndex` that did not fit, and the hint is the latest place at which the two logs might still agree. Rejected with
+ * `index` 0 and a hint: what was acknowledged before counts no more, it was lost.
  */
 export type AppendReply = Envelope & {
   readonly type: 'appendReply';
@@ -376,6 +377,16 @@ export interface RaftStatus {
 
 // ---------------------------------------------------------------------------------------------------------------- options
 
+/**
+ * What a member owes whose log lost entries that it may have acknowledged: a log at least as up to date (section 3.6.1) as
+ * one that ends with `index` in `term`, where `term` is the one it was in: no entry of the lost log was of a later one.
+ * Until it holds that, or knows `index` to be committed, it neither votes nor campaigns. docs/storage.md has the argument.
+ */
+export interface LogDebt {
+  readonly index: Index;
+  readonly term: Term;
+}
+
 export interface RaftOptions {
   readonly id: NodeId;
   readonly log: LogStore;
@@ -384,6 +395,8 @@ export interface RaftOptions {
   /** How far the state machine has applied, and the configuration that it holds there. */
   readonly applied: Index;
   readonly configuration: Configuration;
+  /** Given where entries that this member may have acknowledged were damaged and dropped; see `LogDebt`. */
+  readonly debt?: LogDebt;
   /** In [0, 1). The only source of chance. */
   readonly random: () => number;
   readonly limits?: Partial<RaftLimits>;
@@ -452,6 +465,8 @@ export interface RaftCore {
    * with what promises nothing: heartbeats both ways, reads, handing leadership over.
    */
   setWritable(writable: boolean): void;
+  /** Whether it still lacks entries that it may have acknowledged; see `LogDebt`. */
+  readonly isInDebt: boolean;
   /** Whether `ready` has something to give. */
   hasReady(): boolean;
   /** Takes what is to be done; undefined when nothing is. Readies may overlap: the next may be taken before the last is persisted. */

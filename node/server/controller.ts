@@ -29,6 +29,7 @@ import { ApiServer } from './api.js';
 import { ScheduledBackups } from './backups.js';
 import type { ControllerConfig } from './config.js';
 import { CredentialTrial } from './credentials.js';
+import { Damage } from './damage.js';
 import { DiskNews } from './disk-news.js';
 import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
@@ -91,6 +92,8 @@ const recoveryListenMs = 1_000;
 /** Alone, nobody else can be elected: longer than this, and something is wrong. */
 const modeChangeLeadMaxMs = 10_000;
 const modeChangePollMs = 5;
+/** What requests are refused with in these states. */
+const absences = ['stopping', 'removed', 'damaged'] as const;
 /** In which it has a model that it speaks of. */
 const servingStates: ReadonlySet<NodeState> = new Set(['member', 'standalone', 'stopping']);
 
@@ -110,6 +113,7 @@ export class Controller {
   readonly #protocol: VersionRange;
   readonly #recovery: Recovery;
   readonly #diskNews: DiskNews;
+  readonly #damage: Damage;
   readonly #backups: ScheduledBackups | undefined;
   readonly #backupDirectory: string;
   readonly #restoreFiles: RestoreFiles;
@@ -172,7 +176,10 @@ export class Controller {
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
     const { nodeId, dataDirectory } = config;
-    this.#diskNews = new DiskNews({ nodeId, dataDirectory, clock, log, alarms: this.#alarms, events: this.#events });
+    const disk = { nodeId, dataDirectory, clock, log, alarms: this.#alarms, events: this.#events };
+    this.#diskNews = new DiskNews(disk);
+    this.#damage = new Damage({ ...disk, storage });
+    storage.watchDamage((error) => this.failed(error));
     this.#board = new StatusBoard({
       connection: connections.service,
       subjects: this.#subjects,
@@ -234,7 +241,7 @@ export class Controller {
       backupDirectory: this.#backupDirectory,
       scheduleDirectory: config.backup?.directory,
       replica: () => (this.#state === 'removed' ? undefined : this.#replica),
-      absence: () => (this.#state === 'stopping' || this.#state === 'removed' ? this.#state : 'not-a-member'),
+      absence: () => absences.find((each) => each === this.#state) ?? 'not-a-member',
       routers: () => this.#routers,
       operations: () => this.#operations,
       restoreFiles: this.#restoreFiles,
@@ -319,6 +326,36 @@ export class Controller {
     this.#board.stop();
     this.#stopMember();
     this.#transport.close();
+  }
+
+  /**
+   * Something failed that the member or this controller cannot go on with. Damage is lived with: by dropping what may be
+   * dropped, or out of service, so that somebody says what is wrong; anything else is fatal.
+   */
+  failed(error: unknown): void {
+    const failure = toQuorateError(error);
+    if (failure.code !== 'damaged') return this.#options.onFatal(error);
+    if (this.#state === 'damaged' || this.#state === 'stopping') return;
+    const before = this.#state;
+    this.#state = 'damaged';
+    this.#setLeading(false);
+    this.#member?.stop();
+    // Not from inside the turn, or the reading, in which it was met.
+    setImmediate(() => this.#liveWithDamage(failure, before));
+  }
+
+  #liveWithDamage(failure: QuorateError, before: NodeState): void {
+    this.#stopMember();
+    try {
+      if (before === 'member' && this.#damage.drop(failure)) {
+        this.#options.log.warn('a damaged entry was dropped', { found: failure.message });
+        return this.#startMember();
+      }
+    } catch (error) {
+      this.#options.log.error('a damaged entry could not be dropped', { error: toQuorateError(error).message });
+    }
+    this.#damage.outOfService(failure);
+    this.#status.now();
   }
 
   /** NATS refused to carry something on this subject. */
@@ -427,7 +464,16 @@ export class Controller {
 
   #startMember(): void {
     this.#state = 'member';
-    this.#createMember().start();
+    let member: Member;
+    try {
+      member = this.#createMember();
+    } catch (error) {
+      // The end of the log is read when a member begins.
+      if (toQuorateError(error).code !== 'damaged') throw error;
+      return this.failed(error);
+    }
+    this.#damage.watchDebt(member);
+    member.start();
     this.#startServices();
   }
 
@@ -633,7 +679,7 @@ export class Controller {
       applied: (entries) => this.#onApplied(entries),
       leadership: (leadership) => this.#onLeadership(leadership),
       storageFull: (full) => this.#diskNews.changed(full),
-      failed: (error) => this.#options.onFatal(error),
+      failed: (error) => this.failed(error),
     };
   }
 

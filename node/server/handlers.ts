@@ -36,7 +36,7 @@ export interface HandlerSources {
   /** Undefined while this controller keeps no model: it is blank, removed or stopping. */
   replica(): Replica | undefined;
   /** Why it is none. */
-  absence(): 'stopping' | 'removed' | 'not-a-member';
+  absence(): 'stopping' | 'removed' | 'damaged' | 'not-a-member';
   routers(): RouterService | undefined;
   operations(): OperationService | undefined;
   readonly restoreFiles: RestoreFiles;
@@ -63,6 +63,7 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
   function meta(): ModelMeta {
     const held = storage.model.meta();
+    if (sources.absence() === 'damaged') throw new QuorateError('damaged');
     if (held === undefined) throw new QuorateError('not-a-member');
     return held;
   }

@@ -120,10 +120,14 @@ async function start(
       void closeAll(connections).finally(() => settle?.reject(error));
     },
   });
+  // What is thrown where nobody waits for it: damage that a timer met while it read the model.
+  const onUncaught = (error: unknown): void => controller.failed(error);
+  process.on('uncaughtException', onUncaught);
   for (const connection of Object.values(connections)) void watch(connection, controller, log);
   try {
     await controller.start(how);
   } catch (error) {
+    process.off('uncaughtException', onUncaught);
     await closeAll(connections);
     throw error;
   }
@@ -132,6 +136,7 @@ async function start(
 
   async function stop(): Promise<void> {
     await stopService();
+    process.off('uncaughtException', onUncaught);
     await controller.stop();
     await closeAll(connections);
     storage.close();

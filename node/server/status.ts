@@ -40,6 +40,7 @@ export interface StatusSources {
 export function buildStatus(sources: StatusSources, sequence: number): NodeStatus {
   const { config, clock, storage, replica } = sources;
   const raft = replica?.status() ?? null;
+  const isDamaged = sources.state === 'damaged';
   const meta = storage.model.meta();
   const now = clock.monotonicMs();
   const commit = replica?.commitLatency.percentiles(now);
@@ -61,8 +62,9 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
     position: meta?.position ?? null,
     logTimeline: sources.logTimeline,
     raft: raft === null ? null : raftView(raft, replica?.appliedIndex ?? 0, sources.tickMs),
-    members: storage.model.records('member').map(({ value }) => value),
-    gates: storage.model.records('gate').map(({ key }) => key),
+    // What is damaged is not read again.
+    members: isDamaged ? [] : storage.model.records('member').map(({ value }) => value),
+    gates: isDamaged ? [] : storage.model.records('gate').map(({ key }) => key),
     publishedIndex: sources.publishedIndex,
     routers: sources.routers,
     counters: { ...sources.counters },

@@ -151,6 +151,9 @@ function readRaftFacts(
     if (damaged.length > 0)
       damage.push(`Entries whose checksum does not fit or that are missing: ${damaged.join(', ')}.`);
   }
+  const damagedMark = row('damaged');
+  if (damagedMark !== undefined)
+    damage.push(`It was taken out of service when this was found: ${damagedMark.sentence}`);
   const incarnation = row('incarnation') ?? 0;
   const removed = row('removed') ?? null;
   const standalone = row('standalone') ?? false;

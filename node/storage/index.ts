@@ -121,12 +121,26 @@ export function openStorage(options: StorageOptions): DirectoryStorage {
   try {
     finishReset(lock);
     raft = new SqliteRaftStore(join(options.directory, raftFileName), { ...options, layOutLog: true });
-    return new FileStorage(options, lock, raft, openModel(options.directory, raft));
+    const model = openModel(options.directory, raft);
+    dropDamagedTail(raft, model);
+    return new FileStorage(options, lock, raft, model);
   } catch (error) {
     raft?.close();
     lock.release();
     throw error;
   }
+}
+
+/**
+ * What was stored and is not known to be committed is looked at before it is relied on: a damaged entry there is dropped, with
+ * all after it, and asked for again. Where nobody else decides it stays, and is met as damage.
+ */
+function dropDamagedTail(raft: SqliteRaftStore, model: SqliteModelStore): void {
+  const meta = model.meta();
+  const self = raft.identity()?.nodeId;
+  if (meta === undefined || raft.standalone() || !meta.configuration.voters.some((id) => id !== self)) return;
+  const damaged = raft.firstDamagedAfter(Math.max(raft.hardState().commit, meta.position.index));
+  if (damaged !== undefined) raft.dropDamagedFrom(damaged);
 }
 
 function openModel(directory: string, raft: SqliteRaftStore): SqliteModelStore {
@@ -165,6 +179,10 @@ class FileStorage implements DirectoryStorage {
     this.#directory = options.directory;
     this.#lock = lock;
     this.#shelf = new SnapshotShelf(options, this.#worker, join(options.directory, modelFileName), () => model.meta());
+  }
+
+  watchDamage(listener: (error: QuorateError) => void): void {
+    this.#model.onDamage = listener;
   }
 
   createSnapshot(path?: string, origin: SnapshotOrigin = 'manual'): Promise<SnapshotFile> {

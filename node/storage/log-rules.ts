@@ -4,7 +4,7 @@
  */
 import { QuorateError } from '../../messaging/errors.js';
 import { invariant } from '../raft/invariant.js';
-import type { Entry, HardState, Index } from '../raft/types.js';
+import type { Entry, HardState, Index, LogDebt } from '../raft/types.js';
 import type { CompactionPoint, Identity } from './types.js';
 
 export const blankHardState: HardState = { term: 0, vote: '', commit: 0 };
@@ -47,6 +47,11 @@ export function checkHardState(next: HardState, held: HardState, lastIndex: Inde
     next.commit <= lastIndex,
     () => `the commit index ${next.commit} lies beyond the log, which ends at ${lastIndex}`,
   );
+}
+
+/** What is owed once entries up to `lastIndex` are dropped, on top of what was owed before. */
+export function debtAfter(before: LogDebt | null, hardState: HardState, lastIndex: Index): LogDebt {
+  return { index: Math.max(lastIndex, before?.index ?? 0), term: hardState.term };
 }
 
 /** A directory belongs to one controller of one cluster, for ever. */

@@ -4,9 +4,16 @@
  */
 import { QuorateError } from '../../messaging/errors.js';
 import { invariant } from '../raft/invariant.js';
-import type { Entry, HardState, Index, Term } from '../raft/types.js';
+import type { Entry, HardState, Index, LogDebt, Term } from '../raft/types.js';
 import { damagedEntry, dataBytesOf } from './entry-codec.js';
-import { blankCompactionPoint, blankHardState, checkEntries, checkHardState, refuseOther } from './log-rules.js';
+import {
+  blankCompactionPoint,
+  blankHardState,
+  checkEntries,
+  checkHardState,
+  debtAfter,
+  refuseOther,
+} from './log-rules.js';
 import type { InstallCommit } from './raft-store.js';
 import type { CompactionPoint, Identity, PersistBatch, RaftStore, RemovedMark } from './types.js';
 
@@ -18,6 +25,8 @@ export interface RaftDisk {
   identity: Identity | null;
   incarnation: number;
   removed: RemovedMark | null;
+  debt: LogDebt | null;
+  damaged: string | null;
 }
 
 export const blankRaftDisk = (): RaftDisk => ({
@@ -27,6 +36,8 @@ export const blankRaftDisk = (): RaftDisk => ({
   identity: null,
   incarnation: 0,
   removed: null,
+  debt: null,
+  damaged: null,
 });
 
 export class MemoryRaftStore implements RaftStore {
@@ -82,6 +93,26 @@ export class MemoryRaftStore implements RaftStore {
 
   incarnation(): number {
     return this.#disk.incarnation;
+  }
+
+  debt(): LogDebt | null {
+    return this.#disk.debt;
+  }
+
+  dropDamagedFrom(index: Index): void {
+    invariant(
+      index > this.#hardState.commit && index <= this.lastIndex(),
+      () => `entry ${index} is not one that may be dropped (${this.#hardState.commit} to ${this.lastIndex()})`,
+    );
+    this.#beforeWrite();
+    this.#disk.debt = debtAfter(this.#disk.debt, this.#hardState, this.lastIndex());
+    this.#disk.entries.length = index - this.firstIndex();
+    this.#disk.hardState = this.#hardState;
+  }
+
+  markDamaged(sentence: string): void {
+    this.#beforeWrite();
+    this.#disk.damaged = sentence;
   }
 
   removedMark(): RemovedMark | null {

@@ -55,6 +55,8 @@ function parse<Value>(text: string): Value {
 const parseEntity = (body: string) => parse<Entity>(body);
 
 export class SqliteModelStore implements SelfDurableModelStore {
+  /** Told of damage that is met, before it is thrown. */
+  onDamage: ((error: QuorateError) => void) | undefined;
   readonly #path: string;
   #database: Connection;
   #statements: ReturnType<typeof prepare>;
@@ -98,8 +100,10 @@ export class SqliteModelStore implements SelfDurableModelStore {
   // -------------------------------------------------------------------------------------------------------- entities
 
   get(kind: string, id: string): Entity | undefined {
-    const body = this.#read(() => this.#statements.get.get(kind, id));
-    return body === undefined ? undefined : parseEntity(body);
+    return this.#read(() => {
+      const body = this.#statements.get.get(kind, id);
+      return body === undefined ? undefined : parseEntity(body);
+    });
   }
 
   idOfName(kind: string, name: string): string | undefined {
@@ -142,7 +146,7 @@ export class SqliteModelStore implements SelfDurableModelStore {
             filter: asciiLowerCase(options.filter),
           }),
     );
-    return bodies.map(parseEntity);
+    return this.#read(() => bodies.map(parseEntity));
   }
 
   countsByKind(): Readonly<Record<string, number>> {
@@ -181,12 +185,12 @@ export class SqliteModelStore implements SelfDurableModelStore {
   }
 
   changesAfter(index: number, limit: number): readonly ChangeRow[] {
-    const rows = this.#read(() => this.#statements.changesAfter.all(index, limit));
-    return rows.map(toJournalRow).filter((row) => row.type !== 'refused');
+    const rows = this.#read(() => this.#statements.changesAfter.all(index, limit).map(toJournalRow));
+    return rows.filter((row) => row.type !== 'refused');
   }
 
   journalAfter(index: number, limit: number): readonly JournalRow[] {
-    return this.#read(() => this.#statements.journalAfter.all(index, limit)).map(toJournalRow);
+    return this.#read(() => this.#statements.journalAfter.all(index, limit).map(toJournalRow));
   }
 
   pruneJournal(throughIndex: number): void {
@@ -197,8 +201,10 @@ export class SqliteModelStore implements SelfDurableModelStore {
   // --------------------------------------------------------------------------------------------------------- records
 
   record<Bucket extends RecordBucket>(bucket: Bucket, key: string): RecordTypes[Bucket] | undefined {
-    const value = this.#read(() => this.#statements.record.get(bucket, key));
-    return value === undefined ? undefined : parse<RecordTypes[Bucket]>(value);
+    return this.#read(() => {
+      const value = this.#statements.record.get(bucket, key);
+      return value === undefined ? undefined : parse<RecordTypes[Bucket]>(value);
+    });
   }
 
   putRecord<Bucket extends RecordBucket>(bucket: Bucket, key: string, value: RecordTypes[Bucket]): void {
@@ -212,8 +218,9 @@ export class SqliteModelStore implements SelfDurableModelStore {
   records<Bucket extends RecordBucket>(
     bucket: Bucket,
   ): readonly { readonly key: string; readonly value: RecordTypes[Bucket] }[] {
-    const rows = this.#read(() => this.#statements.records.all(bucket));
-    return rows.map(({ key, value }) => ({ key, value: parse<RecordTypes[Bucket]>(value) }));
+    return this.#read(() =>
+      this.#statements.records.all(bucket).map(({ key, value }) => ({ key, value: parse<RecordTypes[Bucket]>(value) })),
+    );
   }
 
   /** All of them, as they lie in their table. */
@@ -244,7 +251,7 @@ export class SqliteModelStore implements SelfDurableModelStore {
       this.#requests.rollBack();
       // SQLite gives up the whole transaction where the disk fails: then what was gathered is gone, too.
       if (!this.#database.inTransaction) this.#reload();
-      throw toStorageError(error, this.#path);
+      throw this.#failure(error);
     } finally {
       this.#lastEntity = undefined;
       this.#working = false;
@@ -262,7 +269,7 @@ export class SqliteModelStore implements SelfDurableModelStore {
       // Without a log nothing would bring it again in order, and who asked was told that it failed.
       if (this.#syncCommits && this.#database.inTransaction) this.#database.exec('ROLLBACK');
       if (!this.#database.inTransaction) this.#reload();
-      throw toStorageError(error, this.#path);
+      throw this.#failure(error);
     }
   }
 
@@ -338,8 +345,14 @@ export class SqliteModelStore implements SelfDurableModelStore {
     try {
       return work();
     } catch (error) {
-      throw toStorageError(error, this.#path);
+      throw this.#failure(error);
     }
+  }
+
+  #failure(error: unknown): unknown {
+    const failure = toStorageError(error, this.#path);
+    if (failure instanceof QuorateError && failure.code === 'damaged') this.onDamage?.(failure);
+    return failure;
   }
 
   #bodyOf(entity: Entity): string {

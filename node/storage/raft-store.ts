@@ -3,13 +3,21 @@
  * is durable when the call returns. See docs/storage.md for why it runs on the main thread, with the figures.
  */
 
+import { QuorateError } from '../../messaging/errors.js';
 import { invariant } from '../raft/invariant.js';
-import type { Entry, HardState, Index, Term } from '../raft/types.js';
+import type { Entry, HardState, Index, LogDebt, Term } from '../raft/types.js';
 import { type Connection, openDatabase, settingsOf, toStorageError, translate } from './database.js';
 import { EntryCache } from './entry-cache.js';
 import { damagedEntry, dataBytesOf, type EntryRow, fromRow, toRow } from './entry-codec.js';
 import { sizeOf } from './files.js';
-import { blankCompactionPoint, blankHardState, checkEntries, checkHardState, refuseOther } from './log-rules.js';
+import {
+  blankCompactionPoint,
+  blankHardState,
+  checkEntries,
+  checkHardState,
+  debtAfter,
+  refuseOther,
+} from './log-rules.js';
 import { raftSchema } from './schema.js';
 import { StateRows, type StateValue } from './state-rows.js';
 import type { CompactionPoint, Identity, PersistBatch, RaftStore, RemovedMark } from './types.js';
@@ -124,6 +132,26 @@ export class SqliteRaftStore implements RaftStore {
     return this.#state.get('install');
   }
 
+  debt(): LogDebt | null {
+    return this.#state.get('debt') ?? null;
+  }
+
+  /** Of the entries after `index`, the first whose checksum does not fit or that is missing. */
+  firstDamagedAfter(index: Index): Index | undefined {
+    let expected = index + 1;
+    try {
+      for (const row of this.#statements.between.iterate(expected, this.#lastIndex + 1)) {
+        if (row[0] !== expected) return expected;
+        fromRow(row);
+        expected += 1;
+      }
+    } catch (error) {
+      if (error instanceof QuorateError && error.code === 'damaged') return expected;
+      throw toStorageError(error, this.#path);
+    }
+    return expected <= this.#lastIndex ? expected : undefined;
+  }
+
   damagedEntries(): readonly Index[] {
     return damagedEntriesOf(this.#database, this.#point.index, this.#lastIndex);
   }
@@ -160,6 +188,26 @@ export class SqliteRaftStore implements RaftStore {
     this.#commitUnwritten = false;
     this.#lastIndex = lastIndex;
     this.#cache.append(entries);
+  }
+
+  dropDamagedFrom(index: Index): void {
+    invariant(
+      index > this.#hardState.commit && index <= this.#lastIndex,
+      () => `entry ${index} is not one that may be dropped (${this.#hardState.commit} to ${this.#lastIndex})`,
+    );
+    const debt = debtAfter(this.debt(), this.#hardState, this.#lastIndex);
+    this.#write(() => {
+      this.#statements.deleteFrom.run(index);
+      this.#state.put('debt', debt);
+      this.#state.put('hardState', this.#hardState);
+    });
+    this.#commitUnwritten = false;
+    this.#lastIndex = index - 1;
+    this.#cache.truncateFrom(index);
+  }
+
+  markDamaged(sentence: string): void {
+    this.#write(() => this.#state.put('damaged', { sentence }));
   }
 
   setIdentity(identity: Identity): void {

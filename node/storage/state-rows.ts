@@ -13,6 +13,10 @@ export const stateSchemas = {
   identity: z.object({ clusterName: z.string(), clusterId: z.string(), nodeId: z.string() }),
   incarnation: z.int().min(0),
   removed: z.object({ by: z.string(), index: indexSchema, leftBehindBy: timelineSchema.optional() }),
+  /** Damaged entries were dropped that this member may have acknowledged. */
+  debt: z.object({ index: indexSchema, term: indexSchema }),
+  /** What was found when it was taken out of service: it may not be served again. */
+  damaged: z.object({ sentence: z.string() }),
   /** The controller serves alone: there is no log, and the model is what was promised. Absent in a cluster. */
   standalone: z.literal(true),
   /** An install that is committed here and not finished in the model: the file to be put in its place, and where that stands. */

@@ -5,10 +5,21 @@
  * Everything on the hot path is synchronous: when `persist` returns, what it was given is on disk. What may take long
  * (snapshots, verification, the copying of files) is asynchronous and happens in a worker thread.
  */
+import type { QuorateError } from '../../messaging/errors.js';
 import type { IndexType, Timeline } from '../../messaging/position.js';
 import type { Member } from '../../messaging/schemas/status.js';
 import type { ModelMeta, ModelStore } from '../model/store.js';
-import type { Configuration, Entry, HardState, Index, LogStore, NodeId, SnapshotMeta, Term } from '../raft/types.js';
+import type {
+  Configuration,
+  Entry,
+  HardState,
+  Index,
+  LogDebt,
+  LogStore,
+  NodeId,
+  SnapshotMeta,
+  Term,
+} from '../raft/types.js';
 import type { PreparedHash } from './hash-model.js';
 
 /** Whose directory it is. Written when the controller first becomes part of a cluster, and never changed after that. */
@@ -62,6 +73,15 @@ export interface RaftStore extends LogStore {
   setIdentity(identity: Identity): void;
   /** Durable when it returns. */
   markRemoved(mark: RemovedMark): void;
+  /** What it owed when damaged entries were dropped; the core knows whether that is settled. */
+  debt(): LogDebt | null;
+  /**
+   * Drops a damaged entry and all after it, none of them known to be committed, and notes in the same write what is owed for
+   * that. The core must be made anew from what is left.
+   */
+  dropDamagedFrom(index: Index): void;
+  /** Out of service for good, with what was found: the next start refuses. Durable when it returns. */
+  markDamaged(sentence: string): void;
   /** Reads every entry that should be there and checks its checksum; at most the first 100 indexes that fail or are missing. */
   damagedEntries(): readonly Index[];
   /** Bytes of the files on disk. */
@@ -299,6 +319,8 @@ export interface ControllerStorage extends Storage {
     standalone(): boolean;
   };
   readonly model: SelfDurableModelStore;
+  /** Is told whenever damage is met in the model or in a snapshot of it, whoever was reading; what the log holds, its reader tells. */
+  watchDamage(listener: (error: QuorateError) => void): void;
   /** Begins the history of a standalone controller on a blank directory. As atomic as `install`. */
   initialiseStandalone(state: StandaloneState): Promise<void>;
   /**

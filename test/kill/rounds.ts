@@ -60,6 +60,8 @@ const writesAfter = 10;
 /** Generous, for a machine that does other things too. */
 const progressTimeoutMs = 60_000;
 const agreeTimeoutMs = 60_000;
+/** On a machine so busy that leaders change by themselves, it takes many attempts until all stand at one index. */
+const compareTimeoutMs = 300_000;
 const pageSize = 1_000;
 
 export async function startKillRun(options: KillOptions): Promise<KillRun> {
@@ -257,14 +259,17 @@ class Run {
     return changes;
   }
 
+  /** A member that is busy when it is asked where it stands is left out of a comparison, and asked again. */
   async #differences(): Promise<readonly string[]> {
     const nodes = [...this.#controllers];
-    const { groups, missing } = await compareModels(this.cluster.api, nodes, { timeoutMs: agreeTimeoutMs });
-    const compared = groups.flatMap((group) => group.nodes);
-    if (groups.length > 1) return [`models differ: ${groups.map((group) => group.nodes.join(' and ')).join(' from ')}`];
-    return compared.length === nodes.length
-      ? []
-      : [`not all models were compared: ${missing.map(({ node, reason }) => `${node}: ${reason}`).join(', ')}`];
+    for (const deadline = performance.now() + compareTimeoutMs; ; ) {
+      const { groups, missing } = await compareModels(this.cluster.api, nodes, { timeoutMs: agreeTimeoutMs });
+      if (groups.length > 1)
+        return [`models differ: ${groups.map((group) => group.nodes.join(' and ')).join(' from ')}`];
+      if (missing.length === 0) return [];
+      if (performance.now() > deadline)
+        return [`not all models were compared: ${missing.map(({ node, reason }) => `${node}: ${reason}`).join(', ')}`];
+    }
   }
 
   #counters(): { readonly snapshots: number; readonly firstIndex: number } {

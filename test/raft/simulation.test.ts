@@ -28,6 +28,7 @@ const mustHappen = [
   'snapshot installed',
   'snapshot not needed',
   'log compacted',
+  'entries lost that may have been acknowledged',
   'read answered',
   'read not-leader',
   'proposal forwarded',

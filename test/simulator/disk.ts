@@ -16,10 +16,10 @@ import {
   recordBuckets,
 } from '../../node/model/index.js';
 import { invariant } from '../../node/raft/invariant.js';
-import type { Entry, HardState, Index, NodeId, Term } from '../../node/raft/types.js';
+import type { Entry, HardState, Index, LogDebt, NodeId, Term } from '../../node/raft/types.js';
 import type { DirectoryFacts } from '../../node/storage/directory.js';
 import { type PreparedHash, prepareAtOnce } from '../../node/storage/hash-model.js';
-import { blankHardState, checkEntries, checkHardState, refuseOther } from '../../node/storage/log-rules.js';
+import { blankHardState, checkEntries, checkHardState, debtAfter, refuseOther } from '../../node/storage/log-rules.js';
 import type {
   ChunkSource,
   CompactionPoint,
@@ -127,6 +127,8 @@ export class SimulatedDisk {
   hardState: HardState = blankHardState;
   identity: Identity | null = null;
   removed: RemovedMark | null = null;
+  debt: LogDebt | null = null;
+  damagedMark: string | null = null;
   incarnation = 0;
   /** As the process sees it. */
   model = new MemoryModelStore();
@@ -316,6 +318,26 @@ class SimulatedRaftStore implements RaftStore {
   markRemoved(mark: RemovedMark): void {
     this.#refuseFull();
     this.#disk.removed = mark;
+  }
+
+  debt(): LogDebt | null {
+    return this.#disk.debt;
+  }
+
+  dropDamagedFrom(index: Index): void {
+    const disk = this.#disk;
+    invariant(index > this.#hardState.commit, () => `entry ${index} is committed (up to ${this.#hardState.commit})`);
+    const debt = debtAfter(disk.debt, this.#hardState, disk.lastIndex);
+    this.#write(() => {
+      for (const rotten of disk.rotten) if (rotten >= index) disk.rotten.delete(rotten);
+      disk.entries.length = index - disk.point.index - 1;
+      disk.debt = debt;
+      disk.hardState = this.#hardState;
+    });
+  }
+
+  markDamaged(sentence: string): void {
+    this.#disk.damagedMark = sentence;
   }
 
   damagedEntries(): readonly Index[] {

@@ -1,8 +1,9 @@
 /** A member's log and hard state as they are on disk: only what `store` was given survives a crash. */
-import type { Entry, HardState, Index, LogStore, Ready, Term } from '../../../node/raft/index.js';
+import type { Entry, HardState, Index, LogDebt, LogStore, Ready, Term } from '../../../node/raft/index.js';
 
 export class Disk implements LogStore {
   hard: HardState = { term: 0, vote: '', commit: 0 };
+  debt: LogDebt | undefined;
   #baseIndex: Index = 0;
   #baseTerm: Term = 0;
   #entries: Entry[] = [];
@@ -44,6 +45,12 @@ export class Disk implements LogStore {
       this.#entries.push(...entries);
     }
     if (hardState) this.hard = hardState;
+  }
+
+  /** Damaged entries from here on are dropped; what they may have promised is noted. */
+  lose(index: Index): void {
+    this.debt = { index: Math.max(this.lastIndex(), this.debt?.index ?? 0), term: this.hard.term };
+    this.#entries.length = index - this.#baseIndex - 1;
   }
 
   /** Drops entries up to `index`. */

@@ -135,7 +135,17 @@ export class Member {
   #start(): Raft {
     const { id, random, limits } = this.#options;
     const { applied, configuration } = this.machine;
-    return new Raft({ id, log: this.disk, hardState: this.disk.hard, applied, configuration, random, limits });
+    const { disk } = this;
+    return new Raft({
+      id,
+      log: disk,
+      hardState: disk.hard,
+      applied,
+      configuration,
+      ...(disk.debt === undefined ? {} : { debt: disk.debt }),
+      random,
+      limits,
+    });
   }
 
   #install(meta: SnapshotMeta): void {

@@ -65,6 +65,8 @@ export class Simulation {
   readonly #unrest: number;
   /** In half of the worlds nobody joins or leaves, so that old members live long enough to have a history. */
   readonly #changesMembers: boolean;
+  /** Of two voters, one that has lost something would keep the other from ever leading. */
+  readonly #rots: boolean;
   #sequence = 0;
   #lossy = true;
 
@@ -77,6 +79,7 @@ export class Simulation {
     this.#unrest = this.#random.chance(0.5) ? 0 : this.#random.next();
     this.#changesMembers = this.#random.chance(0.5);
     const founders = ['a', 'b', 'c', 'd', 'e'].slice(0, 1 + this.#random.below(5));
+    this.#rots = founders.length > 2 && !this.#changesMembers;
     for (const id of founders) this.#add(id, founders);
   }
 
@@ -270,8 +273,19 @@ export class Simulation {
   #restart(member: Member): void {
     this.#count('member restarted');
     member.reads.length = 0;
+    if (this.#rots && this.#random.chance(0.3)) this.#loseTail(member);
     member.restart();
     this.checker.restarted(member);
+  }
+
+  /** What it has stored and does not know to be committed is damaged from somewhere on, and dropped. One at a time. */
+  #loseTail({ disk }: Member): void {
+    const others = [...this.#members.values()].filter((each) => each.disk !== disk);
+    if (others.some(({ raft, up, disk: { debt } }) => (up ? raft.isInDebt : debt !== undefined))) return;
+    const kept = Math.max(disk.hard.commit, disk.firstIndex());
+    if (disk.lastIndex() <= kept) return;
+    disk.lose(kept + 1 + this.#random.below(disk.lastIndex() - kept));
+    this.#count('entries lost that may have been acknowledged');
   }
 
   /** Some directions between members go dead, or all come back. */

@@ -1,0 +1,89 @@
+/**
+ * What a controller does about damage that is met while it runs. A damaged entry above what is known to be committed is
+ * dropped with all after it, and the member begins again from what is left: it asks for what it lost, and gives no vote
+ * before it holds that (`LogDebt`). Any other damage takes the controller out of service: it says so, and does nothing else.
+ */
+import type { QuorateError } from '../../messaging/errors.js';
+import type { Clock } from '../cluster/clock.js';
+import type { Member } from '../cluster/member.js';
+import type { ControllerStorage } from '../storage/index.js';
+import type { Alarms } from './alarms.js';
+import type { EventPublisher } from './events.js';
+import type { Log } from './log.js';
+
+export interface DamageOptions {
+  readonly nodeId: string;
+  readonly dataDirectory: string;
+  readonly storage: ControllerStorage;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly alarms: Alarms;
+  readonly events: Pick<EventPublisher, 'cluster'>;
+}
+
+const watchDebtEveryMs = 500;
+const debtAlarm = 'log-damaged';
+
+export class Damage {
+  readonly #options: DamageOptions;
+  #stopWatching: (() => void) | undefined;
+
+  constructor(options: DamageOptions) {
+    this.#options = options;
+  }
+
+  /** Drops the entry that cannot be read, where it may; says whether it did. The member must have stopped. */
+  drop(error: QuorateError): boolean {
+    const { storage } = this.#options;
+    const index = error.details?.['index'];
+    const { configuration, position } = storage.model.meta() ?? {};
+    if (typeof index !== 'number' || configuration === undefined || position === undefined) return false;
+    const isCommitted = index <= Math.max(storage.raft.hardState().commit, position.index);
+    // A voter alone has committed whatever it has stored.
+    const othersDecide = configuration.voters.some((id) => id !== this.#options.nodeId);
+    if (isCommitted || !othersDecide) return false;
+    storage.raft.dropDamagedFrom(index);
+    return true;
+  }
+
+  /** A member begins on a log that may owe something: says so until it does not. */
+  watchDebt({ core }: Member): void {
+    const { nodeId, log, alarms, events, clock } = this.#options;
+    this.#stopWatching?.();
+    if (!core.isInDebt) return;
+    const message = `entries of ${nodeId}'s log were damaged and dropped; it asks for them again, and gives no vote before it has them`;
+    const remedy = 'Nothing, if this ends soon. Examine its disk; should it happen again, replace the controller.';
+    log.warn('entries of the log were damaged and dropped', { lastIndex: this.#options.storage.raft.lastIndex() });
+    alarms.raise(debtAlarm, { code: 'log-damaged', severity: 'warning', message, remedy });
+    events.cluster('log.damaged', { peers: [{ id: nodeId }], message });
+    this.#stopWatching = clock.every(watchDebtEveryMs, () => {
+      if (core.isInDebt) return;
+      this.stop();
+      alarms.clear(debtAlarm);
+      log.info('the log holds again what was dropped');
+    });
+  }
+
+  /** For good: also the next start refuses. */
+  outOfService({ message: found }: QuorateError): void {
+    const { nodeId, dataDirectory, storage, log, alarms, events } = this.#options;
+    this.stop();
+    alarms.clear(debtAlarm);
+    const message = `${nodeId} is out of service, because its data is damaged: ${found}`;
+    const remedy = `Replace it: stop it, make it blank with \`quorate reset --data-dir ${dataDirectory}\`, start it under a new id, then \`quorate members replace ${nodeId} NEW\`.`;
+    log.error('damaged: out of service', { found, remedy });
+    alarms.raise('damaged', { code: 'damaged', severity: 'error', message, remedy });
+    events.cluster('member.damaged', { peers: [{ id: nodeId }], message });
+    try {
+      storage.raft.markDamaged(found);
+    } catch (error) {
+      // The start-up table finds out by itself what it can.
+      log.warn('the mark that it is damaged could not be written', { error: String(error) });
+    }
+  }
+
+  stop(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+  }
+}
