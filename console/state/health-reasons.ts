@@ -108,7 +108,7 @@ function outsiderReasons(row: MemberRow): readonly Reason[] {
           'standalone',
           'warn',
           'serves alone, without a cluster.',
-          'Migrate it, or give it a cluster name of its own.',
+          'Make it the first member of a cluster with `quorate migrate`, and join others, to survive a failure.',
         ),
       ];
     case 'starting':

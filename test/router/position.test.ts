@@ -94,6 +94,55 @@ const table: readonly Case[] = [
     previousIndex: 7,
     is: 'resync',
   },
+  {
+    promise: 'a migration: the first raft change after a high legacy index',
+    held: at(971, 1, 'A', 'legacy'),
+    incoming: at(3, 2, 'B'),
+    previousIndex: 0,
+    is: 'resync',
+  },
+  {
+    promise: 'a migration: the raft change whose index would be the next legacy one',
+    held: at(7, 1, 'A', 'legacy'),
+    incoming: at(8, 2, 'B'),
+    previousIndex: 7,
+    is: 'resync',
+  },
+  {
+    promise: 'a late legacy change after the migration',
+    held: at(3, 2, 'B'),
+    incoming: at(971, 1, 'A', 'legacy'),
+    previousIndex: 970,
+    is: 'stale',
+  },
+  {
+    promise: 'a rollback: a legacy change after low raft indexes',
+    held: at(320, 2, 'B'),
+    incoming: at(972, 3, 'C', 'legacy'),
+    previousIndex: 0,
+    is: 'resync',
+  },
+  {
+    promise: 'a rollback: a legacy change after higher raft indexes',
+    held: at(8_697, 2, 'B'),
+    incoming: at(401, 3, 'C', 'legacy'),
+    previousIndex: 0,
+    is: 'resync',
+  },
+  {
+    promise: 'a second migration: raft indexes that were given before, in another history',
+    held: at(401, 3, 'C', 'legacy'),
+    incoming: at(3, 4, 'D'),
+    previousIndex: 0,
+    is: 'resync',
+  },
+  {
+    promise: 'a router that slept through both, and wakes at the index that it holds',
+    held: at(3, 2, 'B'),
+    incoming: at(3, 4, 'D'),
+    previousIndex: 0,
+    is: 'resync',
+  },
 ];
 
 for (const { promise, held, incoming, previousIndex, is } of table) {

@@ -494,7 +494,8 @@ const modeCases: typeof cases = {
     ['fail', migrate, mode({ maxPayloadBytes: 1_000 }), /1000.0 bytes|1000 bytes at most/],
   ],
   'routers-understand-raft': [
-    ['ok', migrate, router(['legacy', 'raft']), /all of 1 connected router/],
+    ['ok', migrate, router(['legacy', 'raft']), /1 connected router understands raft/],
+    ['ok', migrate, { routers: [] }, /no router is connected/],
     ['fail', migrate, router(['legacy']), /edge-1/],
     ['fail', migrate, router(null), /not say .* edge-1/],
     [
@@ -505,7 +506,7 @@ const modeCases: typeof cases = {
     ],
   ],
   'routers-understand-legacy': [
-    ['ok', rollback, router(['legacy', 'raft']), /all of 1 connected router/],
+    ['ok', rollback, router(['legacy', 'raft']), /1 connected router understands legacy/],
     ['fail', rollback, router(['raft']), /edge-1/],
     ['warn', { ...rollback, leaveBehind: ['edge-1'] }, router(['raft']), /left behind/],
   ],

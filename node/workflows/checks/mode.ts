@@ -117,7 +117,10 @@ function routersUnderstand(indexType: IndexType): Check['answer'] {
         `Upgrade them, or leave them behind: --leave-behind ${unnamed.slice(0, namedMax).join(',')}. They will be refused until they are upgraded.`,
       );
     if (unable.length > 0) return warn(`left behind, and refused from then on: ${unable.join(', ')}`);
-    return ok(`all of ${count(routers.length, 'connected router')} understand ${indexType} indexes`);
+    if (routers.length === 0) return ok('no router is connected');
+    return ok(
+      `${count(routers.length, 'connected router')} ${routers.length === 1 ? 'understands' : 'understand'} ${indexType} indexes`,
+    );
   };
 }
 
