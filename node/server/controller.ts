@@ -624,7 +624,7 @@ export class Controller {
       heartbeatMs: config.routerHeartbeatMs,
       serves: () => this.#servesRouters(),
       isLeader: () => this.#leading,
-      endpoints: endpointsOf(storage.model, config.cluster),
+      endpoints: endpointsOf(storage.model, config.cluster, config.nodeId),
       publishEvent: (event) => this.#events.routerService(event),
       log: (level, message, fields) => log[level](message, fields),
     });

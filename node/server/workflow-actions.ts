@@ -187,7 +187,7 @@ export function createActions(sources: WorkflowSources): Actions {
       routers: (routers?.routers() ?? [])
         .filter(({ online }) => online)
         .map(({ id, endpointsIndex, indexTypes }) => ({ id, endpointsIndex, indexTypes })),
-      endpointsIndex: endpointsOf(storage.model, sources.cluster)()?.position.index ?? 0,
+      endpointsIndex: endpointsOf(storage.model, sources.cluster, nodeId)()?.position.index ?? 0,
     };
   }
 

@@ -74,7 +74,7 @@ test('whether the journal reaches back is judged by what the changes follow, not
 
 test('the list of controllers is of the committed members that are known, at the index where they changed last', (t) => {
   const store = filled();
-  const list = endpointsOf(store, 'test');
+  const list = endpointsOf(store, 'test', 'n2');
   t.is(list(), null, 'a list without controllers is none');
   const meta = store.meta();
   if (meta === undefined) throw new Error('no meta');
@@ -97,4 +97,6 @@ test('the list of controllers is of the committed members that are known, at the
   );
   t.deepEqual(made?.position, { ...position, index: 6 });
   t.is(list(), made ?? null, 'kept until the members change');
+  for (const outsider of ['n9', 'n3'])
+    t.is(endpointsOf(store, 'test', outsider)(), null, 'a controller that is not a member sends none');
 });

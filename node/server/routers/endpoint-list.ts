@@ -36,10 +36,14 @@ export function makeEndpointList(source: EndpointSource): EndpointList | null {
 }
 
 /**
- * The list as the model has it: of the configuration that is committed and applied. Null on a controller that is in none.
- * Kept until the members change: every hello and heartbeat asks.
+ * The list as the model has it: of the configuration that is committed and applied. Null on a controller that is not in it
+ * itself: it sends none. Kept until the members change: every hello and heartbeat asks.
  */
-export function endpointsOf(store: Pick<ModelStore, 'meta' | 'records'>, cluster: string): () => EndpointList | null {
+export function endpointsOf(
+  store: Pick<ModelStore, 'meta' | 'records'>,
+  cluster: string,
+  nodeId: string,
+): () => EndpointList | null {
   let kept: { readonly key: string; readonly list: EndpointList | null } | null = null;
   return () => {
     const meta = store.meta();
@@ -51,7 +55,11 @@ export function endpointsOf(store: Pick<ModelStore, 'meta' | 'records'>, cluster
         meta.configuration,
         store.records('member').map((record) => record.value),
       );
-      kept = { key, list: makeEndpointList({ cluster, clusterId: meta.clusterId, position, members }) };
+      const isMember = members.some((member) => member.id === nodeId);
+      kept = {
+        key,
+        list: isMember ? makeEndpointList({ cluster, clusterId: meta.clusterId, position, members }) : null,
+      };
     }
     return kept.list;
   };
