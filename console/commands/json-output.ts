@@ -159,6 +159,7 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   'members replace': planned,
   'members promote': planned,
   'members demote': planned,
+  restore: planned,
   operations: { schema: operationsSchema, source: 'operationsSchema', note: watched },
   'operations show': operation,
   'operations watch': operation,

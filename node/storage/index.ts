@@ -280,7 +280,10 @@ class FileStorage implements DirectoryStorage {
     request.onStep?.('backup');
     const lastIndex = Math.max(raft.lastIndex(), before.position.index);
     const uncommittedKept = Math.max(0, raft.lastIndex() - Math.max(raft.hardState().commit, before.position.index));
-    const meta = await writeRecoveredModel(this.#stagingFolder, backup, raft, request);
+    const meta = await writeRecoveredModel(this.#stagingFolder, backup, raft, {
+      ...request,
+      stagedRestore: this.stagedRestore(),
+    });
     const { position, term, clusterId } = meta;
     await this.#exchange(
       recoveredName,

@@ -14,11 +14,14 @@ import { QuorateError } from '../../messaging/errors.js';
 import type { Timeline } from '../../messaging/position.js';
 import { applyBatch } from '../model/apply.js';
 import { recoverModel } from '../model/recovery.js';
+import { judgeRestore, metaAfterRestore, restoreIn } from '../model/restore.js';
 import type { ModelMeta } from '../model/store.js';
 import { type Entry, type Index, membersOf, type NodeId } from '../raft/index.js';
 import { removeDatabase, sideFiles, sizeOf, syncFile, syncFolder } from './files.js';
+import { replaceModel } from './install.js';
 import { SqliteModelStore } from './model-store.js';
-import type { RaftStore } from './types.js';
+import { makeRestoredModel } from './restored-model.js';
+import type { ChunkSource, RaftStore } from './types.js';
 
 export interface RecoverRequest {
   readonly clusterName: string;
@@ -29,6 +32,8 @@ export interface RecoverRequest {
   readonly leftBehind: readonly NodeId[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** The file that is staged for a restore: one that the log asks for, and that was not carried out yet, is. */
+  readonly stagedRestore?: ChunkSource | null;
   /** Called after each step: for the log. */
   readonly onStep?: (step: RecoverStep) => void;
 }
@@ -65,10 +70,13 @@ export async function writeRecoveredModel(
   const model = new SqliteModelStore(path);
   let meta: ModelMeta;
   try {
-    const seen = await applyAll(model, raft);
+    const seen = await applyAll(model, raft, { folder, path, staged: request.stagedRestore ?? null });
     request.onStep?.('apply');
+    // A restore that the log held has begun a timeline of its own.
+    const epoch = Math.max(request.timeline.epoch, (model.meta()?.position.timeline.epoch ?? 0) + 1);
     meta = recoverModel(model, {
       ...request,
+      timeline: { ...request.timeline, epoch },
       ...beginningOf(model, raft),
       leftBehind: [...request.leftBehind, ...seen],
     });
@@ -94,22 +102,57 @@ async function copyFile(source: string, target: string): Promise<void> {
   }
 }
 
+interface Copy {
+  readonly folder: string;
+  /** Of the copy that everything is applied to. */
+  readonly path: string;
+  readonly staged: ChunkSource | null;
+}
+
 /** Applies what the log holds beyond the model; answers everybody who was a member on the way. */
-async function applyAll(model: SqliteModelStore, raft: RaftStore): Promise<ReadonlySet<NodeId>> {
+async function applyAll(model: SqliteModelStore, raft: RaftStore, copy: Copy): Promise<ReadonlySet<NodeId>> {
   const seen = new Set<NodeId>();
   for (let applied = model.meta()?.position.index ?? 0; applied < raft.lastIndex(); ) {
     const high = Math.min(applied + batchMax, raft.lastIndex()) + 1;
     const entries = raft.entries(applied + 1, high, batchBytesMax);
     if (entries === undefined || entries.length === 0)
       throw new QuorateError('damaged', `The log does not reach back to the model, which stands at ${applied}.`);
-    applyBatch(model, entries);
-    for (const id of namedIn(entries)) seen.add(id);
+    const taken = applySome(model, entries, copy);
+    if (taken.length === 0) return seen;
+    for (const id of namedIn(taken)) seen.add(id);
     const meta = model.meta();
     for (const id of meta === undefined ? [] : membersOf(meta.configuration)) seen.add(id);
-    applied = meta?.position.index ?? applied + entries.length;
+    applied = meta?.position.index ?? applied + taken.length;
     await nextTurn();
   }
   return seen;
+}
+
+/**
+ * Up to a restore, or one that is first. Where the file of that one is not here, what stands behind it belongs to a model that
+ * this directory never had: nothing is answered, and the model stays the one before, whole.
+ */
+function applySome(model: SqliteModelStore, entries: readonly Entry[], copy: Copy): readonly Entry[] {
+  const at = entries.findIndex((entry) => restoreIn(entry) !== undefined);
+  const [first] = entries;
+  if (at !== 0 || first === undefined) {
+    const plain = at < 0 ? entries : entries.slice(0, at);
+    applyBatch(model, plain);
+    return plain;
+  }
+  const command = restoreIn(first);
+  const meta = model.meta();
+  if (command === undefined || meta === undefined || !judgeRestore(model, meta, command).ok) {
+    applyBatch(model, [first]);
+    return [first];
+  }
+  if (copy.staged?.sha256 !== command.sha256) return [];
+  const target = join(copy.folder, `restored-${recoveredName}`);
+  const { path: source, sha256 } = copy.staged;
+  const after = metaAfterRestore(meta, first, command);
+  makeRestoredModel({ source, sha256, target, meta: after, records: model.recordRows() });
+  model.exchange(() => replaceModel(target, copy.path));
+  return [first];
 }
 
 function namedIn(entries: readonly Entry[]): readonly NodeId[] {

@@ -10,10 +10,10 @@ import { otherModel } from '../storage/restore-contract.js';
 import { startNatsServer } from '../support/nats.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
+import { restoreOperation } from './operation.js';
 
 const ids = ['a', 'b', 'c'];
 const slowMs = 60_000;
-const impact = { voters: 3, healthyVoters: 3, quorum: 2, failuresSurvived: 1 };
 
 /** A file with so many services of another history. */
 async function fileOf(services: number): Promise<SnapshotFile> {
@@ -28,22 +28,6 @@ async function stageOn({ storage }: TestMember, file: SnapshotFile): Promise<voi
   const staging = storage.beginRestore(file);
   staging.writeChunk(0, readFileSync(file.path));
   await staging.finish();
-}
-
-function recordOf(id: string, sha256: string, state: 'running' | 'done'): Operation {
-  const step = (name: string, stepState: 'pending' | 'running' | 'done') => ({
-    ...{ step: name, title: name, detail: '', startedAt: null, finishedAt: null },
-    state: stepState,
-  });
-  return {
-    id,
-    parameters: { workflow: 'restore', sha256, sizeBytes: 1, name: 'test' },
-    requestedBy: 'test',
-    state,
-    ...{ startedAt: 1, updatedAt: 1, finishedAt: state === 'done' ? 2 : null, runner: 'a' },
-    ...{ findings: [], before: impact, after: impact, verifications: [], error: null },
-    steps: [step('pause-writes', 'done'), step('switch', 'running'), step('resume-writes', 'pending')],
-  };
 }
 
 const put = (revision: number, operation: Operation): Command => ({ type: 'operation.put', revision, operation });
@@ -87,12 +71,12 @@ test.serial(
     const file = await fileOf(50);
     for (const each of members) await stageOn(each, file);
     await propose(leader, create('before'));
-    t.like(await propose(leader, put(0, recordOf('restore-1', file.sha256, 'running'))), { ok: true });
+    t.like(await propose(leader, put(0, restoreOperation('restore-1', file.sha256, 'running'))), { ok: true });
     const paused = create('in-the-pause');
     t.like(await propose(leader, paused), { ok: true, entry: { outcome: { type: 'refused', code: 'paused' } } });
     const [switched, behind] = await Promise.all([
       propose(leader, restore(file.sha256)),
-      propose(leader, put(1, recordOf('restore-1', file.sha256, 'done'))),
+      propose(leader, put(1, restoreOperation('restore-1', file.sha256, 'done'))),
     ]);
     t.like(switched, { ok: true, entry: { outcome: { type: 'restored', timeline: { id: 'restored-2', epoch: 2 } } } });
     t.like(behind, { ok: true, entry: { outcome: { type: 'operation', revision: 2 } } });
@@ -122,7 +106,7 @@ test.serial(
       const follower = members.find((each) => each !== leader) ?? leader;
       const without = lacking === 'leader' ? leader : follower;
       for (const each of members) if (each !== without) await stageOn(each, file);
-      await propose(leader, put(0, recordOf('restore-1', file.sha256, 'running')));
+      await propose(leader, put(0, restoreOperation('restore-1', file.sha256, 'running')));
       void propose(leader, restore(file.sha256));
       await eventually(() => without.storage.model.meta()?.position.timeline.epoch === 2, {
         what: `the ${lacking} to stand on the new timeline`,
@@ -130,7 +114,7 @@ test.serial(
       });
       t.is(without.member.counters.snapshotsInstalled, 1, 'as a snapshot');
       const next = await leaderOf(members);
-      await propose(next, put(1, recordOf('restore-1', file.sha256, 'done')));
+      await propose(next, put(1, restoreOperation('restore-1', file.sha256, 'done')));
       t.like(await propose(next, create('after')), { ok: true });
       await agree(members);
       t.deepEqual(without.storage.model.countsByKind(), { service: 51 });
@@ -149,14 +133,14 @@ test.serial(
     const { members, leader } = await started();
     const file = await fileOf(20);
     await propose(leader, create('old'));
-    await propose(leader, put(0, recordOf('restore-1', file.sha256, 'running')));
+    await propose(leader, put(0, restoreOperation('restore-1', file.sha256, 'running')));
     const at = leader.storage.raft.lastIndex();
     void propose(leader, restore(file.sha256));
     await eventually(() => members.every(({ member }) => member.core.commit > at), {
       what: 'the entry to be committed',
     });
     // In a turn of its own: nothing of it may be applied.
-    void propose(leader, put(1, recordOf('restore-1', file.sha256, 'done')));
+    void propose(leader, put(1, restoreOperation('restore-1', file.sha256, 'done')));
     await eventually(() => members.every(({ storage }) => storage.raft.lastIndex() >= at + 2), {
       what: 'the log to go on',
     });
@@ -186,11 +170,11 @@ test.serial(
       { ok: true, entry: { outcome: { type: 'refused' } } },
       'no operation',
     );
-    await propose(leader, put(0, recordOf('restore-1', file.sha256, 'running')));
+    await propose(leader, put(0, restoreOperation('restore-1', file.sha256, 'running')));
     const twice = await Promise.all([propose(leader, restore(file.sha256)), propose(leader, restore(file.sha256))]);
     t.like(twice[0], { ok: true, entry: { outcome: { type: 'restored' } } });
     t.like(twice[1], { ok: true, entry: { outcome: { type: 'refused' } } });
-    await propose(leader, put(1, recordOf('restore-1', file.sha256, 'done')));
+    await propose(leader, put(1, restoreOperation('restore-1', file.sha256, 'done')));
     t.like(
       await propose(leader, restore(file.sha256, 3)),
       { ok: true, entry: { outcome: { type: 'refused' } } },
@@ -213,7 +197,7 @@ test.serial(
     const bytes = readFileSync(staged?.path ?? '');
     bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
     writeFileSync(staged?.path ?? '', bytes);
-    await propose(leader, put(0, recordOf('restore-1', file.sha256, 'running')));
+    await propose(leader, put(0, restoreOperation('restore-1', file.sha256, 'running')));
     const at = leader.storage.raft.lastIndex() + 1;
     t.like(await propose(leader, restore(file.sha256)), { ok: true });
     await eventually(() => spoilt.failures.length > 0, { what: 'it to halt' });
@@ -221,7 +205,7 @@ test.serial(
     t.true(failure instanceof QuorateError && failure.code === 'snapshot-invalid');
     t.regex(failure instanceof QuorateError ? failure.remedy : '', /takes the restored model from another member/);
     t.is(spoilt.storage.model.meta()?.position.index, at - 1);
-    await propose(leader, put(1, recordOf('restore-1', file.sha256, 'done')));
+    await propose(leader, put(1, restoreOperation('restore-1', file.sha256, 'done')));
     const place = (spoilt.storage.stagedRestore()?.path ?? staged?.path ?? '').replace(/\/restore\/incoming\.db$/, '');
     await spoilt.stop();
     for (const name of ['raft.db', 'model.db']) copyFileSync(join(place, name), join(directory, name));

@@ -4,13 +4,17 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { decideStart } from '../../node/cluster/decide-start.js';
 import { modelHash } from '../../node/model/hash.js';
+import { type Command, encodeCommand } from '../../node/model/index.js';
+import type { Entry } from '../../node/raft/index.js';
 import { inspectDirectory, openStorage } from '../../node/storage/index.js';
 import { replaceModel, restoredName } from '../../node/storage/install.js';
 import { SqliteModelStore } from '../../node/storage/model-store.js';
 import { SqliteRaftStore } from '../../node/storage/raft-store.js';
 import { makeRestoredModel, type RestoredModel } from '../../node/storage/restored-model.js';
+import { restoreOperation } from '../restore/operation.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { commitEntry, metaAfter, otherModel, stageRestore } from './restore-contract.js';
+import { createOf, request, survivor } from './recover-support.js';
+import { commitEntry, metaAfter, otherModel, restoredTimeline, stageRestore } from './restore-contract.js';
 import { begin, write } from './storage-contract.js';
 
 const about = { clusterName: 'c', nodeId: 'n1', softwareVersion: 'test', now: () => 1_000 };
@@ -126,3 +130,34 @@ test('the model of a restore that was committed and is gone is damage, and not a
   t.throws(() => openStorage({ ...about, directory: prepared.directory }), { code: 'damaged' });
   t.true(existsSync(prepared.model));
 });
+
+for (const isHere of [true, false]) {
+  test(`a survivor that is recovered with a restore in its log ${isHere ? 'carries it out' : 'stays before it, where the file is not here'}, whole`, async (t) => {
+    const source = openStorage({ ...about, directory: temporaryDirectory('source') });
+    const file = await otherModel(source, 40);
+    const storage = await survivor(temporaryDirectory('survivor'));
+    if (isHere) await stageRestore(source, file, storage);
+    const operation = restoreOperation('restore-1', file.sha256, 'running');
+    const commands: readonly Command[] = [
+      { type: 'operation.put', revision: 0, operation },
+      { type: 'model.restore', operation: 'restore-1', sha256: file.sha256, timeline: restoredTimeline },
+      { type: 'operation.put', revision: 1, operation: restoreOperation('restore-1', file.sha256, 'done') },
+    ];
+    const first = storage.raft.lastIndex() + 1;
+    const entries = commands.map(
+      (command, at): Entry => ({ type: 'normal', index: first + at, term: 5, data: encodeCommand(command) }),
+    );
+    storage.raft.persist({ entries: [...entries, createOf(first + 3, 5)] });
+    const { meta } = await storage.recover({ ...request, timeline: { id: 'recovered', epoch: 2 } });
+    t.is(meta.writesPausedBy, undefined, 'nothing stays paused');
+    t.is(meta.position.timeline.id, 'recovered');
+    t.is(meta.position.timeline.epoch, isHere ? 3 : 2, 'higher than all that went into it');
+    t.true(meta.position.index > first + 3);
+    // Restored, with what was written after it; or all of the old model, and nothing that was meant for the new one.
+    t.deepEqual(storage.model.countsByKind(), { service: isHere ? 41 : 40 });
+    t.is(storage.model.get('service', `s${first + 3}`) !== undefined, isHere);
+    t.is(storage.model.record('operation', 'restore-1')?.operation.state === 'running', false);
+    storage.close();
+    source.close();
+  });
+}
