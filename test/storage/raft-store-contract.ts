@@ -197,6 +197,26 @@ export function raftStoreContract(test: TestFn, name: string, makeSetting: () =>
     t.deepEqual(store.damagedEntries(), [4]);
   });
 
+  test(
+    title(
+      'damaged entries that nobody has committed are dropped with all after them, and what that owes is remembered',
+    ),
+    (t) => {
+      const setting = makeSetting();
+      setting.store().persist({ entries: entriesFrom(1, 9, 1), hardState: hardState(3, 'n2', 5) });
+      setting.damage(7);
+      const store = setting.reopen();
+      t.throws(() => store.dropDamagedFrom(5), { instanceOf: InvariantViolation }, 'it was committed');
+      store.dropDamagedFrom(7);
+      t.is(store.lastIndex(), 6);
+      const found = setting.reopen();
+      t.deepEqual([found.lastIndex(), found.debt(), found.damagedEntries()], [6, { index: 9, term: 3 }, []]);
+      t.deepEqual(found.hardState(), hardState(3, 'n2', 5), 'the vote is kept');
+      found.dropDamagedFrom(6);
+      t.deepEqual(setting.reopen().debt(), { index: 9, term: 3 }, 'to lose more owes no less');
+    },
+  );
+
   test(title('the directory belongs to one controller of one cluster, for ever'), (t) => {
     const setting = makeSetting();
     setting.store().setIdentity(identity);
