@@ -11,6 +11,7 @@ import {
   routersMax,
   routersPageLimit,
   routersPollMs,
+  routersPollMsPerRouter,
 } from './limits.js';
 import type { Answer, Step } from './messages.js';
 import { measured } from './metrics.js';
@@ -174,7 +175,7 @@ export function takeRouters(state: State, answer: Extract<Answer, { verb: 'route
         readAt: state.now,
         reading: null,
         error: null,
-        notBefore: state.now + routersPollMs,
+        notBefore: state.now + Math.max(routersPollMs, views.length * routersPollMsPerRouter),
       },
     },
     [],

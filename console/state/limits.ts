@@ -28,8 +28,13 @@ export const inputLengthMax = 256;
 
 export const routersPageLimit = 500;
 export const entitiesPageLimit = 500;
-/** From the end of one reading of the list of routers to the beginning of the next. */
+/** From the end of one reading of the list of routers to the beginning of the next, at least. */
 export const routersPollMs = 1_000;
+/**
+ * And for each router in it: ten thousand cost the leader half a second of its time to list, which it should not pay all the
+ * time for each console that is open. Who comes and goes is heard of at once all the same, by events.
+ */
+export const routersPollMsPerRouter = 1;
 export const modelPollMs = 2_000;
 export const operationsPollMs = 5_000;
 /** An operation of which nothing was heard for this long is asked for. */

@@ -188,6 +188,19 @@ test('the list of routers is read in pages, shown when whole, and read again a s
   t.is(requestsOf(reduce(whole, tick(startAt + 1_000))[1]).filter((each) => each.verb === 'routers.list').length, 1);
 });
 
+test('the longer the list of routers, the less often it is read', (t) => {
+  const state = stateAfter(freshState(), { type: 'status', status: statusOf('n1') }, tick(startAt));
+  const routers = Array.from({ length: 4_000 }, (_, index) => routerOf(`r${index}`));
+  const whole = stateAfter(
+    state,
+    answerOf('routers.list', { verb: 'routers.list', params: {} }, { routers, more: false }),
+  );
+  const readAgain = (afterMs: number) =>
+    requestsOf(reduce(whole, tick(startAt + afterMs))[1]).some((each) => each.verb === 'routers.list');
+  t.false(readAgain(3_900));
+  t.true(readAgain(4_000));
+});
+
 test('a list that could not be read stays, with the reason, and is tried again later', (t) => {
   const state = healthyState();
   const [asking] = reduce(state, tick(state.now + 1_000));
