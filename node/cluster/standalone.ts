@@ -67,8 +67,12 @@ export class Standalone implements Replica {
 
   stop(): void {
     if (this.#stopped) return;
-    this.#stopped = true;
+    this.#end();
     this.#options.model.syncCommits(false);
+  }
+
+  #end(): void {
+    this.#stopped = true;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { callback } of waiting) callback({ ok: false, error: new QuorateError('stopping') });
@@ -184,7 +188,7 @@ export class Standalone implements Replica {
     const error = toQuorateError(failure);
     for (const { callback } of batch) callback({ ok: false, error });
     if (error.code === 'storage-full') return this.#setDiskFull(true);
-    this.stop();
+    this.#end();
     this.#options.listener.failed(failure);
   }
 

@@ -1,0 +1,80 @@
+/** Whether routers hold what the model holds, at the position that they name: seen while the model goes on changing. */
+import test from 'ava';
+import { entitiesSha256, type ModelReport, type RouterView } from '../../messaging/index.js';
+import { RouterArrival } from '../../node/server/routers/index.js';
+import { ModelSource, Replica } from './support/source.js';
+
+function view(id: string, source: ModelSource, given: Partial<RouterView> = {}): RouterView {
+  return {
+    ...{ id, online: true, version: '1', protocolVersion: 1, position: source.position, endpointsIndex: 0 },
+    ...{ inSync: true, lastContactMs: 0, connectedTo: 'n1', scope: 'whole', indexTypes: null, refused: null },
+    counters: {},
+    ...given,
+  };
+}
+
+function setting() {
+  const source = new ModelSource({ id: 'new', epoch: 2 });
+  for (let number = 0; number < 1_200; number += 1) source.put('service', `s${number}`);
+  const reader = new Replica(source);
+  reader.catchUp();
+  const routers: RouterView[] = [];
+  const reports = new Map<string, ModelReport>();
+  const asked: string[] = [];
+  let now = 0;
+  const arrival = new RouterArrival({
+    routers: () => ({
+      routers: () => routers,
+      askReports: (ids) => asked.push(...ids),
+      reportOf: (id) => reports.get(id) ?? null,
+    }),
+    reader,
+    now: () => now,
+  });
+  const holds = (id: string): void => {
+    reports.set(id, { position: source.position, entitiesSha256: entitiesSha256([...source.entities.values()]) });
+  };
+  return { source, reader, routers, reports, asked, arrival, holds, wait: (ms: number) => (now += ms) };
+}
+
+test('a router is verified by what it holds at the position that it names, also while writes go on', async (t) => {
+  const { source, reader, routers, arrival, asked, holds, wait } = setting();
+  routers.push(view('r1', source), view('r2', source), view('old', source, { online: false }));
+  t.like(await arrival.look([]), { connected: 2, arrived: 2, verified: 0 });
+  t.deepEqual(asked, ['r1', 'r2']);
+  holds('r1');
+  source.put('service', 's3', 'renamed');
+  source.delete('service', 's7');
+  reader.catchUp();
+  holds('r2');
+  wait(1_000);
+  // What r1 named lies before the copy that was made meanwhile: it is asked again.
+  await arrival.look([]);
+  holds('r1');
+  wait(1_000);
+  t.deepEqual(await arrival.look([]), { connected: 2, arrived: 2, verified: 2, waitingFor: [], different: [] });
+});
+
+test('a router that holds something else is named, and no other', async (t) => {
+  const { source, routers, reports, arrival, holds } = setting();
+  routers.push(view('r1', source), view('r2', source));
+  holds('r1');
+  const wrong = [...source.entities.values()].map((entity, place) => (place === 5 ? { ...entity, name: 'x' } : entity));
+  reports.set('r2', { position: source.position, entitiesSha256: entitiesSha256(wrong) });
+  t.like(await arrival.look([]), { verified: 1, waitingFor: ['r2'], different: ['r2'] });
+  t.like(
+    await arrival.look(['r2']),
+    { connected: 1, verified: 1, different: [] },
+    'one that is left behind is not waited for',
+  );
+});
+
+test('what a router held in the history before says nothing', async (t) => {
+  const { source, reader, routers, arrival, holds } = setting();
+  routers.push(view('r1', source));
+  holds('r1');
+  t.like(await arrival.look([]), { verified: 1 });
+  source.begin({ timeline: { id: 'newer', epoch: 3 }, indexType: 'legacy' });
+  reader.catchUp();
+  t.like(await arrival.look([]), { connected: 1, arrived: 0, verified: 0, waitingFor: ['r1'] });
+});
