@@ -1,5 +1,5 @@
 /** What stands on every screen: where you are, how the cluster is, what works here. */
-import { Box } from 'ink';
+import { Box, useIsScreenReaderEnabled } from 'ink';
 import type { ReactNode } from 'react';
 import { type Binding, keyLabel } from '../keys.js';
 import { formatClock } from '../state/format.js';
@@ -19,7 +19,7 @@ export function Frame({ state, children }: { readonly state: State; readonly chi
   const { columns, rows } = state.size;
   return (
     <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      <Line spans={headerSpans(state)} width={columns} />
+      <Line spans={headerSpans(state, useIsScreenReaderEnabled())} width={columns} />
       <HealthLine state={state} />
       <Line spans={[]} width={columns} />
       <Box flexDirection="column" height={bodyRows(state)} overflow="hidden">
@@ -34,7 +34,8 @@ export function Frame({ state, children }: { readonly state: State; readonly chi
   );
 }
 
-function headerSpans(state: State): Spans {
+/** A clock that is read out each second drowns everything else. */
+function headerSpans(state: State, spoken: boolean): Spans {
   const crumbs = state.view.places.flatMap((place, index): Span[] => [
     { text: ' › ', tone: 'dim' },
     { text: crumbOf(place), tone: index === state.view.places.length - 1 ? 'strong' : 'dim' },
@@ -42,7 +43,7 @@ function headerSpans(state: State): Spans {
   const right: Span[] = [
     { text: state.operator, tone: 'dim' },
     { text: state.locked ? '  locked' : '', tone: 'warn' },
-    { text: `  ${formatClock(state.now)} `, tone: 'dim' },
+    { text: spoken ? '' : `  ${formatClock(state.now)} `, tone: 'dim' },
   ];
   return justify(
     [{ text: ' Quorate ', tone: 'heading' }, { text: state.cluster, tone: 'strong' }, ...crumbs],

@@ -1,5 +1,5 @@
 /** One row of the screen: pieces of text with meanings, drawn as one text node, and again only when it changed. */
-import { Text } from 'ink';
+import { Text, useIsScreenReaderEnabled } from 'ink';
 import { memo } from 'react';
 import { cells, cut } from '../state/text.js';
 import type { Tone } from '../theme.js';
@@ -43,7 +43,26 @@ interface LineProps {
   readonly selected?: boolean;
 }
 
-export const Line = memo(function Line({ spans, width, selected = false }: LineProps) {
+export const Line = memo(function Line(props: LineProps) {
+  return useIsScreenReaderEnabled() ? <SpokenLine {...props} /> : <DrawnLine {...props} />;
+}, sameLine);
+
+/** What is there to be looked at only is not read out: rules, charts, and the space between columns. */
+export function spokenText(spans: Spans): string {
+  return spans
+    .filter(({ tone }) => tone !== 'rule' && tone !== 'chart')
+    .map(({ text }) => text)
+    .join('')
+    .replaceAll(/\s+/gu, ' ')
+    .trim();
+}
+
+function SpokenLine({ spans, selected = false }: LineProps) {
+  const text = spokenText(spans);
+  return text === '' ? null : <Text>{selected ? `selected: ${text.replace(/^▸ ?/u, '')}` : text}</Text>;
+}
+
+function DrawnLine({ spans, width, selected = false }: LineProps) {
   const theme = useTheme();
   const shown = cutSpans(spans, width);
   const space = width - widthOf(shown);
@@ -62,7 +81,7 @@ export const Line = memo(function Line({ spans, width, selected = false }: LineP
       {tail === '' ? null : <Text {...(ground ?? {})}>{tail}</Text>}
     </Text>
   );
-}, sameLine);
+}
 
 function sameLine(a: LineProps, b: LineProps): boolean {
   if (a.width !== b.width || a.selected !== b.selected || a.spans.length !== b.spans.length) return false;

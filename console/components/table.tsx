@@ -1,5 +1,5 @@
 /** A list as a table: only the rows in sight are drawn, whatever its length. */
-import { Box } from 'ink';
+import { Box, useIsScreenReaderEnabled } from 'ink';
 import type { Column } from '../state/columns.js';
 import { cursorOf, shownRows, tableOf, topOf } from '../state/lists.js';
 import type { ListName, State } from '../state/state.js';
@@ -85,10 +85,11 @@ export function TableView<Name extends ListName>({
   const top = topOf(active ? view.top : 0, active ? cursor : 0, rows.length, height);
   const placed = placeColumns(table.columns, width);
   const marks = new Set(view.marks);
+  const spoken = useIsScreenReaderEnabled();
   const visible = rows.slice(top, top + height);
   return (
     <Box flexDirection="column" width={width} height={height + (titles ? 1 : 0)} aria-role="table">
-      {titles ? <Line spans={titleSpans(placed, view.sort)} width={width} /> : null}
+      {titles && !spoken ? <Line spans={titleSpans(placed, view.sort)} width={width} /> : null}
       {visible.length === 0 && height > 0 ? (
         <Line spans={[{ text: `  ${emptyText(state, name)}`, tone: 'dim' }]} width={width} />
       ) : null}
@@ -97,7 +98,11 @@ export function TableView<Name extends ListName>({
         return (
           <Line
             key={table.id(row)}
-            spans={rowSpans(row, placed, state, { selected, marked: marks.has(table.id(row)) })}
+            spans={
+              spoken
+                ? spokenRow(row, table.columns, state, marks.has(table.id(row)))
+                : rowSpans(row, placed, state, { selected, marked: marks.has(table.id(row)) })
+            }
             width={width}
             selected={selected}
           />
@@ -139,6 +144,19 @@ function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, l
       return [{ text: gap }, { text: fitted(cell.text, width, column.align), tone: cell.tone }];
     }),
   ];
+}
+
+/**
+ * A row as it is read out: each value with its title, all columns, and without what changes at every moment, which would be
+ * read out again and again.
+ */
+function spokenRow<Row>(row: Row, columns: readonly Column<Row>[], state: State, marked: boolean): Spans {
+  const said = columns.flatMap((column, index) => {
+    const { text } = column.cell(row, state);
+    if (column.restless === true || text === '-') return [];
+    return [index === 0 ? text : `${column.title} ${text}`];
+  });
+  return [{ text: `${marked ? 'marked: ' : ''}${said.join(', ')}` }];
 }
 
 /** What the heading of a list says of its filter. */

@@ -2,7 +2,7 @@
 import { headingSpans } from '../components/heading.js';
 import { justify, type Spans, widthOf } from '../components/line.js';
 import { chart } from '../components/spark.js';
-import { formatCount, formatLatency, formatRate, plural } from '../state/format.js';
+import { formatCount, formatLatency, formatRate } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { leaderOf } from '../state/members.js';
 import { inColumns, type MetricKey, metricKeys, metrics, windowsMinutes } from '../state/metrics.js';
@@ -13,6 +13,7 @@ import { ageSpans } from './overview.js';
 import { sentenceLines, TextScreen } from './text.js';
 
 const gapColumns = 3;
+const secondsPerColumnMin = 2;
 
 export function Metrics({ state }: { readonly state: State }) {
   const { columns } = state.size;
@@ -30,14 +31,15 @@ export function Metrics({ state }: { readonly state: State }) {
   const across = columns >= 160 ? 3 : 2;
   const width = Math.floor((columns - (across - 1) * gapColumns) / across);
   const seconds = minutes * 60;
-  const points = Math.min(width, seconds);
+  // A status comes each second, and not quite: of two seconds one at least was measured.
+  const points = Math.min(width, seconds / secondsPerColumnMin);
   const each = Math.ceil(seconds / points);
   const who = `${record.status.node}${record === leader ? ', the leader' : ''}`;
   const title = headingSpans({
     title: `Metrics of ${who}`,
     info: [
-      { text: `the last ${plural(minutes, 'minute')}`, tone: 'dim' },
-      ...(each > 1 ? [{ text: `, each column the highest of ${each} s`, tone: 'dim' as const }] : []),
+      { text: minutes === 1 ? 'the last minute' : `the last ${minutes} minutes`, tone: 'dim' },
+      { text: `, each bar the highest of ${each} s`, tone: 'dim' },
       ...ageSpans(state, record.heardAt, null),
     ],
     width: columns,
@@ -78,7 +80,8 @@ function cellLines(state: State, record: NodeRecord, key: MetricKey, size: CellS
         ];
   const left: Spans = [{ text: title }, { text: `  ${explains}`, tone: 'dim' }];
   const heading = widthOf(left) + widthOf(right) + 1 > size.width ? left.slice(0, 1) : left;
-  const rows = chart(values, size.height).map((row): Spans => [{ text: row, tone: 'chart' }]);
+  const broad = values.flatMap((value) => Array.from({ length: Math.floor(size.width / size.points) }, () => value));
+  const rows = chart(broad, size.height).map((row): Spans => [{ text: row, tone: 'chart' }]);
   return [justify(heading, right, size.width), ...rows, ...(size.height > 2 ? [[]] : [])];
 }
 

@@ -1,5 +1,5 @@
 /** The cluster at a glance: what needs attention, the controllers, the rates, the routers, what happened last. */
-import { Box } from 'ink';
+import { Box, useIsScreenReaderEnabled } from 'ink';
 import { Heading } from '../components/heading.js';
 import { justify, Line, type Span, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
@@ -19,6 +19,8 @@ const gapColumns = 3;
 export function Overview({ state }: { readonly state: State }) {
   const { columns } = state.size;
   const layout = overviewLayoutOf(state);
+  // What changes at every moment would be read out again and again; the screen of metrics has it.
+  const spoken = useIsScreenReaderEnabled();
   const mends = mendsOf(state);
   const ratesWidth = layout.ratesPanel ? Math.floor(columns / 3) : 0;
   const membersWidth = layout.ratesPanel ? columns - ratesWidth - gapColumns : columns;
@@ -27,10 +29,14 @@ export function Overview({ state }: { readonly state: State }) {
       <Attention mends={mends} shown={layout.reasons} width={columns} />
       <Box gap={gapColumns}>
         <Panel state={state} panel="members" width={membersWidth} height={layout.membersHeight} />
-        {layout.ratesPanel ? <RatesPanel state={state} width={ratesWidth} height={layout.membersHeight + 2} /> : null}
+        {layout.ratesPanel && !spoken ? (
+          <RatesPanel state={state} width={ratesWidth} height={layout.membersHeight + 2} />
+        ) : null}
       </Box>
       <Line spans={[]} width={columns} />
-      {layout.ratesPanel ? null : <Lines lines={[ratesSpans(state, columns), []]} width={columns} height={2} />}
+      {layout.ratesPanel || spoken ? null : (
+        <Lines lines={[ratesSpans(state, columns), []]} width={columns} height={2} />
+      )}
       {layout.beside ? (
         <Box gap={gapColumns}>
           <Panel state={state} panel="routers" width={Math.floor((columns - gapColumns) / 2)} height={layout.routers} />

@@ -21,6 +21,8 @@ export interface Column<Row> {
   /** May grow up to this; the columns that may grow share what is left. */
   readonly widthMax?: number;
   readonly align?: 'left' | 'right';
+  /** Changes at every moment: a screen reader leaves it out. */
+  readonly restless?: boolean;
   /** The higher, the sooner it goes where there is no room. */
   readonly dispensable?: number;
   readonly cell: (row: Row, state: State) => Cell;
@@ -96,6 +98,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'commit',
+    restless: true,
     title: 'Commit',
     width: 8,
     widthMax: 13,
@@ -105,6 +108,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'applied',
+    restless: true,
     title: 'Applied',
     width: 8,
     widthMax: 13,
@@ -126,6 +130,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'contact',
+    restless: true,
     title: 'Contact',
     width: 7,
     widthMax: 8,
@@ -154,6 +159,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'up',
+    restless: true,
     title: 'Running',
     width: 8,
     dispensable: 6,
@@ -166,6 +172,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'age',
+    restless: true,
     title: 'Heard',
     width: 8,
     align: 'right',
@@ -282,6 +289,7 @@ export const routerColumns: readonly Column<RouterView>[] = [
   },
   {
     key: 'contact',
+    restless: true,
     title: 'Contact',
     width: 8,
     align: 'right',

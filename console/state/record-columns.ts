@@ -133,6 +133,7 @@ export const operationColumns: readonly Column<Operation>[] = [
   { key: 'state', title: 'State', width: 14, cell: operationState, by: (row) => row.state },
   {
     key: 'took',
+    restless: true,
     title: 'Took',
     width: 7,
     align: 'right',
@@ -197,6 +198,7 @@ export const backupColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'last',
+    restless: true,
     title: 'Last',
     width: 8,
     align: 'right',
@@ -228,6 +230,7 @@ export const backupColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'next',
+    restless: true,
     title: 'Next in',
     width: 8,
     align: 'right',

@@ -18,7 +18,8 @@ export function consoleDocument(): string {
     '`quorate console --nats URL --cluster NAME` shows one cluster, live, and runs it. It learns everything over NATS: it needs',
     'no access to the machines of the controllers, and several consoles may look at one cluster at once.',
     '',
-    ...pictures([['overview-healthy', 'The overview of a cluster that is well.']]),
+    '![The overview](pictures/overview.svg)',
+    '',
     '## What it says, and how far you can trust it',
     '',
     ...facts,
@@ -26,6 +27,11 @@ export function consoleDocument(): string {
     '## Screens',
     '',
     ...numbered.map((screen, index) => `${index + 1}. **${screenTitles[screen]}**: ${purposes[screen]}`),
+    '',
+    'These are pictures of a real cluster; `npm run docs -- --pictures` takes them anew.',
+    '',
+    ...photographs.flatMap(([name, caption]) => [`![${caption}](pictures/${name}.svg)`, '']),
+    'How it looks when not all is well:',
     '',
     ...pictures(pictured),
     '## Changing the cluster',
@@ -38,6 +44,18 @@ export function consoleDocument(): string {
       ['remove-refused', 'A removal that would stop the cluster cannot be started.'],
       ['join-done', 'What was done, and what saw that it was.'],
     ]),
+    '## Changing the model',
+    '',
+    ...modelText,
+    '',
+    ...pictures([
+      ['change-shown', 'What was edited, field by field; nothing was written yet.'],
+      ['change-refused', 'Somebody else was faster: nothing was overwritten.'],
+    ]),
+    '## Files',
+    '',
+    ...filesText,
+    '',
     '## Keys',
     '',
     'No key changes the cluster. `?` shows the keys that work where you are.',
@@ -78,18 +96,14 @@ const purposes: Readonly<Record<(typeof numbered)[number], string>> = {
 };
 
 const pictured: readonly (readonly [keyof typeof scenes, string])[] = [
-  ['overview-degraded', 'A voter is silent and a blank controller waits.'],
+  ['overview-degraded', 'A voter is silent and a blank controller waits; `m1` and `m2` lead to what mends it.'],
   ['overview-cut-off', 'The console is cut off: what it shows is the past, and says so.'],
-  ['member-leader', 'One controller.'],
-  ['routers', 'Routers.'],
-  ['model', 'The model by kind.'],
-  ['events', 'Events.'],
-  ['palette', 'The palette.'],
 ];
 
 const workflowText = [
-  'Joining, removing and handing over leadership are started by their words (`:join n4`, `:remove n3`, `:transfer n2`) or from the',
-  'menu of a controller (enter on it). Each then goes the same way:',
+  'Every workflow is started by its words (`:join n4`, `:remove n3`, `:replace n3 n4`, `:promote n4`, `:demote n2`, `:transfer n2`), from',
+  'the menu of a controller (enter on it), by the keys beside what needs attention (`m1`), and a restore from the list of snapshots',
+  '(enter on one). Each then goes the same way:',
   '',
   '1. The leader runs the checks. Each stands there as `ok`, `warn` or `fail` with what to do, failures first, with the quorum and',
   '   the failures survived before and after. Nothing was changed yet.',
@@ -103,6 +117,50 @@ const workflowText = [
   'for the permissions of the NATS credentials to say.',
 ];
 
+const photographs = [
+  ['overview', 'The overview of a cluster that is well'],
+  ['controllers', 'The controllers, with what the leader knows of each'],
+  ['controller', 'One controller'],
+  ['routers', 'The routers'],
+  ['router', 'One router'],
+  ['model', 'The model by kind'],
+  ['entity', 'One entity'],
+  ['events', 'Events'],
+  ['operations', 'Operations'],
+  ['operation', 'One operation'],
+  ['attention', 'What needs attention'],
+  ['metrics', 'Metrics over a minute'],
+  ['backups', 'Backups and snapshots'],
+  ['palette', 'The palette'],
+  ['help', 'Help'],
+] as const;
+
+const modelText = [
+  '`e` on an entity opens it in `$VISUAL` or `$EDITOR`; `:create service` begins a new one, `:delete service billing` ends one. What would change',
+  'is shown field by field, and the name of the entity has to be typed. It is written only where the entity still has the version that',
+  'was read; where somebody was faster, `r` reads what it is now, puts the change on top of it, and asks for the name again. What was',
+  'written in the editor is kept through every refusal.',
+];
+
+const filesText = [
+  '`w` writes the rows that are shown, or those marked with `space`, to a new file in the folder that the console was started in, one JSON document a',
+  'line; `y` puts what the cursor is on, or what is marked, on the clipboard of the terminal (OSC 52). What was chosen in the palette is kept in',
+  '`~/.local/state/quorate/palette-history`.',
+  '',
+  'Keys are given to other actions in `~/.config/quorate/keys.yaml`, or the file named with `--keys`, by context and action:',
+  '',
+  '```yaml',
+  'everywhere:',
+  '  quit: ctrl-q',
+  'list:',
+  '  down: [n, down]',
+  '  up: [e, up]',
+  '```',
+  '',
+  'A file that gives one key two meanings, or names something that is not there, is refused with the place where it does. A key is a',
+  'character, `ctrl-` and a letter, or `up`, `down`, `left`, `right`, `pageup`, `pagedown`, `home`, `end`, `enter`, `esc`, `tab`, `shift-tab`, `backspace`, `delete`, `space`.',
+];
+
 function pictures(list: readonly (readonly [keyof typeof scenes, string])[]): readonly string[] {
   return list.flatMap(([name, caption]) => {
     const make = scenes[name];
@@ -114,6 +172,18 @@ function pictures(list: readonly (readonly [keyof typeof scenes, string])[]): re
 function keyTable(context: (typeof contexts)[number]): readonly string[] {
   const rows = bindings
     .filter((binding) => binding.context === context)
-    .map(({ keys, help }) => `| ${keys.map((key) => `\`${keyLabel(key)}\``).join(' ')} | ${help} |`);
-  return [`### ${contextTitles[context]}`, '', '| key | what it does |', '| --- | --- |', ...rows, ''];
+    .map(
+      ({ action, keys, help }) =>
+        `| ${keys.map((key) => `\`${keyLabel(key)}\``).join(' ')} | ${help} | \`${action}\` |`,
+    );
+  return [
+    `### ${contextTitles[context]}`,
+    '',
+    `In the file of keys: \`${context}\`.`,
+    '',
+    '| key | what it does | action |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+  ];
 }

@@ -40,6 +40,8 @@ export async function takePictures(): Promise<void> {
     await sleep(loadMs / 10);
     await take(terminal, 'overview', 'The overview: health in one line, controllers, rates, routers and events');
 
+    await takeScreens(terminal);
+
     await cluster.startBlank('n4');
     await command(terminal, 'join n4');
     await terminal.waitForText('Type n4');
@@ -68,6 +70,87 @@ export async function takePictures(): Promise<void> {
     await terminal.kill();
     await cluster.end();
   }
+}
+
+interface ScreenPicture {
+  readonly name: string;
+  readonly keys: readonly string[];
+  /** On the screen when all of it is there. */
+  readonly shown: string | RegExp;
+  readonly description: string;
+}
+
+/** Each screen, as an operator comes to it from the overview. */
+const screens: readonly ScreenPicture[] = [
+  {
+    name: 'controllers',
+    keys: ['2'],
+    shown: 'as n2 has it',
+    description: 'The controllers, with what the leader knows of each',
+  },
+  {
+    name: 'controller',
+    keys: ['2', 'j', 'Enter', '1'],
+    shown: 'Followers',
+    description: 'One controller: its Raft state, its followers, rates, storage and backups',
+  },
+  { name: 'routers', keys: ['3'], shown: 'in sync', description: 'The routers, and how far each is with the model' },
+  {
+    name: 'router',
+    keys: ['3', 'j', 'Enter'],
+    shown: 'List of controllers',
+    description: 'One router: where its copy of the model stands, its list of controllers, what it counted',
+  },
+  { name: 'model', keys: ['4', 'Tab'], shown: 'billing', description: 'The model by kind' },
+  { name: 'entity', keys: ['4', 'Enter'], shown: 'spec:', description: 'One entity as YAML; e opens it in an editor' },
+  { name: 'events', keys: ['5'], shown: 'heard', description: 'What happens, as it happens' },
+  { name: 'operations', keys: ['6'], shown: 'transfer leadership to n2', description: 'Operations that ran' },
+  {
+    name: 'operation',
+    keys: ['6', 'Enter'],
+    shown: 'Verified',
+    description: 'One operation: its steps, what verified it, its checks',
+  },
+  {
+    name: 'attention',
+    keys: ['7'],
+    shown: 'Attention',
+    description: 'What needs attention, with the keys that mend it',
+  },
+  { name: 'metrics', keys: ['8', 't', 't'], shown: 'the last minute', description: 'What was measured, over a minute' },
+  {
+    name: 'backups',
+    keys: ['9'],
+    shown: '.db',
+    description: 'When each controller writes backups, and the snapshots that are there',
+  },
+  {
+    name: 'palette',
+    keys: [':', 't', 'r'],
+    shown: 'Transfer leadership',
+    description: 'Everything that can be done, by its words',
+  },
+  { name: 'help', keys: ['?'], shown: 'what works here', description: 'The keys that work here' },
+];
+
+async function takeScreens(terminal: Terminal): Promise<void> {
+  await terminal.type(':snapshot n2');
+  await terminal.waitForText('Take a snapshot on n2');
+  await terminal.sendKeys('Enter');
+  await terminal.waitForText('wrote a snapshot');
+  for (const { name, keys, shown, description } of screens) {
+    await terminal.sendKeys('Escape', '1');
+    await terminal.waitForText('Overview');
+    for (const key of keys) {
+      await terminal.sendKeys(key);
+      await sleep(300);
+    }
+    await terminal.waitForText(shown);
+    await sleep(1_500);
+    await take(terminal, name, description);
+    await terminal.sendKeys('Escape');
+  }
+  await terminal.sendKeys('Escape', '1');
 }
 
 /** Enter in the same breath as the words would be taken for a part of them. */
