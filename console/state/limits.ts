@@ -53,6 +53,8 @@ export const snapshotsPollMs = 5_000;
 export const preparingPollMs = 500;
 
 export const flashMs = 6_000;
+/** What went wrong stays longer; any key takes it away. */
+export const flashOfTroubleMs = 60_000;
 /** What is heard is drawn at most this often; what the operator does is drawn at once, and so finds the screen idle. */
 export const frameMs = 100;
 export const tickMs = 250;

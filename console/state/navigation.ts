@@ -1,6 +1,6 @@
 /** Going from screen to screen, and saying something in passing. */
 import type { Level } from '../theme.js';
-import { flashMs, placesMax } from './limits.js';
+import { flashMs, flashOfTroubleMs, placesMax } from './limits.js';
 import type { Effect, Step } from './messages.js';
 import { readEntity, readModel } from './model-data.js';
 import { type ListName, type Place, placeOf, type ScreenName, type State, type View, withView } from './state.js';
@@ -108,7 +108,8 @@ function closed(state: State): State {
 }
 
 export function flash(state: State, level: Level, sentence: string, remedy = ''): State {
-  return withView(state, { flash: { level, sentence, remedy, until: state.now + flashMs } });
+  const forMs = level === 'bad' || level === 'warn' ? flashOfTroubleMs : flashMs;
+  return withView(state, { flash: { level, sentence, remedy, until: state.now + forMs } });
 }
 
 export function flashed(state: State, level: Level, sentence: string, effects: readonly Effect[] = []): Step<State> {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { checkoutRoot, findTool } from '../support/checkout.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 import { startTerminal, type Terminal } from '../support/tmux.js';
 
 const waitMs = 30_000;
@@ -11,7 +12,9 @@ const waitMs = 30_000;
 async function consoleOn(cluster: TestCluster, ...further: readonly string[]): Promise<Terminal> {
   const main = path.join(checkoutRoot, 'dist/console/main.js');
   const where = ['--nats', cluster.natsUrl, '--cluster', cluster.name];
-  return startTerminal([process.execPath, main, 'console', ...where, ...further], { env: { TZ: 'UTC' } });
+  return startTerminal([process.execPath, main, 'console', ...where, ...further], {
+    env: { TZ: 'UTC', XDG_STATE_HOME: temporaryDirectory('state'), EDITOR: `sed -i 's/zone: old/zone: new/'` },
+  });
 }
 
 /** Chooses a command by its words. */
@@ -29,12 +32,49 @@ async function confirm(terminal: Terminal, name: string): Promise<void> {
   await terminal.sendKeys('Enter');
 }
 
+/** An entity in the operator's editor; while it lies there, somebody else changes it too. */
+async function editByKeys(terminal: Terminal, cluster: TestCluster): Promise<void> {
+  const entity = { kind: 'service', id: 'billing' };
+  await cluster.api.request('model.create', { ...entity, name: 'billing', tags: { zone: 'old' } });
+  await terminal.sendKeys('Escape', '4', 'Tab');
+  await terminal.waitForText('zone=old', waitMs);
+  await terminal.sendKeys('e');
+  await terminal.waitForText('Type billing to write it', waitMs);
+  await cluster.api.request('model.update', { ...entity, patch: { tags: { team: 'theirs' } } });
+  await terminal.type('billing');
+  await terminal.sendKeys('Enter');
+  await terminal.waitForText('was not written', waitMs);
+  await terminal.sendKeys('r');
+  await terminal.waitForText('Type billing to write it', waitMs);
+  await terminal.type('billing');
+  await terminal.sendKeys('Enter');
+  await terminal.waitForText('service billing changed, version 3', waitMs);
+}
+
+/** A snapshot by its word, and the model of that moment back by keys. */
+async function restoreByKeys(terminal: Terminal, cluster: TestCluster): Promise<void> {
+  const leader = await cluster.leader();
+  await terminal.sendKeys('9');
+  await terminal.waitForText('Schedules', waitMs);
+  await command(terminal, `snapshot ${leader}`);
+  await terminal.waitForText(/▸ \d{4}-/u, waitMs);
+  await cluster.api.request('model.delete', { kind: 'service', id: 'billing' });
+  await terminal.sendKeys('Enter');
+  await terminal.waitForText('Restore the model from', waitMs);
+  await terminal.sendKeys('2');
+  await confirm(terminal, cluster.name);
+  await terminal.waitForText(verified, waitMs);
+  await terminal.sendKeys('Escape');
+  await terminal.waitForText('Healthy: 4 of 4 voters', waitMs);
+}
+
 const verified = /Done and verified: \d verifications? saw the effect/u;
 
 if (findTool('tmux') === undefined) {
   test('journeys through the console need tmux', (t) => t.fail('tmux is not installed: apt-get install tmux'));
 } else {
-  test.serial('join a blank controller, hand leadership to it, and remove another, all by keys', async (t) => {
+  test.serial('join, hand over, edit, restore and remove, all by keys', async (t) => {
+    t.timeout(180_000);
     const cluster = await startCluster({ controllers: 3, routers: 2 });
     await cluster.startBlank('n4');
     const terminal = await consoleOn(cluster);
@@ -42,10 +82,11 @@ if (findTool('tmux') === undefined) {
     await terminal.waitForText('n4 is blank and waits to be joined', waitMs);
     await terminal.waitForText('2 of 2 online', waitMs);
 
-    // By the menu of the controller: the last row of the list, and the second of its actions.
-    await terminal.sendKeys('2', 'G', 'Enter');
+    // By the keys that stand beside what needs attention.
+    await terminal.waitForText(/n4 is blank and waits to be joined\. +m1/u, waitMs);
+    await terminal.sendKeys('m');
     await terminal.waitForText('Join n4 to the cluster', waitMs);
-    await terminal.sendKeys('j', 'Enter');
+    await terminal.sendKeys('1');
     const plan = await terminal.waitForText('Type n4 to confirm', waitMs);
     t.regex(plan, /Voters +3 → 4/u);
     await terminal.type('n3');
@@ -69,13 +110,19 @@ if (findTool('tmux') === undefined) {
     await terminal.waitForText('Healthy: 4 of 4 voters, leader n4', waitMs);
     t.is(await cluster.leader(), 'n4');
 
-    await terminal.sendKeys('Escape');
+    await editByKeys(terminal, cluster);
+    await restoreByKeys(terminal, cluster);
+
+    await terminal.sendKeys('1');
     await command(terminal, 'remove n2');
     await confirm(terminal, 'n2');
     await terminal.waitForText(verified, waitMs);
     await terminal.waitForText('Healthy: 3 of 3 voters', waitMs);
     t.deepEqual((await cluster.api.request('members.list', {})).removed, ['n2']);
     await cluster.waitUntil((statuses) => statuses.get('n2')?.state === 'removed', 'n2 knows that it was removed');
+
+    const { entity } = await cluster.api.request('model.get', { kind: 'service', id: 'billing' });
+    t.deepEqual(entity.tags, { zone: 'new', team: 'theirs' }, 'both changes, back from the snapshot');
 
     await terminal.sendKeys('Escape');
     await terminal.type('q');

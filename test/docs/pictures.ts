@@ -15,6 +15,8 @@ import { renderSvg } from './svg.js';
 
 const columns = 120;
 const rows = 36;
+/** Taken on whatever machine is at hand. */
+const patienceMs = 120_000;
 const folder = path.join(checkoutRoot, 'docs', 'pictures');
 /** So long the load runs before the first picture: the console shows rates of the last minute. */
 const loadMs = 50_000;
@@ -30,13 +32,13 @@ export async function takePictures(): Promise<void> {
   const working = work(cluster.api, pace, stop.signal);
   const terminal = await openConsole(cluster.natsUrl);
   try {
-    await terminal.waitForText('5 of 5 online');
+    await terminal.waitForText('5 of 5 online', patienceMs);
     await sleep(loadMs);
     pace.pauseMs = 3_000;
     await cluster.transfer('n2');
     await cluster.restart('edge-osaka-1');
-    await eventually(() => allInSync(cluster.api), { what: 'all routers to be in sync' });
-    await terminal.waitForText('5 in sync');
+    await eventually(() => allInSync(cluster.api), { what: 'all routers to be in sync', timeoutMs: patienceMs });
+    await terminal.waitForText('5 in sync', patienceMs);
     await sleep(loadMs / 10);
     await take(terminal, 'overview', 'The overview: health in one line, controllers, rates, routers and events');
 
@@ -44,13 +46,13 @@ export async function takePictures(): Promise<void> {
 
     await cluster.startBlank('n4');
     await command(terminal, 'join n4');
-    await terminal.waitForText('Type n4');
+    await terminal.waitForText('Type n4', patienceMs);
     const planned = 'Joining a controller: each check with its answer, what will change, and a typed confirmation';
     await take(terminal, 'join', planned);
     await terminal.type('n4');
-    await terminal.waitForText('then enter: n4');
+    await terminal.waitForText('then enter: n4', patienceMs);
     await terminal.sendKeys('Enter');
-    await terminal.waitForText('says that it is a member');
+    await terminal.waitForText('says that it is a member', patienceMs);
     await sleep(loadMs / 20);
     await take(
       terminal,
@@ -60,7 +62,7 @@ export async function takePictures(): Promise<void> {
     await terminal.sendKeys('Escape');
 
     await cluster.kill(await cluster.leader());
-    await terminal.waitForText('DEGRADED');
+    await terminal.waitForText('DEGRADED', patienceMs);
     await sleep(loadMs / 20);
     const killed = 'The leader was killed: another one leads, and the first line says what is left and what to do';
     await take(terminal, 'leader-killed', killed);
@@ -121,7 +123,7 @@ const screens: readonly ScreenPicture[] = [
   {
     name: 'backups',
     keys: ['9'],
-    shown: '.db',
+    shown: '.snapshot',
     description: 'When each controller writes backups, and the snapshots that are there',
   },
   {
@@ -135,17 +137,16 @@ const screens: readonly ScreenPicture[] = [
 
 async function takeScreens(terminal: Terminal): Promise<void> {
   await terminal.type(':snapshot n2');
-  await terminal.waitForText('Take a snapshot on n2');
+  await terminal.waitForText('Take a snapshot on n2', patienceMs);
   await terminal.sendKeys('Enter');
-  await terminal.waitForText('wrote a snapshot');
   for (const { name, keys, shown, description } of screens) {
     await terminal.sendKeys('Escape', '1');
-    await terminal.waitForText('Overview');
+    await terminal.waitForText('Overview', patienceMs);
     for (const key of keys) {
       await terminal.sendKeys(key);
       await sleep(300);
     }
-    await terminal.waitForText(shown);
+    await terminal.waitForText(shown, patienceMs);
     await sleep(1_500);
     await take(terminal, name, description);
     await terminal.sendKeys('Escape');
@@ -156,7 +157,7 @@ async function takeScreens(terminal: Terminal): Promise<void> {
 /** Enter in the same breath as the words would be taken for a part of them. */
 async function command(terminal: Terminal, words: string): Promise<void> {
   await terminal.type(`:${words}`);
-  await terminal.waitForText('...');
+  await terminal.waitForText('...', patienceMs);
   await terminal.sendKeys('Enter');
 }
 
