@@ -46,6 +46,8 @@ function commandFor(state: State, { code, node }: Reason): string | null {
       const blank = membersOf(state).find((row) => row.record?.status.state === 'blank' && !row.silent);
       return blank === undefined ? 'members' : `join ${blank.id}`;
     }
+    case 'standalone':
+      return `migrate ${node}`;
     case 'joint':
       return 'operations';
     default:

@@ -3,7 +3,7 @@
  * from these. What may run at all is for the leader's checks to say: here only what makes no sense is left out.
  */
 import type { WorkflowParameters } from '../../messaging/index.js';
-import { leaderOf, type MemberRow, membersOf } from './members.js';
+import { isFresh, leaderOf, type MemberRow, membersOf } from './members.js';
 import type { State } from './state.js';
 
 export interface Offer {
@@ -32,12 +32,21 @@ export function offersOf(state: State): readonly Offer[] {
 export function barredBy(state: State): string | null {
   if (state.locked) return 'the console is locked; :unlock first';
   if (!state.connection.up) return 'the console is cut off from NATS';
-  return leaderOf(state) === null ? 'no leader is heard' : null;
+  return leaderOf(state) === null && !servesAlone(state) ? 'no leader is heard' : null;
+}
+
+/** A standalone controller takes changes by itself. */
+function servesAlone(state: State): boolean {
+  return [...state.nodes.values()].some((record) => record.status.state === 'standalone' && isFresh(state, record));
 }
 
 function offersFor(row: MemberRow, rows: readonly MemberRow[]): readonly Offer[] {
   const { id, membership } = row;
-  if (membership === 'none') return row.record?.status.state === 'blank' ? [joinOffer(row)] : [];
+  if (membership === 'none') {
+    const standing = row.record?.status.state;
+    if (standing === 'standalone') return [migrateOffer(id)];
+    return standing === 'blank' ? [joinOffer(row)] : [];
+  }
   const offers: Offer[] = [
     offer(id, `remove ${id}`, `Remove ${id} from the cluster`, 'delete member', { workflow: 'remove', node: id }),
   ];
@@ -50,6 +59,13 @@ function offersFor(row: MemberRow, rows: readonly MemberRow[]): readonly Offer[]
     membership === 'learner'
       ? offer(id, `promote ${id}`, `Make ${id} a voter`, 'learner member', { workflow: 'promote', node: id })
       : offer(id, `demote ${id}`, `Make ${id} a learner`, 'voter member', { workflow: 'demote', node: id }),
+  );
+  offers.push(
+    offer(id, `upgrade ${id}`, `Upgrade ${id}: drain it, wait for its new version`, 'restart version drain', {
+      workflow: 'upgrade',
+      node: id,
+      from: null,
+    }),
   );
   const anotherLeads = rows.some((each) => each.leads && each.id !== id);
   if (anotherLeads && membership === 'voter') {
@@ -75,10 +91,22 @@ function joinOffer(row: MemberRow): Offer {
   };
 }
 
+function migrateOffer(id: string): Offer {
+  const parameters = { workflow: 'migrate', node: id, leaveBehind: [] } satisfies WorkflowParameters;
+  return offer(id, `migrate ${id}`, `Make ${id} the first member of a cluster`, 'standalone raft', parameters);
+}
+
 function clusterOffers(state: State): readonly Offer[] {
   if (leaderOf(state) === null) return [];
   const title = 'Transfer leadership to whoever has caught up furthest';
-  return [offer(null, 'transfer', title, 'leader move step down', { workflow: 'transfer', to: null })];
+  return [
+    offer(null, 'transfer', title, 'leader move step down', { workflow: 'transfer', to: null }),
+    offer(null, 'rollback', 'Go back to one standalone controller', 'migrate undo', {
+      workflow: 'rollback',
+      node: null,
+      leaveBehind: [],
+    }),
+  ];
 }
 
 function offer(node: string | null, id: string, title: string, words: string, parameters: WorkflowParameters): Offer {

@@ -5,7 +5,11 @@
 import type { WorkflowParameters } from '../../messaging/index.js';
 
 /** Where the name of the workflow alone does not say what is done. */
-const verbs: Readonly<Record<string, string>> = { transfer: 'transfer leadership' };
+const verbs: Readonly<Record<string, string>> = {
+  transfer: 'transfer leadership',
+  migrate: 'migrate to a cluster',
+  rollback: 'roll back to a standalone controller',
+};
 
 /** The word before a parameter's value; those that are not named here stand with their own name. */
 const prepositions: Readonly<Record<string, string>> = {
@@ -16,6 +20,7 @@ const prepositions: Readonly<Record<string, string>> = {
   from: 'from',
   with: 'with',
   by: 'by',
+  leaveBehind: 'leaving behind',
 };
 
 /** Digests and sizes identify; they do not tell a person what is done. */
@@ -28,6 +33,7 @@ export function operationTitle(parameters: WorkflowParameters): string {
     if (unnamed.has(name) || value === null || value === undefined || value === false) return [];
     const before = prepositions[name] ?? wordsOf(name);
     if (value === true) return [before];
+    if (Array.isArray(value) ? value.length === 0 : typeof value === 'object') return [];
     const shown = Array.isArray(value) ? value.join(', ') : String(value);
     return [before === '' ? shown : `${before} ${shown}`];
   });

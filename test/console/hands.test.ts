@@ -4,10 +4,13 @@ import { remapped } from '../../console/keys-file.js';
 import { marksMax } from '../../console/state/limits.js';
 import { mendsOf } from '../../console/state/mends.js';
 import { inColumns } from '../../console/state/metrics.js';
+import { offersOf } from '../../console/state/offers.js';
 import { reduceAll } from '../../console/state/reduce.js';
 import { placeOf } from '../../console/state/state.js';
 import { dialogOf } from '../../console/state/workflow.js';
+import { operationTitle } from '../../console/state/workflow-names.js';
 import { QuorateError } from '../../messaging/index.js';
+import { workflowParametersSchema } from '../../messaging/schemas/operations.js';
 import { cutOffState, degradedState, freshState, healthyState, keys, stateAfter, statusOf, tick } from './fixtures.js';
 
 test('each reason for concern has the keys that mend it', (t) => {
@@ -123,4 +126,38 @@ test('a file of keys that would leave a key dead or with two meanings is refused
   t.regex(refused({ list: { down: 'k' } }), /"k" means both/);
   t.regex(refused({ list: { down: [] } }), /no key/);
   t.regex(refused('list'), /must hold contexts/);
+});
+
+test('every workflow of the contract has a name that people read, whatever its parameters', (t) => {
+  const titles = [
+    operationTitle({ workflow: 'replace', node: 'n3', with: 'n4', role: 'voter' }),
+    operationTitle({ workflow: 'upgrade', node: 'n1', from: { incarnation: 3, version: '0.1.0', protocolMax: 2 } }),
+    operationTitle({ workflow: 'migrate', node: 'n1', leaveBehind: ['edge-1', 'edge-2'] }),
+    operationTitle({ workflow: 'rollback', node: null, leaveBehind: [] }),
+    operationTitle({ workflow: 'restore', sha256: 'ab'.repeat(32), sizeBytes: 5, name: 'a.snapshot' }),
+  ];
+  t.deepEqual(titles, [
+    'replace n3 with n4 as voter',
+    'upgrade n1',
+    'migrate to a cluster n1 leaving behind edge-1, edge-2',
+    'roll back to a standalone controller',
+    'restore a.snapshot',
+  ]);
+});
+
+test('every workflow of the contract is offered where it makes sense', (t) => {
+  const offered = new Set(
+    [
+      ...offersOf(degradedState()),
+      ...offersOf(
+        stateAfter(freshState(), { type: 'status', status: statusOf('n1', { state: 'standalone', raft: null }) }),
+      ),
+    ].map(({ parameters }) => parameters.workflow),
+  );
+  // A learner is made a voter, and a restore needs a file: those are offered by their own screens.
+  const all = workflowParametersSchema.options.map((option) => option.shape.workflow.value);
+  t.deepEqual(
+    all.filter((workflow) => !offered.has(workflow)),
+    ['promote', 'restore'],
+  );
 });
