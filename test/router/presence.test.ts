@@ -171,3 +171,18 @@ test('routers are remembered up to a bound: those away and told of are forgotten
     ['r1', 'r3', 'r4'],
   );
 });
+
+test('routers are listed in pages, in the order of their ids, each once', (t) => {
+  const presence = new Presence({ ...options, routersMax: 100 });
+  const ids = Array.from({ length: 25 }, (_, index) => `r${(index * 7) % 25}`);
+  for (const id of ids) presence.heartbeat(beat(id), standing, 0);
+  const listed: string[] = [];
+  for (;;) {
+    const page = presence.view(standing, 0, listed.at(-1), 4).map((each) => each.id);
+    listed.push(...page);
+    if (page.length < 4) break;
+  }
+  t.deepEqual(listed, ids.toSorted());
+  presence.heartbeat(beat('r00'), standing, 0);
+  t.is(presence.view(standing, 0, 'r0', 1)[0]?.id, 'r00', 'one that came meanwhile is in its place');
+});

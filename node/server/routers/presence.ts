@@ -247,7 +247,7 @@ export class Presence {
   }
 
   #sortedIds(): readonly string[] {
-    this.#ids ??= [...this.#routers.keys()].sort();
+    this.#ids ??= [...this.#routers.keys()].sort((one, other) => (one < other ? -1 : 1));
     return this.#ids;
   }
 
