@@ -1,6 +1,7 @@
 /** What goes on around a restore: clients write, routers follow, a member is away and comes back. Real processes. */
 import test from 'ava';
 import { connectRouter, type QuorateEvent } from '../../messaging/index.js';
+import { byCodeUnit } from '../../node/model/index.js';
 import { inspectSnapshot } from '../../node/storage/inspect.js';
 import { startCluster } from '../support/cluster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -84,7 +85,13 @@ test('writers are told to wait and lose nothing, routers take the new model, who
     timeoutMs: slowMs,
     show: () => [router.model.size, present.length, router.phase, router.counters],
   });
-  t.deepEqual(new Set(router.model.list('service').map((each) => each.id)), new Set(present));
+  t.deepEqual(
+    router.model
+      .list('service')
+      .map((each) => each.id)
+      .toSorted(byCodeUnit),
+    present.toSorted(byCodeUnit),
+  );
   await router.close();
   t.true(events.some((event) => event.namespace === 'cluster' && event.eventType === 'model.restored'));
   await cluster.end();
