@@ -33,6 +33,8 @@ const attemptsMax = 3;
 /** A leader that was deposed and does not know it may answer behind the pages; the next one will not. */
 const behindTriesMax = 50;
 const behindWaitMs = 100;
+/** For one page, once the leader has answered: through an election, and longer than one that has much to do takes. */
+const pagePatienceMs = 60_000;
 
 /** @throws QuorateError `snapshot-required` where the model changes faster than it can be read, and what requests throw. */
 export async function readModel(options: ReadModelOptions): Promise<WholeModel> {
@@ -57,7 +59,11 @@ async function readOnce(options: ReadModelOptions): Promise<WholeModel> {
   for (const kind of new Set([...kinds, ...Object.keys(counts)])) {
     for (let after: string | undefined, more = true; more; ) {
       signal?.throwIfAborted();
-      const page = await client.request('model.list', { kind, after, limit: pageSize }, { signal });
+      const page = await client.request(
+        'model.list',
+        { kind, after, limit: pageSize },
+        { signal, timeoutMs: pagePatienceMs },
+      );
       for (const entity of page.entities) entities.set(keyOf(entity), entity);
       newest = later(newest, page.position);
       after = page.entities.at(-1)?.id;
@@ -77,7 +83,11 @@ async function layOver(
 ): Promise<Position> {
   let after = since;
   for (let behind = 0; ; ) {
-    const answer = await client.request('model.changes', { after, limit: pageSize }, { node: 'leader', signal });
+    const answer = await client.request(
+      'model.changes',
+      { after, limit: pageSize },
+      { node: 'leader', signal, timeoutMs: pagePatienceMs },
+    );
     later(since, answer.position);
     for (const change of answer.changes) lay(entities, change);
     after = answer.changes.at(-1)?.position ?? after;

@@ -4,12 +4,14 @@
  * interrupted anywhere is run again, and goes on.
  */
 import type { ApiClient } from '../../messaging/api-client.js';
-import { QuorateError, toQuorateError } from '../../messaging/errors.js';
+import { isRetryable, QuorateError, toQuorateError } from '../../messaging/errors.js';
 import type { Entity } from '../../messaging/schemas/model.js';
 import { isSame, phasesOf, type Remark, type Wanted } from './plan.js';
 
 /** Requests under way; far fewer than a leader takes. */
 const underWayMax = 64;
+/** For one entity: through an election, and longer than a leader that has much to do takes. */
+const patienceMs = 60_000;
 
 export interface ImportOutcome {
   readonly imported: number;
@@ -76,9 +78,14 @@ const refusals: ReadonlySet<string> = new Set([
 /** Answers whether it was there already. */
 async function importOne({ client, signal }: RunImportOptions, wanted: Wanted): Promise<boolean> {
   const { kind, id, name, tags, spec, entity } = wanted;
-  if (entity !== null) return (await client.request('model.import', { entity }, { signal })).existed;
+  if (entity !== null)
+    return (await client.request('model.import', { entity }, { signal, timeoutMs: patienceMs })).existed;
   try {
-    await client.request('model.create', { kind, id, name, tags: { ...tags }, spec: { ...spec } }, { signal });
+    await client.request(
+      'model.create',
+      { kind, id, name, tags: { ...tags }, spec: { ...spec } },
+      { signal, timeoutMs: patienceMs },
+    );
     return false;
   } catch (error) {
     if (toQuorateError(error).code !== 'already-exists') throw error;
@@ -93,7 +100,7 @@ function stopped(error: QuorateError, done: number, total: number): QuorateError
   return QuorateError.fromWire({
     code,
     message: `the import stopped after ${done} of ${total} entities: ${message}`,
-    remedy: `${remedy} Then run the same import again: it goes on where it stopped.`,
+    remedy: `${isRetryable(error) ? 'Run' : `${remedy} Then run`} the same import again: it goes on where it stopped.`,
     details: { done, total },
   });
 }
