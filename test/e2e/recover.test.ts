@@ -20,6 +20,9 @@ async function holds(t: ExecutionContext, cluster: TestCluster, node: string, id
   );
 }
 
+/** A machine that is busy with other tests takes its time to start a process. */
+const patienceMs = 60_000;
+
 const statusOf = (cluster: TestCluster, id: string): NodeStatus | undefined => cluster.statuses().get(id);
 
 /** Waits until the survivor hears no leader, which takes as long as its lease. */
@@ -27,15 +30,20 @@ async function leaderless(cluster: TestCluster, ...ids: readonly string[]): Prom
   await cluster.waitUntil(
     (statuses) => ids.every((id) => statuses.get(id)?.raft?.leader === null),
     `${ids.join(', ')} to hear no leader`,
+    patienceMs,
   );
 }
 
 async function leads(cluster: TestCluster, id: string): Promise<void> {
-  await cluster.waitUntil((statuses) => statuses.get(id)?.raft?.role === 'leader', `${id} to lead`);
+  await cluster.waitUntil((statuses) => statuses.get(id)?.raft?.role === 'leader', `${id} to lead`, patienceMs);
 }
 
 async function becomesRemoved(t: ExecutionContext, cluster: TestCluster, id: string): Promise<void> {
-  await cluster.waitUntil((statuses) => statuses.get(id)?.state === 'removed', `${id} to know that it is removed`);
+  await cluster.waitUntil(
+    (statuses) => statuses.get(id)?.state === 'removed',
+    `${id} to know that it is removed`,
+    patienceMs,
+  );
   const status = statusOf(cluster, id);
   t.is(status?.raft, null, `${id} takes part in no log`);
   t.is(status?.logTimeline?.epoch, 2);
@@ -77,6 +85,7 @@ test.serial(
     await cluster.waitUntil(
       (statuses) => ['n1', 'n2', 'n3', 'n5'].every((id) => statuses.get(id)?.state === 'removed'),
       'all four to start as removed',
+      patienceMs,
     );
     await cluster.restart('n4');
     await leads(cluster, 'n4');

@@ -40,10 +40,10 @@ test.serial('with a quorum there is nothing to recover', async (t) => {
 test.serial(
   'it shows what the survivor holds and what may be lost, and changes nothing before it is confirmed',
   async (t) => {
-    t.timeout(120_000);
+    t.timeout(240_000);
     await Promise.all([cluster.kill('n1'), cluster.kill('n2')]);
     lost = { n1: copyOf(cluster.node('n1').dataDirectory), n2: copyOf(cluster.node('n2').dataDirectory) };
-    await cluster.waitUntil((all) => all.get('n3')?.raft?.leader === null, 'n3 to hear no leader');
+    await cluster.waitUntil((all) => all.get('n3')?.raft?.leader === null, 'n3 to hear no leader', 60_000);
     const { code, told } = await recover('--dry-run');
     t.is(code, 0);
     t.like(told, { node: 'n3', recovered: false, missing: ['n1', 'n2'], position: null });
@@ -68,7 +68,7 @@ test.serial(
 test.serial(
   'on a directory: the same, without a cluster; and two timelines of one epoch raise the alarm on both sides',
   async (t) => {
-    t.timeout(120_000);
+    t.timeout(240_000);
     const n2 = cluster.node('n2').dataDirectory;
     const before = bytesOf(n2, (path) => path.endsWith('-shm'));
     const dry = await recover('--data-dir', n2, '--dry-run');
@@ -91,8 +91,8 @@ test.serial(
         .statuses()
         .get(id)
         ?.alarms.some((alarm) => alarm.code === 'timeline-conflict') ?? false;
-    await cluster.waitUntil(() => alarmed('n2') && alarmed('n3'), 'both to raise the alarm');
-    await eventually(() => events.length > 0, { what: 'the event' });
+    await cluster.waitUntil(() => alarmed('n2') && alarmed('n3'), 'both to raise the alarm', 60_000);
+    await eventually(() => events.length > 0, { what: 'the event', timeoutMs: 60_000 });
     stop();
     t.is(cluster.statuses().get('n3')?.raft?.role, 'leader');
     const { stdout, code } = await runQuorate(['status', '--nats', cluster.natsUrl, '--cluster', 'test', '--json'], {
@@ -112,14 +112,18 @@ test.serial(
       0,
     );
     await cluster.restart('n2');
-    await cluster.waitUntil((all) => all.get('n2')?.state === 'blank' && !alarmed('n3'), 'the alarm to be taken back');
+    await cluster.waitUntil(
+      (all) => all.get('n2')?.state === 'blank' && !alarmed('n3'),
+      'the alarm to be taken back',
+      60_000,
+    );
   },
 );
 
 test.serial('a directory that was left behind, and one without a model, are refused with what to do', async (t) => {
-  t.timeout(60_000);
+  t.timeout(120_000);
   await cluster.restart('n1');
-  await cluster.waitUntil((all) => all.get('n1')?.state === 'removed', 'n1 to know that it is removed');
+  await cluster.waitUntil((all) => all.get('n1')?.state === 'removed', 'n1 to know that it is removed', 60_000);
   await cluster.stop('n1');
   const { error } = await recover('--data-dir', cluster.node('n1').dataDirectory, '--dry-run');
   t.is(error.code, 'removed');
@@ -127,7 +131,7 @@ test.serial('a directory that was left behind, and one without a model, are refu
 });
 
 withTerminal('on a terminal the id is typed; anything else changes nothing', async (t) => {
-  t.timeout(60_000);
+  t.timeout(120_000);
   const directory = copyOf(lost.n2);
   const start = () => startTerminal([process.execPath, main, 'recover', '--data-dir', directory], { columns: 150 });
   const wrong = await start();
