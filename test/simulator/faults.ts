@@ -141,6 +141,9 @@ export class Faults {
       case 'strand':
         this.#strand(action);
         return;
+      case 'farewell':
+        this.#farewell(action);
+        return;
       default:
         if (subject !== undefined) this.#doTo(subject, action);
     }
@@ -282,6 +285,20 @@ export class Faults {
       }
       for (let at = 10; at < Math.min(forMs, strandedReadsMs); at += 12)
         world.queue.schedule(at, () => client?.request('k1', { type: 'get' }, () => undefined, leader));
+    });
+  }
+
+  #farewell({ writes, silentAfterMs, silentMs }: Extract<Action, { type: 'farewell' }>): void {
+    const world = this.#world;
+    const leader = world.leader();
+    if (leader === undefined) return;
+    this.#changeMembership('remove leader', 0);
+    world.clients.at(-1)?.burst(writes, leader);
+    world.queue.schedule(silentAfterMs, () => {
+      if (!world.isFaulty) return;
+      for (const message of ['append', 'heartbeat'] as const)
+        this.#lasting(silentMs, world.network.filter({ place: leader.place, direction: 'from', message }));
+      this.#lasting(silentMs, world.network.filter({ place: leader.place, direction: 'to', message: 'vote' }));
     });
   }
 

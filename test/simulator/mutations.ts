@@ -77,6 +77,7 @@ export const mutations: readonly Mutation[] = [
     find: "case 'voteReply':\n            // What is committed",
     replace: "case 'voteReply':\n            return;\n            // What is committed",
     why: 'A removed leader alone knows that its removal is committed, and is not listened to.',
+    profile: 'calm',
   },
   {
     name: 'promises sent before they are stored',

@@ -81,6 +81,8 @@ export type Action = { readonly at: number } & (
   | { readonly type: 'rot chunk'; readonly who: Who }
   | { readonly type: 'lose log'; readonly who: Who }
   | { readonly type: 'membership'; readonly change: MembershipAction; readonly nth: number }
+  /** The leader is removed while it is written to, and soon cannot tell anybody that its removal is committed. */
+  | { readonly type: 'farewell'; readonly writes: number; readonly silentAfterMs: number; readonly silentMs: number }
   | { readonly type: 'transfer'; readonly to: Who }
   | { readonly type: 'campaign'; readonly who: Who }
   /** `share`: of the members that have the file when it is restored; `rots`: one of them has it damaged. */
@@ -289,6 +291,12 @@ const drawers = {
     ] as const),
     nth: random.between(0, 7),
   }),
+  farewell: (random) => ({
+    type: 'farewell',
+    writes: random.between(0, 6),
+    silentAfterMs: random.between(0, 12),
+    silentMs: random.between(20, 150),
+  }),
   transfer: (random) => ({ type: 'transfer', to: who(random) }),
   campaign: (random) => ({ type: 'campaign', who: who(random) }),
   burst: (random) => ({ type: 'burst', who: who(random), writes: random.between(2, 12) }),
@@ -353,6 +361,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
   },
   membership: {
     membership: 8,
+    farewell: 0.7,
     crash: 2,
     partition: 2,
     strand: 1,
@@ -389,7 +398,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     burst: 2,
     partition: 1,
   },
-  calm: { transfer: 2, membership: 2, burst: 2 },
+  calm: { transfer: 2, membership: 2, burst: 2, farewell: 0.5 },
   restores: {
     crash: 3,
     'crash all': 0.3,
