@@ -155,6 +155,7 @@ export class Member implements Replica {
       ...{ storage, clock, snapshots: options.snapshots },
       others: () => this.#othersLeaderFirst(),
       offer: (snapshot) => this.#offer(snapshot),
+      isLogFull: () => this.#fullDisk.isLogFull,
       committed: () => this.#committed,
       done: (outcome, isLast) => this.#guard(() => this.#onSwitched(outcome, isLast)),
       failed: (error) => this.#fail(error),

@@ -29,6 +29,8 @@ export interface SwitchHooks {
   others(): readonly NodeId[];
   /** The core takes it as any snapshot: true where its log does not reach so far; then it comes back as a Ready's snapshot. */
   offer(staged: StagedSnapshot): boolean;
+  /** The log takes nothing more: what storage knows to be committed may lag behind what was applied. */
+  isLogFull(): boolean;
   /** The last entry that is committed and stored here. */
   committed(): Index;
   /** `isLast`: nothing else takes the place of the model; what came meanwhile may be applied. */
@@ -100,6 +102,10 @@ export class RestoreSwitch {
     const { storage } = this.#hooks;
     const { entry, command, meta, abort } = work;
     while (!abort.signal.aborted) {
+      if (this.#hooks.isLogFull()) {
+        await this.#sleep(askAgainMs, abort.signal);
+        continue;
+      }
       if (storage.stagedRestore()?.sha256 === command.sha256) {
         await storage.restoreModel({ sha256: command.sha256, meta });
         return { type: 'restored', index: entry.index, entry, command };
@@ -112,14 +118,14 @@ export class RestoreSwitch {
   }
 
   async #adoptFromOthers(indexMin: Index, signal: AbortSignal): Promise<Index | undefined> {
-    const { storage, snapshots, others, offer, committed } = this.#hooks;
+    const { storage, snapshots, others, offer, committed, isLogFull } = this.#hooks;
     for (const other of others()) {
       const staged = signal.aborted ? undefined : await snapshots.fetchFrom(other, indexMin);
       if (staged === undefined) continue;
       if (!signal.aborted && offer(staged)) return undefined;
       const { index } = staged.snapshot;
       // It was committed there; that it is, the others tell here as well.
-      while (committed() < index && !signal.aborted) await this.#sleep(pollMs, signal);
+      while ((committed() < index || isLogFull()) && !signal.aborted) await this.#sleep(pollMs, signal);
       if (signal.aborted) {
         snapshots.discard();
         return undefined;

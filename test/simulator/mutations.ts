@@ -498,7 +498,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'restored model taken before its place is committed here',
     file: 'node/cluster/restore-switch.js',
-    find: 'while (committed() < index && !signal.aborted)',
+    find: 'while ((committed() < index || isLogFull()) && !signal.aborted)',
     replace: 'while (false)',
     why: 'The model gets ahead of the log.',
     profile: 'restores',
