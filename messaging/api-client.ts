@@ -46,9 +46,19 @@ export interface ApiClient {
 const defaultTimeoutMs = 10_000;
 /** One attempt: shorter than the whole, because an attempt may wait for a leader that has just died. */
 const attemptTimeoutMs = 2_500;
+/**
+ * An attempt at work of one controller (a snapshot is written, read whole, verified): asked again while it is at it, it would
+ * begin again. Where that controller is gone, NATS says so at once.
+ */
+const workTimeoutMs = 30_000;
 const retryWaitMinMs = 20;
 const retryWaitMaxMs = 250;
 const explainWaitMs = 400;
+
+function attemptTimeoutOf(verb: ApiVerb): number {
+  const { to, changes } = apiVerbs[verb];
+  return to === 'node' && changes ? workTimeoutMs : attemptTimeoutMs;
+}
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const { connection, cluster, from } = options;
@@ -107,7 +117,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     for (let attempt = 0; ; attempt += 1) {
       const movesBefore = moves;
       try {
-        return await attemptOnce(verb, subject, body, Math.min(attemptTimeoutMs, deadline - performance.now()));
+        return await attemptOnce(verb, subject, body, Math.min(attemptTimeoutOf(verb), deadline - performance.now()));
       } catch (error) {
         const wait = Math.min(retryWaitMaxMs, retryWaitMinMs * 2 ** attempt) * (0.5 + Math.random() / 2);
         if (given.signal?.aborted === true || !isRetryable(error)) throw error;

@@ -80,7 +80,10 @@ function cellLines(state: State, record: NodeRecord, key: MetricKey, size: CellS
         ];
   const left: Spans = [{ text: title }, { text: `  ${explains}`, tone: 'dim' }];
   const heading = widthOf(left) + widthOf(right) + 1 > size.width ? left.slice(0, 1) : left;
-  const broad = values.flatMap((value) => Array.from({ length: Math.floor(size.width / size.points) }, () => value));
+  const broad = Array.from(
+    { length: size.width },
+    (_, at) => values[Math.floor((at * size.points) / size.width)] ?? null,
+  );
   const rows = chart(broad, size.height).map((row): Spans => [{ text: row, tone: 'chart' }]);
   return [justify(heading, right, size.width), ...rows, ...(size.height > 2 ? [[]] : [])];
 }
