@@ -164,8 +164,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'vote for a log that is behind',
     file: raft('elections'),
-    find: 'const granted = free && s.log.isUpToDate(message.lastIndex, message.lastTerm);',
-    replace: 'const granted = free;',
+    find: 'const granted = free && s.debt === undefined && s.log.isUpToDate(message.lastIndex, message.lastTerm);',
+    replace: 'const granted = free && s.debt === undefined;',
     why: 'A leader without committed entries overwrites them.',
   },
   {
