@@ -169,5 +169,5 @@ say(
   `memory                 ${quiet.memoryMegabytes.first} MB, after ${given.seconds} s ${quiet.memoryMegabytes.last} MB, most ${quiet.memoryMegabytes.most} MB`,
 );
 if (given.json) process.stdout.write(`${JSON.stringify({ given, starts, keys, filter, ...quiet }, null, 2)}\n`);
-terminal.end();
+await terminal.end();
 process.exit(0);

@@ -24,7 +24,7 @@ export interface PseudoTerminal {
   pid(): Promise<number>;
   /** Starts a program in the place of the one that runs. Returns when that was asked for. */
   start(command: readonly string[]): number;
-  end(): void;
+  end(): Promise<void>;
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -75,6 +75,12 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
       stdin.write(`${text}\n`);
     });
   void command(`refresh-client -C ${size.columns}x${size.rows}`);
+  // The server is a process of its own: however the benchmark ends, it ends too, and the program in it.
+  let server: number | undefined;
+  void command("display-message -p '#{pid}'").then(([line]) => {
+    server = Number(line);
+    endWithUs(server);
+  });
   void command('set -g remain-on-exit on');
   void command('set -g status off');
   void command('set -g escape-time 0');
@@ -116,9 +122,10 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
       void command(`respawn-pane -k -t bench ${quoted(`exec ${words.map(quoted).join(' ')}`)}`);
       return performance.now();
     },
-    end() {
+    async end() {
       void command('kill-server');
-      if (tmux.pid !== undefined) hasEnded(tmux.pid);
+      await new Promise((resolve) => tmux.once('exit', resolve));
+      for (const pid of [tmux.pid, server]) if (pid !== undefined) hasEnded(pid);
     },
   };
 }
