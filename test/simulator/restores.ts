@@ -75,8 +75,10 @@ export class Restores {
     const { voters, votersOutgoing } = before.configuration;
     const { pendingChangeIndex = 0, applied = 0 } = leader.member?.status() ?? {};
     if (votersOutgoing.length > 0 || pendingChangeIndex > applied) return;
-    if (2 * holders.filter(({ id }) => voters.includes(id)).length <= voters.length) return;
-    const rotten = action.rots && holders.length > 2 ? holders[action.nth % holders.length] : undefined;
+    const deciding = holders.filter(({ id }) => voters.includes(id));
+    if (2 * deciding.length <= voters.length) return;
+    // Somebody who stays must have it whole: a removed member's copy helps nobody.
+    const rotten = action.rots && deciding.length > 2 ? holders[action.nth % holders.length] : undefined;
     for (const each of holders) {
       const copy = Uint8Array.from(bytes);
       if (each === rotten) copy[0] = (copy[0] ?? 0) ^ 1;
