@@ -3,7 +3,6 @@
  * belong to that together: the member, the API, the router service, operations, events and status.
  */
 
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiClient, createApiClient } from '../../messaging/api-client.js';
@@ -12,7 +11,7 @@ import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { compareModels } from '../../messaging/model-comparison.js';
 import type { Timeline } from '../../messaging/position.js';
 import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
-import type { Member as MemberRecord, NodeState, NodeStatus } from '../../messaging/schemas/status.js';
+import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
 import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
 import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
 import { defaultTiming, Member, type MemberListener } from '../cluster/member.js';
@@ -20,13 +19,13 @@ import { NatsTransport } from '../cluster/nats-transport.js';
 import { type AppliedEntry, CurrentReplica, type Replica, type ReplicaListener } from '../cluster/replica.js';
 import { SnapshotFetcher, SnapshotServer } from '../cluster/snapshot-transfer.js';
 import { Standalone } from '../cluster/standalone.js';
-import { createTimeline } from '../cluster/timeline.js';
 import type { ChangeRow } from '../model/index.js';
-import { initialConfiguration, type Leadership } from '../raft/index.js';
+import type { Leadership } from '../raft/index.js';
 import { backupsFolderName, type DirectoryStorage, type ModeChange } from '../storage/index.js';
 import { Alarms } from './alarms.js';
 import { ApiServer } from './api.js';
 import { ScheduledBackups } from './backups.js';
+import { type BeginningSources, beginOnSnapshot, beginStandalone, bootstrap } from './beginnings.js';
 import type { ControllerConfig } from './config.js';
 import { CredentialTrial } from './credentials.js';
 import { Damage } from './damage.js';
@@ -40,7 +39,6 @@ import { compareEveryMsDefault } from './model-watch.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
 import { Recovery } from './recovery.js';
-import { inspectForRestore, stateFromFile } from './restore-beginning.js';
 import { RestoreFiles } from './restore-files.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf, serviceLimits } from './routers/index.js';
 import { buildStatus, StatusPublisher } from './status.js';
@@ -84,8 +82,6 @@ const handoverMaxMs = 1_000;
 const republishedMax = 1_000;
 /** A comparison of all models takes at most so long. */
 const compareMaxMs = 300_000;
-/** How long a controller that wants to begin a cluster listens for one that is there already. */
-const bootstrapListenMs = 500;
 /** How long one that is to go on alone listens for others. */
 const recoveryListenMs = 1_000;
 
@@ -288,18 +284,18 @@ export class Controller {
         log.info('blank: waiting to be joined', { command: `quorate members join ${this.#options.config.nodeId}` });
         break;
       case 'bootstrap':
-        await this.#bootstrap();
+        await bootstrap(this.#beginningSources());
         this.#startMember();
         // Nobody else can lead: there is nothing to wait for.
         this.#member?.campaign();
         break;
       case 'restore':
-        await this.#restore();
+        await beginOnSnapshot(this.#beginningSources());
         this.#startMember();
         this.#member?.campaign();
         break;
       case 'begin-standalone':
-        await this.#beginStandalone();
+        await beginStandalone(this.#beginningSources());
         this.#startStandalone();
         break;
       case 'start-standalone':
@@ -371,72 +367,9 @@ export class Controller {
 
   // ---------------------------------------------------------------------------------------------------------- beginnings
 
-  /** @throws QuorateError `cluster-exists`: a history of this name is there already, and must not get a second one beside it. */
-  async #listenForOthers(setting: string): Promise<void> {
-    const { config } = this.#options;
-    const there = (await this.#client().collectStatus(bootstrapListenMs)).filter(
-      (status) => status.clusterId !== null && status.node !== config.nodeId,
-    );
-    const first = there[0];
-    if (first !== undefined) {
-      throw new QuorateError(
-        'cluster-exists',
-        `the cluster ${config.cluster} is there already: ${there.map((status) => status.node).join(', ')} (cluster id ${first.clusterId})`,
-        {
-          remedy: `Start it without ${setting}, then join it: quorate members join ${config.nodeId}`,
-        },
-      );
-    }
-  }
-
-  async #bootstrap(): Promise<void> {
-    const { config, storage, log } = this.#options;
-    await this.#listenForOthers('--bootstrap');
-    const clusterId = randomUUID();
-    await storage.initialise({
-      identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
-      timeline: createTimeline([]),
-      // The log begins after index 1: whoever joins takes a snapshot first, and with it all that is in no entry.
-      snapshot: { index: 1, term: 1, configuration: initialConfiguration([config.nodeId]) },
-      hardState: { term: 1, vote: '', commit: 1 },
-      members: [this.#describeSelf()],
-    });
-    log.info('began a new cluster', { clusterId });
-  }
-
-  async #restore(): Promise<void> {
-    const { config, storage, log } = this.#options;
-    // The file first: what is wrong with it is said although nobody else is there.
-    const file = await inspectForRestore(storage, config.restoreFrom ?? '');
-    await this.#listenForOthers('--restore-from');
-    const state = stateFromFile(file, config.cluster, this.#describeSelf());
-    await storage.initialise(state);
-    const { clusterId } = state.identity;
-    log.info('began a new cluster on a snapshot', { clusterId, file: file.path, timeline: state.timeline });
-  }
-
-  async #beginStandalone(): Promise<void> {
-    const { config, storage, log } = this.#options;
-    await this.#listenForOthers('--standalone');
-    const clusterId = randomUUID();
-    await storage.initialiseStandalone({
-      identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
-      timeline: createTimeline([]),
-      members: [this.#describeSelf()],
-    });
-    log.info('began to serve alone', { clusterId });
-  }
-
-  #describeSelf(): MemberRecord {
-    const { config, version, clock } = this.#options;
-    return {
-      id: config.nodeId,
-      name: config.name,
-      version,
-      protocol: this.#protocol,
-      addresses: [...config.advertise],
-      addedAt: clock.now(),
-    };
+  #beginningSources(): BeginningSources {
+    const { config, storage, log, clock, version } = this.#options;
+    return { config, storage, log, clock, version, protocol: this.#protocol, client: this.#client() };
   }
 
   #prepare(clusterId: string, from: string): void {
