@@ -110,14 +110,14 @@ export class RestoreSwitch {
         await storage.restoreModel({ sha256: command.sha256, meta });
         return { type: 'restored', index: entry.index, entry, command };
       }
-      const index = await this.#adoptFromOthers(entry.index, abort.signal);
+      const index = await this.#adoptFromOthers(entry.index, command.sha256, abort.signal);
       if (index !== undefined) return { type: 'adopted', index, entry, command };
       await this.#sleep(askAgainMs, abort.signal);
     }
     return undefined;
   }
 
-  async #adoptFromOthers(indexMin: Index, signal: AbortSignal): Promise<Index | undefined> {
+  async #adoptFromOthers(indexMin: Index, sha256: string, signal: AbortSignal): Promise<Index | undefined> {
     const { storage, snapshots, others, offer, committed, isLogFull } = this.#hooks;
     for (const other of others()) {
       const staged = signal.aborted ? undefined : await snapshots.fetchFrom(other, indexMin);
@@ -131,7 +131,8 @@ export class RestoreSwitch {
         return undefined;
       }
       await storage.adoptSnapshot(snapshots.take(index));
-      storage.discardRestore();
+      // One of a later restore may lie there already: without it that one would have a holder less.
+      if (storage.stagedRestore()?.sha256 === sha256) storage.discardRestore();
       return index;
     }
     return undefined;

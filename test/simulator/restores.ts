@@ -7,6 +7,7 @@ import type { Operation } from '../../messaging/index.js';
 import { type Command, encodeCommand, isUnderWay, pauseStep, resumeStep, switchStep } from '../../node/model/index.js';
 import type { SnapshotFile } from '../../node/storage/types.js';
 import { type EntityState, entityStateOf } from './client.js';
+import type { SimulatedController } from './controller.js';
 import type { Action } from './plan.js';
 import type { World } from './world.js';
 
@@ -114,12 +115,16 @@ export class Restores {
       return;
     }
     running.attemptsLeft -= 1;
-    const givesUp = this.#isOver || running.attemptsLeft <= 0;
+    // The leader that staged it may have been deposed without knowing it, and its voters replaced since.
+    const { pendingChangeIndex = 0, applied = 0 } = leader.member?.status() ?? {};
+    const isSettled = pendingChangeIndex <= applied;
+    const givesUp = this.#isOver || running.attemptsLeft <= 0 || (isSettled && !this.#isHeldByMajority(leader, file));
     const revision = known?.revision ?? 0;
     let command: Command;
     if (isRestored || givesUp)
       command = { type: 'operation.put', operation: { ...operation, state: isRestored ? 'done' : 'failed' }, revision };
     else if (known === undefined) command = { type: 'operation.put', operation, revision };
+    else if (!isSettled) return later();
     else {
       command = { type: 'model.restore', operation: operation.id, sha256: file.sha256, timeline };
       this.#note(running);
@@ -140,6 +145,14 @@ export class Restores {
     };
     const attempt = running.attemptsLeft;
     world.queue.schedule(retryMs, watch);
+  }
+
+  #isHeldByMajority(leader: SimulatedController, file: SnapshotFile): boolean {
+    const { voters = [], votersOutgoing = [] } = leader.disk.model.meta()?.configuration ?? {};
+    const holders = this.#world.controllers.filter(
+      ({ id, disk }) => voters.includes(id) && disk.restore?.meta.sha256 === file.sha256,
+    );
+    return votersOutgoing.length === 0 && 2 * holders.length > voters.length;
   }
 
   #note(running: Running): void {
