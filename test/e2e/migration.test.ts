@@ -77,9 +77,10 @@ test.serial(
     const first = (await cluster.api.request('status.get', {}, { node: 'n1' })).position;
     t.is(first?.indexType, 'raft');
     t.is(first?.timeline.epoch, 2);
-    const highest = Math.max(...load.acknowledged.slice(0, 300).map(({ index }) => index));
-    const smallest = Math.min(...load.acknowledged.slice(-90).map(({ index }) => index));
-    t.true(smallest < highest, `raft indexes (from ${smallest}) are smaller than legacy ones (up to ${highest})`);
+    // Of writers side by side, answers overtake each other by a few indexes; the count that begins anew falls by hundreds.
+    const indexes = load.acknowledged.map(({ index }) => index);
+    const anew = indexes.findIndex((index, place) => place > 0 && index < (indexes[place - 1] ?? 0) - 100);
+    t.true(anew > 0, 'raft indexes are smaller than the legacy ones before them');
 
     const rolledBack = await cluster.run({ workflow: 'rollback' });
     t.log(...stepsOf(rolledBack));
@@ -89,7 +90,7 @@ test.serial(
     t.is(status.state, 'standalone');
     t.is(status.position?.indexType, 'legacy');
     t.is(status.position?.timeline.epoch, 3);
-    t.true((status.position?.index ?? 0) > highest, 'legacy indexes go on above any that was ever given');
+    t.true((status.position?.index ?? 0) > (indexes[anew - 1] ?? 0), 'legacy indexes go on above any that was ever given');
 
     await cluster.run({ workflow: 'migrate' });
     await load.progress(100);
