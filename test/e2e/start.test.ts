@@ -92,7 +92,10 @@ test.serial(
     }
     const last = await startQuorate(argumentsFor(url, directory), { name: 'last' });
     const before = acknowledged.length;
-    await eventually(() => acknowledged.length > before, { what: 'writes to go on', timeoutMs: 60_000 });
+    await eventually(() => acknowledged.length > before, { what: 'writes to go on' }).catch((error: unknown) => {
+      t.log(last.logs());
+      throw error;
+    });
     stopped = true;
     await writing;
     for (const id of acknowledged) t.is((await api.request('model.get', { kind: 'service', id })).entity.id, id);

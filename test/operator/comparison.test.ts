@@ -1,7 +1,7 @@
 /** The comparison of models: where it asks members to hash, whom it believes; and the hash at exactly one moment. */
 import test from 'ava';
 import { type ApiClient, compareModels, minorityOf, QuorateError } from '../../messaging/index.js';
-import { modelHash } from '../../node/model/hash.js';
+import { modelHashes } from '../../node/model/hash.js';
 import { openStorage, type PreparedHash, type Storage } from '../../node/storage/index.js';
 import { begin, write } from '../storage/storage-contract.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -124,7 +124,7 @@ async function begun(
   return await eventually(
     async () => {
       const prepared = await prepare();
-      const expected = { position: storage.model.meta()?.position, sha256: modelHash(storage.model) };
+      const expected = { position: storage.model.meta()?.position, ...modelHashes(storage.model) };
       if (prepared.begin()) return { ...prepared, expected };
       await prepared.result.catch(() => undefined);
       return false;
@@ -146,7 +146,7 @@ test('the hash is of the moment in which it was begun, whatever is written after
   write(storage, 100);
   storage.model.commit();
   t.deepEqual(await result, expected);
-  t.not(modelHash(storage.model), (await result).sha256);
+  t.not(modelHashes(storage.model).sha256, (await result).sha256);
   storage.close();
 });
 
