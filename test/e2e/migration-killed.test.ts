@@ -3,7 +3,7 @@
  * follows: it starts as what it was, or as what it becomes, whole, and the operation goes on to its end.
  */
 import test from 'ava';
-import { type ApiClient, connectNats, createApiClient } from '../../messaging/index.js';
+import { type ApiClient, connectNats, createApiClient, newRequestId } from '../../messaging/index.js';
 import { checkoutRoot } from '../support/checkout.js';
 import { startNatsServer } from '../support/nats.js';
 import { type RunningProcess, startProcess, startQuorate } from '../support/process.js';
@@ -24,6 +24,32 @@ function startController(url: string, directory: string, last?: string): Promise
   return startProcess(process.execPath, [child, url, directory, ...(last === undefined ? [] : [last])], {
     name: `n1-${last ?? 'whole'}`,
   });
+}
+
+/**
+ * Asks until it is begun: a controller that has just started may refuse it, as nobody knows yet who else is there. One request
+ * id throughout, so that what was begun before the answer was lost with the controller is not begun again.
+ */
+function startUntilItEnds(
+  api: ApiClient,
+  workflow: 'migrate' | 'rollback',
+  controller: RunningProcess,
+): { readonly answer: string; stop(): void } {
+  const requestId = newRequestId();
+  const asked = { answer: 'no answer', stopped: false, stop: () => void (asked.stopped = true) };
+  void (async () => {
+    while (!asked.stopped && controller.isRunning()) {
+      try {
+        await api.request('operation.start', { workflow }, { requestId, timeoutMs: 10_000 });
+        asked.answer = 'begun';
+        return;
+      } catch (error) {
+        asked.answer = String(error);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+  })();
+  return asked;
 }
 
 async function operationEnds(api: ApiClient, workflow: string): Promise<void> {
@@ -59,9 +85,11 @@ test('killed at any step, it starts in the old mode or in the new one, and nothi
       await controller.stop();
       controller = await startController(url, directory, last);
       await controller.waitForLog('"message":"started"');
-      // The answer may be lost with the controller.
-      void api.request('operation.start', { workflow }, { timeoutMs: 10_000 }).catch(() => undefined);
-      const { signal } = await controller.waitForExit(60_000);
+      const asked = startUntilItEnds(api, workflow, controller);
+      const { signal } = await controller.waitForExit(60_000).catch((error: unknown) => {
+        throw new Error(`${workflow} did not come to ${last}; asked for it: ${asked.answer}`, { cause: error });
+      });
+      asked.stop();
       t.is(signal, 'SIGKILL', `${workflow} came to ${last}`);
 
       controller = await startController(url, directory);
