@@ -90,7 +90,10 @@ test.serial(
     t.is(status.state, 'standalone');
     t.is(status.position?.indexType, 'legacy');
     t.is(status.position?.timeline.epoch, 3);
-    t.true((status.position?.index ?? 0) > (indexes[anew - 1] ?? 0), 'legacy indexes go on above any that was ever given');
+    t.true(
+      (status.position?.index ?? 0) > (indexes[anew - 1] ?? 0),
+      'legacy indexes go on above any that was ever given',
+    );
 
     await cluster.run({ workflow: 'migrate' });
     await load.progress(100);

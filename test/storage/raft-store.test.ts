@@ -92,3 +92,21 @@ test('a log whose first entries are gone is damaged', (t) => {
   database.close();
   t.throws(() => new SqliteRaftStore(path), { code: 'damaged' });
 });
+
+test('an opening that was killed while it laid the write-ahead log out is gone on with', (t) => {
+  const path = join(temporaryDirectory('laid-out'), 'raft.db');
+  const open = () => new SqliteRaftStore(path, { layOutLog: true });
+  open().close();
+  for (const filler of ['', "INSERT INTO layout VALUES ('the filler, or a part of it')"]) {
+    const killed = new Database(path);
+    killed.exec(`CREATE TABLE layout (filler BLOB); ${filler}`);
+    killed.close();
+    const store = open();
+    store.persist({ hardState: { term: 3, vote: 'n1', commit: 0 } });
+    store.close();
+    const after = new Database(path, { readonly: true });
+    t.is(after.prepare("SELECT count(*) FROM sqlite_master WHERE name = 'layout'").pluck().get(), 0);
+    after.close();
+  }
+  t.is(open().hardState().term, 3);
+});
