@@ -36,7 +36,13 @@ function startUntilItEnds(
   controller: RunningProcess,
 ): { readonly answer: string; stop(): void } {
   const requestId = newRequestId();
-  const asked = { answer: 'no answer', stopped: false, stop: () => void (asked.stopped = true) };
+  const asked = {
+    answer: 'no answer',
+    stopped: false,
+    stop: () => {
+      asked.stopped = true;
+    },
+  };
   void (async () => {
     while (!asked.stopped && controller.isRunning()) {
       try {
