@@ -115,6 +115,7 @@ export class Checker {
   }
 
   started(id: NodeId, disk: SimulatedDisk, watched: Watched): void {
+    this.#restoredBeforeItDied(disk);
     const configuration = disk.model.meta()?.configuration;
     this.records.set(id, {
       id,
@@ -134,6 +135,12 @@ export class Checker {
       leaderSince: 0,
       heardAt: new Map(),
     });
+  }
+
+  /** Somebody asked for another transfer, perhaps in the moment in which the last one was given up. */
+  transferAsked(id: NodeId): void {
+    const record = this.records.get(id);
+    if (record !== undefined) record.transferSince = undefined;
   }
 
   // ------------------------------------------------------------------------------------------------------- after each event
@@ -607,6 +614,16 @@ export class Checker {
     const before = this.#judgedEarlier.get(requestId);
     if (before === true || (before === false && changed)) this.secondEffects.push(requestId);
     this.#judgedNow.set(requestId, changed);
+  }
+
+  /** The model was exchanged, and whoever did it ended before it told anybody: for it, the entry is done. */
+  #restoredBeforeItDied(disk: SimulatedDisk): void {
+    const position = disk.model.meta()?.position;
+    if (position === undefined || position.timeline.epoch <= this.#epoch) return;
+    const committed = this.#committed[position.index];
+    if (committed !== undefined)
+      committed.outcome ??= `restored as ${position.timeline.id}, epoch ${position.timeline.epoch}`;
+    this.#restored(position.index, position.timeline);
   }
 
   #restored(index: Index, { id, epoch }: Timeline): void {

@@ -67,6 +67,7 @@ export class Faults {
     world.soon(() => {
       world.active = leader;
       leader.life?.member.transferLeadership(keeper.id);
+      world.checker.transferAsked(leader.id);
     });
     for (const at of overtakingWritesAt)
       world.queue.schedule(at * delayMs, () => {
@@ -413,6 +414,7 @@ export class Faults {
     if (leader === undefined || target === undefined) return;
     this.#world.active = leader;
     const refused = leader.life?.member.transferLeadership(target.id);
+    this.#world.checker.transferAsked(leader.id);
     this.#world.cover(refused === null ? 'transfer: accepted' : 'transfer: refused');
   }
 
@@ -448,13 +450,15 @@ export class Faults {
     const pick = (ids: readonly NodeId[]): NodeId | undefined => ids[nth % Math.max(1, ids.length)];
     const others = voters.filter((id) => id !== leader);
     const safe = this.#removable(configuration);
+    // Who is made a voter has caught up before: production waits for that.
+    const able = learners.filter((id) => !this.#world.controllers.some((each) => each.id === id && isSpoilt(each)));
     switch (what) {
       case 'add learner':
         return this.#add('addLearner');
       case 'add voter':
         return this.#add('addVoter');
       case 'promote':
-        return this.#change('addVoter', pick(learners));
+        return this.#change('addVoter', pick(able));
       case 'demote':
         return voters.length > 1 && safe ? this.#change('addLearner', pick(others)) : undefined;
       case 'remove':
@@ -481,7 +485,7 @@ export class Faults {
         };
       }
       case 'swap': {
-        const up = pick(learners);
+        const up = pick(able);
         const down = pick(voters);
         if (up === undefined || down === undefined || !safe) return undefined;
         return {
