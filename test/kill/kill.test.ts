@@ -6,7 +6,7 @@ import { describeRun } from './report.js';
 import { type RoundReport, startKillRun } from './rounds.js';
 
 const rounds = 25;
-const roundsOnSmallDisks = 6;
+const roundsOnSmallDisks = 4;
 const given = process.env['KILL_SEED'];
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 
