@@ -251,3 +251,22 @@ export const candidateCredentials = ofCandidate({
       : fail(`NATS refused it: ${deniedSubjects.join(', ')}`);
   },
 });
+
+/** Of whoever comes in, whether it joins or replaces another; in the order in which they are shown. */
+export const candidateChecks: readonly Check[] = [
+  candidateNotMember,
+  candidateIdUnused,
+  candidateReachable,
+  candidateAlone,
+  candidateBlank,
+  candidateCluster,
+  candidateNameUnique,
+  candidateVersion,
+  candidateFeatures,
+  candidateClock,
+  candidateDiskSpace,
+  candidateDiskLatency,
+  candidateNatsLatency,
+  candidateMaxPayload,
+  candidateCredentials,
+];
