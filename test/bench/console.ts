@@ -13,15 +13,22 @@ import { startProcess } from '../support/process.js';
 import { eventually } from '../support/wait.js';
 import { openPseudoTerminal, type PseudoTerminal } from './pseudo-terminal.js';
 
-const given = readOptions('npm run bench:console -- [OPTION ...]', {
-  routers: { type: 'string', default: '10000', describe: 'how many routers' },
-  events: { type: 'string', default: '1000', describe: 'events a second' },
-  starts: { type: 'string', default: '10', describe: 'times the console is started' },
-  keys: { type: 'string', default: '300', describe: 'keys that are pressed' },
-  seconds: { type: 'string', default: '60', describe: 'that memory and frames are watched for' },
-  size: { type: 'string', default: '120x40', describe: 'of the terminal' },
-  json: { type: 'boolean', default: false, describe: 'for machines' },
-});
+const given = readOptions(
+  {
+    command: 'npm run bench:console',
+    purpose: 'How fast the console starts and answers, in a pseudo-terminal.',
+    examples: [['--routers 100 --starts 3', 'a small one']],
+  },
+  {
+    routers: { type: 'string', number: 'whole', default: '10000', describe: 'how many routers' },
+    events: { type: 'string', number: 'whole', default: '1000', describe: 'events a second' },
+    starts: { type: 'string', number: 'whole', default: '10', describe: 'times the console is started' },
+    keys: { type: 'string', number: 'whole', default: '300', describe: 'keys that are pressed' },
+    seconds: { type: 'string', number: 'any', default: '60', describe: 'that memory and frames are watched for' },
+    size: { type: 'string', default: '120x40', describe: 'of the terminal' },
+    json: { type: 'boolean', default: false, describe: 'for machines' },
+  },
+);
 const [columns = 120, rows = 40] = given.size.split('x').map(Number);
 const clusterName = 'bench';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);

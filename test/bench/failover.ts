@@ -11,15 +11,29 @@ import { startEtcd } from './etcd.js';
 import { startWriters } from './gaps.js';
 import { median } from './measure.js';
 
-const given = readOptions('npm run bench:failover -- [OPTION ...]', {
-  trials: { type: 'string', default: '20', describe: 'of each happening' },
-  only: { type: 'string', describe: '`kill` or `transfer`: no other happening' },
-  writers: { type: 'string', default: '4', describe: 'that write without a pause' },
-  'no-etcd': { type: 'boolean', default: false, describe: 'Quorate alone' },
-  'etcd-election-ms': { type: 'string', describe: 'to give etcd the timeouts that Quorate has by default' },
-  'etcd-heartbeat-ms': { type: 'string', describe: 'likewise' },
-  json: { type: 'boolean', default: false, describe: 'for machines' },
-});
+const given = readOptions(
+  {
+    command: 'npm run bench:failover',
+    purpose: 'How long nobody can write after the leader was killed, and after it handed over, beside etcd.',
+    examples: [
+      ['', '20 trials of each'],
+      ['--trials 5 --only kill --no-etcd', 'five kills, Quorate alone'],
+    ],
+  },
+  {
+    trials: { type: 'string', number: 'whole', default: '20', describe: 'of each happening' },
+    only: { type: 'string', describe: '`kill` or `transfer`: no other happening' },
+    writers: { type: 'string', number: 'whole', default: '4', describe: 'that write without a pause' },
+    'no-etcd': { type: 'boolean', default: false, describe: 'Quorate alone' },
+    'etcd-election-ms': {
+      type: 'string',
+      number: 'whole',
+      describe: 'to give etcd the timeouts that Quorate has by default',
+    },
+    'etcd-heartbeat-ms': { type: 'string', number: 'whole', describe: 'likewise' },
+    json: { type: 'boolean', default: false, describe: 'for machines' },
+  },
+);
 const trials = Number(given.trials);
 const writerCount = Number(given.writers);
 const writesBefore = 300;

@@ -9,13 +9,23 @@ import { readOptions } from '../support/options.js';
 import { type Etcd, startEtcd } from './etcd.js';
 import { type Measurement, measure, median } from './measure.js';
 
-const given = readOptions('npm run bench -- [OPTION ...]', {
-  seconds: { type: 'string', default: '3', describe: 'of each round' },
-  rounds: { type: 'string', default: '3', describe: 'of which the median counts' },
-  'in-flight': { type: 'string', default: '1,64,256', describe: 'writes at a time' },
-  'no-etcd': { type: 'boolean', default: false, describe: 'Quorate alone' },
-  json: { type: 'boolean', default: false, describe: 'for machines' },
-});
+const given = readOptions(
+  {
+    command: 'npm run bench',
+    purpose: 'Writes a second and their latency, beside etcd on the same machine.',
+    examples: [
+      ['', 'three rounds of three seconds, with 1, 64 and 256 writes at a time'],
+      ['--in-flight 64 --no-etcd', 'one of them, Quorate alone'],
+    ],
+  },
+  {
+    seconds: { type: 'string', number: 'any', default: '3', describe: 'of each round' },
+    rounds: { type: 'string', number: 'whole', default: '3', describe: 'of which the median counts' },
+    'in-flight': { type: 'string', default: '1,64,256', describe: 'writes at a time' },
+    'no-etcd': { type: 'boolean', default: false, describe: 'Quorate alone' },
+    json: { type: 'boolean', default: false, describe: 'for machines' },
+  },
+);
 const durationMs = Number(given.seconds) * 1_000;
 const rounds = Number(given.rounds);
 const inFlightCounts = given['in-flight'].split(',').map(Number);

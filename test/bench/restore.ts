@@ -17,11 +17,21 @@ import { startQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
 
-const given = readOptions('npm run bench:restore -- [OPTION ...]', {
-  entities: { type: 'string', default: '100000,1000000', describe: 'how many, with commas between' },
-  'no-cluster': { type: 'boolean', default: false, describe: 'the storage alone' },
-  json: { type: 'boolean', default: false, describe: 'for machines' },
-});
+const given = readOptions(
+  {
+    command: 'npm run bench:restore',
+    purpose: 'The time of a backup and of a restore, of the storage alone and of a cluster.',
+    examples: [
+      ['--entities 100000', 'of a hundred thousand entities'],
+      ['--entities 1000 --no-cluster', 'of the storage alone'],
+    ],
+  },
+  {
+    entities: { type: 'string', default: '100000,1000000', describe: 'how many, with commas between' },
+    'no-cluster': { type: 'boolean', default: false, describe: 'the storage alone' },
+    json: { type: 'boolean', default: false, describe: 'for machines' },
+  },
+);
 
 const patienceMs = 3_600_000;
 const batch = 2_000;

@@ -15,22 +15,41 @@ import { readOptions } from '../support/options.js';
 import { runQuorate } from '../support/process.js';
 import { eventually } from '../support/wait.js';
 
-const given = readOptions('npm run bench:routers -- [OPTION ...]', {
-  routers: { type: 'string', default: '1000', describe: 'simulated routers' },
-  processes: { type: 'string', default: '2', describe: 'in which they run' },
-  scope: { type: 'string', default: 'own', describe: '`own`: each follows its part of the model; `whole`: all of it' },
-  entities: { type: 'string', default: '50', describe: 'of the whole model, with --scope whole' },
-  rounds: { type: 'string', default: '20', describe: 'events one at a time, for the latency' },
-  events: { type: 'string', default: '500', describe: 'at full speed, for the rate; as many through each fault' },
-  'idle-seconds': { type: 'string', default: '15', describe: 'in which nothing happens' },
-  'leader-flags': { type: 'string', default: '', describe: 'of the Node that runs controllers, e.g. --cpu-prof' },
-  'router-flags': {
-    type: 'string',
-    default: '--max-semi-space-size=64',
-    describe: 'of the Node that runs routers; with thousands in one, its young objects need room',
+const given = readOptions(
+  {
+    command: 'npm run bench:routers',
+    purpose: 'What many routers cost a cluster: connecting, events, a mass reconnect.',
+    examples: [
+      ['--routers 1000', 'a thousand'],
+      ['--routers 10000 --processes 4 --json', 'ten thousand, for machines'],
+    ],
   },
-  json: { type: 'boolean', default: false, describe: 'for machines' },
-});
+  {
+    routers: { type: 'string', number: 'whole', default: '1000', describe: 'simulated routers' },
+    processes: { type: 'string', number: 'whole', default: '2', describe: 'in which they run' },
+    scope: {
+      type: 'string',
+      default: 'own',
+      describe: '`own`: each follows its part of the model; `whole`: all of it',
+    },
+    entities: { type: 'string', number: 'whole', default: '50', describe: 'of the whole model, with --scope whole' },
+    rounds: { type: 'string', number: 'whole', default: '20', describe: 'events one at a time, for the latency' },
+    events: {
+      type: 'string',
+      number: 'whole',
+      default: '500',
+      describe: 'at full speed, for the rate; as many through each fault',
+    },
+    'idle-seconds': { type: 'string', number: 'any', default: '15', describe: 'in which nothing happens' },
+    'leader-flags': { type: 'string', default: '', describe: 'of the Node that runs controllers, e.g. --cpu-prof' },
+    'router-flags': {
+      type: 'string',
+      default: '--max-semi-space-size=64',
+      describe: 'of the Node that runs routers; with thousands in one, its young objects need room',
+    },
+    json: { type: 'boolean', default: false, describe: 'for machines' },
+  },
+);
 const routers = Number(given.routers);
 const events = Number(given.events);
 const patienceMs = 1_800_000;

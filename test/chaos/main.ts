@@ -6,17 +6,32 @@ import { readOptions } from '../support/options.js';
 import { describeRound } from './report.js';
 import { startChaos } from './rounds.js';
 
-const values = readOptions('npm run chaos -- [OPTION ...]', {
-  minutes: { type: 'string', default: '5', describe: 'how long; the round that is going on then is finished' },
-  seed: { type: 'string', describe: 'otherwise made from the time' },
-  round: { type: 'string', default: '30', describe: 'seconds in which faults happen in each round' },
-  quiet: { type: 'boolean', default: false, describe: 'does not tell of each fault' },
-});
+const values = readOptions(
+  {
+    command: 'npm run chaos',
+    purpose:
+      'Breaks five controllers and three nats-servers, all real processes, while clients write; then judges what clients saw.',
+    examples: [
+      ['--minutes 10', 'for ten minutes'],
+      ['--minutes 10 --seed 4711', 'the same faults and the same requests again'],
+    ],
+  },
+  {
+    minutes: {
+      type: 'string',
+      number: 'any',
+      default: '5',
+      describe: 'how long; the round that is going on then is finished',
+    },
+    seed: { type: 'string', number: 'whole', describe: 'otherwise made from the time' },
+    round: { type: 'string', number: 'any', default: '30', describe: 'seconds in which faults happen in each round' },
+    quiet: { type: 'boolean', default: false, describe: 'does not tell of each fault' },
+  },
+);
 
 async function main(): Promise<boolean> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
   const [minutes, roundMs] = [Number(values.minutes), Number(values.round) * 1_000];
-  if (![seed, minutes, roundMs].every(Number.isFinite)) throw new RangeError('give numbers');
   const beganAt = performance.now();
   const say = (line: string): void => {
     if (!values.quiet) console.log(`${((performance.now() - beganAt) / 1_000).toFixed(2).padStart(8)} s  ${line}`);

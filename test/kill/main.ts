@@ -9,12 +9,24 @@ import { ownMounts } from '../support/small-disk.js';
 import { describeRun } from './report.js';
 import { type RoundReport, startKillRun } from './rounds.js';
 
-const values = readOptions('npm run kill -- [OPTION ...]', {
-  rounds: { type: 'string', default: '500', describe: 'how many' },
-  seed: { type: 'string', describe: 'otherwise made from the time' },
-  'small-disks': { type: 'boolean', default: false, describe: 'on small file systems, which fill up now and then' },
-  quiet: { type: 'boolean', default: false, describe: 'says only how it ended' },
-});
+const values = readOptions(
+  {
+    command: 'npm run kill',
+    purpose:
+      'Kills the processes of a cluster at random moments, again and again; nothing that was acknowledged may be lost.',
+    examples: [
+      ['--rounds 25', '25 rounds'],
+      ['--rounds 100 --small-disks', 'on disks that fill up'],
+      ['--seed 4711 --rounds 3', 'the same rounds again'],
+    ],
+  },
+  {
+    rounds: { type: 'string', number: 'whole', default: '500', describe: 'how many' },
+    seed: { type: 'string', number: 'whole', describe: 'otherwise made from the time' },
+    'small-disks': { type: 'boolean', default: false, describe: 'on small file systems, which fill up now and then' },
+    quiet: { type: 'boolean', default: false, describe: 'says only how it ended' },
+  },
+);
 
 /** Of any run; a day. */
 const longestMs = 86_400_000;
@@ -22,7 +34,6 @@ const longestMs = 86_400_000;
 async function main(): Promise<boolean> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
   const rounds = Number(values.rounds);
-  if (![seed, rounds].every(Number.isSafeInteger)) throw new RangeError('give whole numbers');
   const say = values.quiet ? () => undefined : (line: string) => console.log(line);
   console.log(`seed ${seed}, ${rounds} rounds`);
   const beganAt = performance.now();

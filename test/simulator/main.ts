@@ -1,54 +1,53 @@
 /** `npm run simulate`: runs schedules from seeds, or one seed with all that happens in it. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { readArguments, refuse, type Usage } from '../support/options.js';
 import type { Coverage } from './coverage.js';
 import { makePlan, type Plan, type Profile, profileOf, profiles } from './plan.js';
 import { minimise, type Reduction, reduce } from './reduction.js';
 import { type Failure, runSchedules, type Summary, sumOf } from './runner.js';
 import { simulate } from './simulation.js';
 
-const usage = `npm run simulate -- [--seeds N] [--from S] [--jobs J] [--profile ${profiles.join('|')}] [--failures F] [--minutes M] [--json]
-npm run simulate -- --sum SUMMARY.json ...           adds up what runs with --json have written
-npm run simulate -- --seed X [--profile P] [--trace] [--reduce JSON] [--minimise]`;
 const progressEveryMs = 10_000;
+const usage: Usage = {
+  command: 'npm run simulate',
+  purpose:
+    'Runs schedules from seeds, each a world of its own, and checks at every step what must hold; or one of them, in detail.',
+  examples: [
+    ['--seeds 10000', 'from fresh seeds, on all cores'],
+    ['--seeds 10000 --from 1', 'from these seeds'],
+    ['--minutes 10 --seeds 1000000', 'as many as ten minutes hold'],
+    ['--seeds 50000 --json > 1.json', 'a long run, in pieces'],
+    ['--sum 1.json 2.json', 'adds up what such runs have written'],
+    ['--seed 42 --trace', 'one world, with everything that happens in it'],
+    ['--seed 42 --minimise', 'and made smaller while it still fails'],
+  ],
+};
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string' },
-    jobs: { type: 'string' },
-    profile: { type: 'string' },
-    failures: { type: 'string', default: '5' },
-    minutes: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    seed: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    reduce: { type: 'string' },
-    minimise: { type: 'boolean', default: false },
-    sum: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { values, positionals } = readArguments(usage, {
+  seeds: { type: 'string', number: 'whole', default: '1000', describe: 'how many schedules' },
+  from: { type: 'string', number: 'whole', describe: 'the first seed; otherwise made from the time' },
+  jobs: { type: 'string', number: 'whole', describe: 'schedules at a time; otherwise as many as there are cores' },
+  profile: { type: 'string', describe: `one of ${profiles.join(', ')}; otherwise drawn from the seed` },
+  failures: { type: 'string', number: 'whole', default: '5', describe: 'ends after so many' },
+  minutes: { type: 'string', number: 'any', describe: 'ends after so long' },
+  json: { type: 'boolean', default: false, describe: 'for machines' },
+  sum: { type: 'boolean', default: false, describe: 'adds up files that runs with --json have written' },
+  seed: { type: 'string', number: 'whole', describe: 'only this one' },
+  trace: { type: 'boolean', default: false, describe: 'with --seed: tells everything that happens' },
+  minimise: { type: 'boolean', default: false, describe: 'with --seed: makes a failing schedule smaller' },
+  reduce: { type: 'string', describe: 'with --seed: leaves out parts, as --minimise has said' },
 });
-
-function numberOf(name: string, text: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  console.error(`--${name} must be a whole number, not ${text}\n${usage}`);
-  process.exit(2);
-}
 
 function profileNamed(name: string | undefined): Profile | undefined {
   const profile = profiles.find((each) => each === name);
-  if (name === undefined || profile !== undefined) return profile;
-  console.error(`there is no profile ${name}\n${usage}`);
-  process.exit(2);
+  if (name !== undefined && profile === undefined) refuse(usage, `there is no profile ${name}`);
+  return profile;
 }
 
 async function runOne(seed: number, profile: Profile | undefined): Promise<boolean> {
   const whole = makePlan(seed, profile);
-  const reduction: Reduction = values.reduce === undefined ? {} : JSON.parse(values.reduce);
+  const reduction: Reduction = values.reduce === undefined ? {} : reductionOf(values.reduce);
   const plan = reduce(whole, reduction);
   describePlan(plan, profile ?? profileOf(seed));
   const outcome = await simulate(plan, values.trace ? { onTrace: (line) => console.log(line) } : {});
@@ -63,6 +62,14 @@ async function runOne(seed: number, profile: Profile | undefined): Promise<boole
   console.log(`${violation.check}, at ${violation.atMs.toFixed(2)} ms: ${violation.text}`);
   if (values.minimise) await showMinimal(whole, profile, violation.check);
   return false;
+}
+
+function reductionOf(text: string): Reduction {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return refuse(usage, '--reduce takes what --minimise has written');
+  }
 }
 
 function describePlan(plan: Plan, profile: Profile): void {
@@ -86,16 +93,16 @@ function commandFor(seed: number, profile: Profile | undefined): string {
 }
 
 async function runMany(profile: Profile | undefined): Promise<boolean> {
-  const from = values.from === undefined ? Math.floor(Date.now() / 1000) * 1_000 : numberOf('from', values.from);
-  const seeds = numberOf('seeds', values.seeds);
-  const jobs = values.jobs === undefined ? availableParallelism() : numberOf('jobs', values.jobs);
+  const from = values.from === undefined ? Math.floor(Date.now() / 1000) * 1_000 : Number(values.from);
+  const seeds = Number(values.seeds);
+  const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
   let saidAt = performance.now();
   const summary = await runSchedules({
     from,
     seeds,
     jobs,
     profile,
-    failuresMax: numberOf('failures', values.failures),
+    failuresMax: Number(values.failures),
     timeMaxMs: values.minutes === undefined ? undefined : Number(values.minutes) * 60_000,
     onProgress: (sum) => {
       if (values.json || performance.now() - saidAt < progressEveryMs) return;
@@ -114,11 +121,19 @@ async function runMany(profile: Profile | undefined): Promise<boolean> {
 
 /** Where nothing ran there is nothing to be glad of. */
 function sumUp(paths: readonly string[]): boolean {
-  const summaries: readonly Summary[] = paths.map((path) => JSON.parse(readFileSync(path, 'utf8')));
+  const summaries = paths.map(summaryIn);
   const summary = sumOf(summaries);
   showSummary(summary, `${paths.length} runs`);
   for (const { seed, check, text } of summary.failures) console.log(`seed ${seed}: ${check}: ${text}`);
   return summary.failures.length === 0 && summary.schedules > 0;
+}
+
+function summaryIn(path: string): Summary {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return refuse(usage, `${path} holds no summary that --json has written`);
+  }
 }
 
 function showSummary(summary: Summary, what: string): void {
@@ -150,12 +165,11 @@ async function showFailures(failures: readonly Failure[], profile: Profile | und
   console.log(failures.length === 0 ? 'nothing is wrong' : `${failures.length} failed`);
 }
 
-if (values.help) console.log(usage);
-else if (values.sum) process.exitCode = sumUp(positionals) ? 0 : 1;
+if (positionals.length > 0 && !values.sum) refuse(usage, `unexpected: ${positionals.join(' ')}`);
+if (values.sum) process.exitCode = sumUp(positionals) ? 0 : 1;
 else {
   Error.stackTraceLimit = values.trace ? 10 : 0;
   const profile = profileNamed(values.profile);
-  const isWell =
-    values.seed === undefined ? await runMany(profile) : await runOne(numberOf('seed', values.seed), profile);
+  const isWell = values.seed === undefined ? await runMany(profile) : await runOne(Number(values.seed), profile);
   process.exitCode = isWell ? 0 : 1;
 }

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readOptions, refuse, type Usage } from '../support/options.js';
 import { type Mutation, mutations } from './mutations.js';
 import type { Failure, Summary } from './runner.js';
 
@@ -22,14 +22,22 @@ const copied = [
   'test/support',
 ];
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    seeds: { type: 'string', default: '50000' },
-    from: { type: 'string', default: '1' },
-    jobs: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
+const usage: Usage = {
+  command: 'npm run simulate:mutants',
+  purpose: 'Applies each deliberate fault to a copy of the compiled code, and runs schedules until a check finds it.',
+  examples: [
+    ['', 'all of them'],
+    ['--only snapshot', 'those whose name holds this word'],
+    ['--write', 'all of them, and writes docs/mutants.md'],
+  ],
+};
+
+const values = readOptions(usage, {
+  only: { type: 'string', describe: 'those whose name holds this' },
+  seeds: { type: 'string', number: 'whole', default: '50000', describe: 'schedules at most for each' },
+  from: { type: 'string', number: 'whole', default: '1', describe: 'the first seed' },
+  jobs: { type: 'string', number: 'whole', describe: 'mutants at a time; otherwise as many as there are cores' },
+  write: { type: 'boolean', default: false, describe: 'writes docs/mutants.md' },
 });
 
 interface Result {
@@ -112,6 +120,7 @@ function runSimulator(folder: string, from: number, seeds: number, profile: stri
 
 async function main(): Promise<void> {
   const chosen = mutations.filter((each) => values.only === undefined || each.name.includes(values.only));
+  if (chosen.length === 0) refuse(usage, `no mutant has ${values.only} in its name`);
   const results: Result[] = [];
   const waiting = [...chosen.entries()];
   const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
