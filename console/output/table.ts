@@ -15,6 +15,14 @@ export interface Column<Row> {
 
 const gap = 2;
 
+/** A column with what is in it: each value is asked for, cleaned and measured once, however narrow the terminal is. */
+interface Filled<Row> {
+  readonly column: Column<Row>;
+  readonly texts: readonly string[];
+  /** Cells of its widest text, the title among them. */
+  readonly natural: number;
+}
+
 /** Lines of a table; `width` null: nothing is cut or left out (a pipe or file). */
 export function renderTable<Row>(
   rows: readonly Row[],
@@ -22,29 +30,29 @@ export function renderTable<Row>(
   width: number | null,
   paintTitle: (text: string) => string = (text) => text,
 ): string[] {
-  let kept = columns;
-  let widths = naturalWidths(rows, kept);
+  let kept = columns.map((column) => fill(rows, column));
+  let widths = kept.map(({ natural }) => natural);
   if (width !== null) {
-    widths = shrink(kept, widths, width);
+    widths = shrink(kept, width);
     while (total(widths) > width) {
       const drop = dropNext(kept);
       if (drop === undefined) break;
-      kept = kept.filter((column) => column !== drop);
-      widths = shrink(kept, naturalWidths(rows, kept), width);
+      kept = kept.filter((each) => each !== drop);
+      widths = shrink(kept, width);
     }
   }
   const line = (texts: readonly string[]): string => texts.join(' '.repeat(gap)).trimEnd();
   const cell = (text: string, index: number): string => {
     const columnWidth = widths[index] ?? 0;
-    const align = kept[index]?.align ?? 'left';
+    const align = kept[index]?.column.align ?? 'left';
     const last = index === kept.length - 1 && align === 'left';
     return last ? cut(text, columnWidth) : fitted(text, columnWidth, align);
   };
-  const title = line(kept.map((column, index) => paintTitle(cell(column.title, index))));
-  const body = rows.map((row) =>
+  const title = line(kept.map(({ column }, index) => paintTitle(cell(column.title, index))));
+  const body = rows.map((row, at) =>
     line(
-      kept.map((column, index) => {
-        const shown = cell(column.value(row), index);
+      kept.map(({ column, texts }, index) => {
+        const shown = cell(texts[at] ?? '', index);
         return column.paint === undefined ? shown : column.paint(row, shown);
       }),
     ),
@@ -52,18 +60,18 @@ export function renderTable<Row>(
   return [title, ...body];
 }
 
-function naturalWidths<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): number[] {
-  return columns.map((column) =>
-    rows.reduce((widest, row) => Math.max(widest, cells(clean(column.value(row)))), cells(column.title)),
-  );
+function fill<Row>(rows: readonly Row[], column: Column<Row>): Filled<Row> {
+  const texts = rows.map((row) => clean(column.value(row)));
+  const natural = texts.reduce((widest, text) => Math.max(widest, cells(text)), cells(column.title));
+  return { column, texts, natural };
 }
 
 /** Takes columns, one at a time, from the widest that may be cut. */
-function shrink<Row>(columns: readonly Column<Row>[], natural: readonly number[], width: number): number[] {
-  const widths = [...natural];
+function shrink<Row>(columns: readonly Filled<Row>[], width: number): number[] {
+  const widths = columns.map(({ natural }) => natural);
   while (total(widths) > width) {
     let widest = -1;
-    for (const [index, column] of columns.entries()) {
+    for (const [index, { column }] of columns.entries()) {
       const current = widths[index] ?? 0;
       if (column.widthMin !== undefined && current > column.widthMin && (widest < 0 || current > (widths[widest] ?? 0)))
         widest = index;
@@ -74,9 +82,9 @@ function shrink<Row>(columns: readonly Column<Row>[], natural: readonly number[]
   return widths;
 }
 
-function dropNext<Row>(columns: readonly Column<Row>[]): Column<Row> | undefined {
-  return columns.reduce<Column<Row> | undefined>(
-    (found, column) => ((column.dropOrder ?? 0) > (found?.dropOrder ?? 0) ? column : found),
+function dropNext<Row>(columns: readonly Filled<Row>[]): Filled<Row> | undefined {
+  return columns.reduce<Filled<Row> | undefined>(
+    (found, each) => ((each.column.dropOrder ?? 0) > (found?.column.dropOrder ?? 0) ? each : found),
     undefined,
   );
 }

@@ -16,6 +16,7 @@ import {
   sinceOf,
 } from '../../messaging/schemas/api.js';
 import { anyControllerQueue, type Subjects, subjectRest, subjectToken } from '../../messaging/subjects.js';
+import { encodeAnswer } from './answers.js';
 import type { Log } from './log.js';
 
 export interface RequestContext {
@@ -43,6 +44,8 @@ export interface ApiServerOptions {
 
 /** Requests that are being answered; more are refused as `overloaded`. */
 const requestsMax = 20_000;
+/** NATS's own, for the moment in which the server has not said it. */
+const maxPayloadDefault = 1024 * 1024;
 
 export class ApiServer {
   readonly #options: ApiServerOptions;
@@ -104,16 +107,14 @@ export class ApiServer {
     this.counters.requests += 1;
     this.#running += 1;
     this.#handle(message)
-      .then(
-        (result) => this.#respond(message, { v: protocolVersion, ok: true, node: this.#options.nodeId, result }),
-        (error: unknown) => this.#refuse(message, forWhomItWasMeant(message, toQuorateError(error))),
-      )
+      .then((answer) => this.#respond(message, answer))
+      .catch((error: unknown) => this.#refuse(message, forWhomItWasMeant(message, toQuorateError(error))))
       .finally(() => {
         this.#running -= 1;
       });
   }
 
-  async #handle(message: Msg): Promise<unknown> {
+  async #handle(message: Msg): Promise<Uint8Array> {
     if (this.#running > requestsMax) throw new QuorateError('overloaded');
     const request = validate(apiRequestSchema, parseJson(message), 'invalid-request', 'the request');
     const { min, max } = this.#options.protocol ?? supportedVersions;
@@ -129,7 +130,9 @@ export class ApiServer {
     const context = { requestId: request.requestId, from: subjectToken(message.subject, 2) };
     // Each verb's parameters were validated by its own schema one line above; TypeScript cannot follow that by key.
     const handler = this.#options.handlers[verb] as (params: unknown, context: RequestContext) => unknown;
-    return handler(params, context);
+    const { nodeId: node, connection } = this.#options;
+    const bytesMax = connection.info?.max_payload ?? maxPayloadDefault;
+    return encodeAnswer(verb, await handler(params, context), { node, bytesMax });
   }
 
   #refuse(message: Msg, error: QuorateError): void {
@@ -139,14 +142,15 @@ export class ApiServer {
         error: error.message,
         stack: (error.cause as Error | undefined)?.stack,
       });
-    this.#respond(message, { v: protocolVersion, ok: false, node: this.#options.nodeId, error: error.toWire() });
+    const refusal = { v: protocolVersion, ok: false, node: this.#options.nodeId, error: error.toWire() };
+    this.#respond(message, JSON.stringify(refusal));
   }
 
-  #respond(message: Msg, body: unknown): void {
+  #respond(message: Msg, answer: Uint8Array | string): void {
     try {
-      message.respond(JSON.stringify(body));
+      message.respond(answer);
     } catch (error) {
-      // Closed, or an answer over max_payload.
+      // The connection is closed.
       this.#options.log.limited('api-respond', 'warn', 'an answer could not be sent', { error: String(error) });
     }
   }

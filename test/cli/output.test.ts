@@ -39,6 +39,20 @@ test('a table is never wider than the terminal: columns are cut, then left out',
   t.true(renderTable(rows, columns, 30)[0]?.includes('NOTE'));
 });
 
+test('however narrow the terminal, each value of a long table is made once', (t) => {
+  let made = 0;
+  const counting = columns.map((column) => ({
+    ...column,
+    value: (row: Row) => {
+      made += 1;
+      return column.value(row);
+    },
+  }));
+  const long = Array.from({ length: 1_000 }, (_, count) => ({ name: `router-${count}`, count, note: 'a'.repeat(80) }));
+  renderTable(long, counting, 14);
+  t.is(made, long.length * columns.length);
+});
+
 test('what controllers say cannot move the cursor', (t) => {
   const [, line = ''] = renderTable([{ name: 'a\u001b[2Jb\nc', count: 1, note: '' }], columns, null);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
