@@ -41,12 +41,13 @@ class Member {
 
 test('a router is online with its hello, and offline when heartbeats are missing', (t) => {
   const leader = new Member();
+  leader.presence.listened(0);
   leader.presence.hello(hello('r1'), null, 0);
   t.deepEqual(leader.publish(0), ['r1 online']);
   t.deepEqual(leader.publish(0), []);
-  for (let nowMs = 500; nowMs <= 3000; nowMs += 500) leader.presence.tick(nowMs);
+  for (let nowMs = 500; nowMs <= 3000; nowMs += 500) leader.presence.listened(nowMs);
   t.deepEqual(leader.publish(3000), []);
-  leader.presence.tick(3001);
+  leader.presence.listened(3001);
   t.deepEqual(leader.publish(3001), ['r1 offline']);
   leader.presence.heartbeat(beat('r1'), standing, 3500);
   t.deepEqual(leader.publish(3500), ['r1 online']);
@@ -59,7 +60,7 @@ test('a new leader publishes what the old one did not come to, and nothing else'
   // The old leader dies; r2 stops; nobody publishes.
   for (let nowMs = 500; nowMs <= 5000; nowMs += 500) {
     next.presence.heartbeat(beat('r1'), standing, nowMs);
-    next.presence.tick(nowMs);
+    next.presence.listened(nowMs);
   }
   t.deepEqual(next.publish(5000), ['r2 offline']);
 });
@@ -70,7 +71,7 @@ test('a leader that has just started takes routers that it hears as told of alre
   t.deepEqual(fresh.publish(0), []);
   fresh.presence.hello(hello('r2'), null, 0);
   t.deepEqual(fresh.publish(0), ['r2 online']);
-  for (let nowMs = 500; nowMs <= 4000; nowMs += 500) fresh.presence.tick(nowMs);
+  for (let nowMs = 500; nowMs <= 4000; nowMs += 500) fresh.presence.listened(nowMs);
   t.deepEqual(fresh.publish(4000), ['r1 offline', 'r2 offline']);
 });
 
@@ -78,20 +79,37 @@ test('a member that did not listen for a while makes nobody offline', (t) => {
   const paused = new Member();
   paused.presence.hello(hello('r1'), null, 0);
   paused.publish(0);
-  paused.presence.tick(100);
+  paused.presence.listened(100);
   // The process was stopped for a minute and goes on.
-  paused.presence.tick(60_000);
+  paused.presence.listened(60_000);
   t.deepEqual(paused.publish(60_000), []);
   const cutOff = new Member();
   cutOff.presence.hello(hello('r1'), null, 0);
   cutOff.publish(0);
-  cutOff.presence.listenAgain(60_000);
-  cutOff.presence.tick(60_001);
+  cutOff.presence.listenAgain();
+  cutOff.presence.listened(60_001);
   t.deepEqual(cutOff.publish(60_001), []);
-  for (let nowMs = 60_500; nowMs <= 68_000; nowMs += 500) cutOff.presence.tick(nowMs);
+  for (let nowMs = 60_500; nowMs <= 68_000; nowMs += 500) cutOff.presence.listened(nowMs);
   t.deepEqual(cutOff.publish(68_000), [], 'routers need time to come back');
-  cutOff.presence.tick(68_500);
+  cutOff.presence.listened(68_500);
   t.deepEqual(cutOff.publish(68_500), ['r1 offline']);
+});
+
+test('time in which a member was slow to listen counts little: routers that speak stay online, one that is gone is seen', (t) => {
+  const slow = new Member();
+  slow.presence.listened(0);
+  for (const id of ['r1', 'r2']) slow.presence.hello(hello(id), null, 0);
+  slow.publish(0);
+  // It comes to listening every 1.9 s only, each time before the heartbeats of r1, the last of which it heard 3.8 s ago.
+  let nowMs = 0;
+  const seen: string[] = [];
+  while (nowMs < 30_000) {
+    nowMs += 1_900;
+    slow.presence.listened(nowMs);
+    seen.push(...slow.publish(nowMs));
+    if (Math.round(nowMs / 1_900) % 2 === 0) slow.presence.heartbeat(beat('r1'), standing, nowMs);
+  }
+  t.deepEqual(seen, ['r2 offline']);
 });
 
 test('a router that says goodbye is offline at once', (t) => {

@@ -2,7 +2,10 @@
  * Which routers are there. Every member hears every heartbeat and keeps this for itself, so that whoever leads next knows it
  * already. What has been *published* is kept beside what is *seen*: the leader publishes where the two differ, and a
  * follower learns what was published from the leader's events. A change of leader therefore publishes only what changed.
- * Pure: time is handed in.
+ *
+ * Silence is counted in time in which this member *listened*, which is not time that passed: while its process stands still
+ * or its connection is away, or what was sent to it waits in a queue because it has too much to do, heartbeats are not heard,
+ * and that says nothing about the routers. Pure: time is handed in.
  */
 import type { WireError } from '../../../messaging/errors.js';
 import { comparable, type IndexType, type Position } from '../../../messaging/position.js';
@@ -30,6 +33,8 @@ interface Seen {
   /** What readers of events have been told; null: nothing that this member knows of. */
   published: boolean | null;
   heardAt: number;
+  /** The same by the clock of listening. */
+  silentSince: number;
   incarnation: number;
   version: string;
   protocolVersion: number | null;
@@ -62,8 +67,12 @@ export class Presence {
   #ids: readonly string[] | null = null;
   /** Those for whom what is seen differs from what is published. */
   readonly #differing = new Set<Seen>();
-  #tickedAt: number | null = null;
-  #silenceCountsFrom = Number.NEGATIVE_INFINITY;
+  /** How long this member has listened; stands still while it does not. */
+  #listenedMs = 0;
+  /** All that was sent to this member before then has been heard. */
+  #listenedUntil: number | null = null;
+  /** By the clock of listening. */
+  #silenceCountsFrom = 0;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -151,22 +160,23 @@ export class Presence {
     this.#compare(seen);
   }
 
-  /**
-   * This member did not listen for a while: its connection was away, or its process did not run. Silence in that time says
-   * nothing about the routers; and what kept it from listening may have cut them off as well: they get time to come back.
-   */
-  listenAgain(nowMs: number): void {
-    this.#silenceCountsFrom = nowMs + this.#options.reconnectGraceMs;
+  /** This member was cut off: what did that may have cut off routers as well. They get time to come back. */
+  listenAgain(): void {
+    this.#silenceCountsFrom = this.#listenedMs + this.#options.reconnectGraceMs;
   }
 
-  /** Call it about every half heartbeat; a longer pause counts as not having listened. */
-  tick(nowMs: number): void {
+  /**
+   * All that was sent to this member before `untilMs` has been heard. Call it several times in a heartbeat. Of a longer time
+   * since the last call only so much counts as listening; after a very long one, routers get time to come back.
+   */
+  listened(untilMs: number): void {
     const { heartbeatMs, heartbeatsMissedMax } = this.#options;
-    const pausedMs = this.#tickedAt === null ? 0 : nowMs - this.#tickedAt;
-    this.#tickedAt = nowMs;
-    if (pausedMs > heartbeatMs * 2) this.listenAgain(nowMs);
+    const sinceMs = this.#listenedUntil === null ? 0 : untilMs - this.#listenedUntil;
+    this.#listenedMs = this.#listeningAt(untilMs);
+    this.#listenedUntil = Math.max(untilMs, this.#listenedUntil ?? untilMs);
+    if (sinceMs > heartbeatMs * 2) this.listenAgain();
     for (const seen of this.#routers.values()) {
-      const silentMs = nowMs - Math.max(seen.heardAt, this.#silenceCountsFrom);
+      const silentMs = this.#listenedMs - Math.max(seen.silentSince, this.#silenceCountsFrom);
       if (!seen.online || silentMs <= heartbeatMs * heartbeatsMissedMax) continue;
       seen.online = false;
       this.#compare(seen);
@@ -218,6 +228,7 @@ export class Presence {
     const known = this.#routers.get(id);
     if (known !== undefined) {
       known.heardAt = nowMs;
+      known.silentSince = this.#listeningAt(nowMs);
       return known;
     }
     if (this.#routers.size >= this.#options.routersMax && !this.#forgetOne()) return null;
@@ -226,6 +237,7 @@ export class Presence {
       online: false,
       published: byHeartbeat ? true : null,
       heardAt: nowMs,
+      silentSince: this.#listeningAt(nowMs),
       incarnation: 0,
       version: '',
       protocolVersion: null,
@@ -244,6 +256,12 @@ export class Presence {
     this.#routers.set(id, seen);
     this.#ids = null;
     return seen;
+  }
+
+  /** The clock of listening at a moment not before it was set last. */
+  #listeningAt(nowMs: number): number {
+    const sinceMs = this.#listenedUntil === null ? 0 : nowMs - this.#listenedUntil;
+    return this.#listenedMs + Math.min(Math.max(0, sinceMs), this.#options.heartbeatMs / 2);
   }
 
   #sortedIds(): readonly string[] {

@@ -125,6 +125,8 @@ class NatsRouterService implements RouterService {
   #waiting = 0;
   #broadcast: string | null = null;
   #isConnected = true;
+  /** The server was asked for an answer, and has not given it. */
+  #asking: { readonly atMs: number } | null = null;
   #stopped = false;
 
   constructor(options: RouterServiceOptions) {
@@ -146,7 +148,7 @@ class NatsRouterService implements RouterService {
       limits: options.sharedModelLimits,
     });
     this.#changes = new SharedChanges({ reader: options.model, controller: options.nodeId });
-    this.#listen();
+    this.#subscribeAll();
     void this.#watchConnection();
     const every = options.every ?? everyInterval;
     this.#stopTicking = every(Math.max(20, this.#heartbeatMs / 4), () => this.#tick());
@@ -198,7 +200,7 @@ class NatsRouterService implements RouterService {
 
   // ---- what every member hears
 
-  #listen(): void {
+  #subscribeAll(): void {
     const { subjects } = this.#options;
     this.#listening.push(
       this.#subscribe(subjects.routerRequests('hello'), (message) => this.#observeHello(this.#helloIn(message))),
@@ -371,13 +373,33 @@ class NatsRouterService implements RouterService {
     else if (!serves && this.#answering.length > 0) this.#stopAnswering();
     // While the connection is away nothing can be heard, and what is published would be sent late.
     if (!this.#isConnected) return;
-    this.#presence.tick(this.#now());
+    this.#listen();
     if (this.#options.isLeader()) {
       this.#publishTransitions();
       this.#broadcastEndpoints();
     } else {
       this.#broadcast = null;
     }
+  }
+
+  /**
+   * A connection delivers in order: when the server answers, all that it had for this controller before it was asked has been
+   * handled. A heartbeat that waits behind other work, here or on the way here, is therefore never taken for silence.
+   */
+  #listen(): void {
+    if (this.#asking !== null) return;
+    const asking = { atMs: this.#now() };
+    this.#asking = asking;
+    const answered = (): void => {
+      if (this.#asking !== asking || this.#stopped) return;
+      this.#asking = null;
+      this.#presence.listened(asking.atMs);
+      if (this.#options.isLeader()) this.#publishTransitions();
+    };
+    const unanswered = (): void => {
+      if (this.#asking === asking) this.#asking = null;
+    };
+    this.#options.connection.flush().then(answered, unanswered);
   }
 
   #publishTransitions(): void {
@@ -409,7 +431,8 @@ class NatsRouterService implements RouterService {
       if (status.type === NatsEvents.Disconnect) this.#isConnected = false;
       if (status.type === NatsEvents.Reconnect) {
         this.#isConnected = true;
-        this.#presence.listenAgain(this.#now());
+        this.#asking = null;
+        this.#presence.listenAgain();
         // Routers may have missed a broadcast that was sent into the breaking connection.
         this.#broadcast = null;
       }
