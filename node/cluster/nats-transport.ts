@@ -4,10 +4,11 @@
  */
 import { asRequestError, type Msg, type NatsConnection, type Subscription } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate, wireErrorSchema } from '../../messaging/errors.js';
-import { relateTimelines, type Timeline } from '../../messaging/position.js';
+import type { Timeline } from '../../messaging/position.js';
 import { decodeRaftMessage, encodeRaftMessage, type RaftWireMessage } from '../../messaging/raft-codec.js';
 import { type Lane, subjectRest, subjectsOf, subjectToken } from '../../messaging/subjects.js';
 import type { Message } from '../raft/types.js';
+import { type OtherLog, otherLogOf } from './other-log.js';
 import { laneOf, type PeerVerb, type Transport } from './transport.js';
 
 export interface NatsTransportOptions {
@@ -23,9 +24,6 @@ export interface NatsTransportOptions {
   /** A controller of the same cluster spoke from another log; what it said was dropped. */
   readonly onOtherLog: (from: string, logTimeline: Timeline, relation: OtherLog) => void;
 }
-
-/** How another log stands to ours; `conflict`: two were begun from the same one. */
-export type OtherLog = 'newer' | 'older' | 'conflict';
 
 /** A lane whose socket holds more than this drops what it is given: Raft sends again, and memory stays bounded. */
 const pendingBytesMax = 16 * 1024 * 1024;
@@ -139,13 +137,11 @@ export class NatsTransport implements Transport {
     if (typeof envelope === 'string') return this.#drop(envelope);
     const clusterId = this.#options.clusterId();
     if (clusterId === null || envelope.clusterId !== clusterId) return this.#drop('other-cluster');
-    const held = this.#options.logTimeline();
-    if (held !== null && envelope.logTimeline !== null) {
-      const relation = relateTimelines(held, envelope.logTimeline);
-      if (relation !== 'same') {
-        this.#options.onOtherLog(from, envelope.logTimeline, relation);
-        return this.#drop('other-log');
-      }
+    const { logTimeline } = envelope;
+    const relation = otherLogOf(this.#options.logTimeline(), logTimeline);
+    if (relation !== undefined && logTimeline !== null) {
+      this.#options.onOtherLog(from, logTimeline, relation);
+      return this.#drop('other-log');
     }
     if (envelope.incarnation < (this.#incarnations.get(from) ?? 0)) return this.#drop('earlier-incarnation');
     this.#incarnations.set(from, envelope.incarnation);

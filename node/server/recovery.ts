@@ -26,7 +26,7 @@ export interface RecoveryOptions {
   readonly nodeId: string;
   readonly cluster: string;
   readonly clock: Clock;
-  readonly storage: DirectoryStorage;
+  readonly storage: Pick<DirectoryStorage, 'recover'>;
   readonly transport: Pick<Transport, 'request'>;
   readonly log: Log;
   readonly events: Pick<EventPublisher, 'cluster'>;
@@ -37,6 +37,8 @@ export interface RecoveryOptions {
   readonly pause: () => void;
   /** Begins to serve again as a member, whatever storage holds now. */
   readonly fatal: (error: unknown) => void;
+  /** Of timelines; default: `randomUUID`. */
+  readonly newId?: () => string;
   readonly resume: (outcome: 'recovered' | 'as-before') => void;
 }
 
@@ -70,7 +72,7 @@ export class Recovery {
       await this.#askForPromises(others);
       // It may have heard a leader meanwhile.
       if (this.#options.status().raft?.leader != null) throw new QuorateError('quorum-present');
-      const timeline = createTimeline(timelines);
+      const timeline = createTimeline(timelines, this.#options.newId);
       const { meta, lastIndex, uncommittedKept, backup } = await this.#recover(timeline, [...leaveBehind, ...others]);
       const removed = [...meta.configuration.removed];
       events.cluster('cluster.recovered', {

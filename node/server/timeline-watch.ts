@@ -11,7 +11,7 @@
 import { relateTimelines, type Timeline } from '../../messaging/position.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
-import type { OtherLog } from '../cluster/nats-transport.js';
+import { type OtherLog, otherLogOf } from '../cluster/other-log.js';
 import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
 
@@ -56,8 +56,8 @@ export class TimelineWatch {
     const held = logTimeline();
     if (held === null || status.clusterId === null || status.clusterId !== clusterId())
       return this.#agrees(status.node);
-    const relation = status.logTimeline === null ? 'same' : relateTimelines(held, status.logTimeline);
-    if (relation !== 'same' && status.logTimeline !== null)
+    const relation = otherLogOf(held, status.logTimeline);
+    if (relation !== undefined && status.logTimeline !== null)
       return this.otherLog(status.node, status.logTimeline, relation, status.state === 'removed');
     // In one log timelines follow each other; that two of one epoch stand in it would be the work of two leaders.
     const mine = timeline();

@@ -22,7 +22,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
-import { type Index, type Term, votersOf } from '../raft/index.js';
+import type { Index, Term } from '../raft/index.js';
 import { emptyFolder, syncFolder } from './files.js';
 import { type PreparedHash, prepareInThread } from './hash-model.js';
 import {
@@ -41,13 +41,15 @@ import { logAfter, modeBefore } from './mode-change.js';
 import { SqliteModelStore } from './model-store.js';
 import { backupsFolderName, modelFileName, raftFileName, restoreFolderName } from './names.js';
 import { type PendingInstall, SqliteRaftStore } from './raft-store.js';
+import { recoveredName, writeRecoveredModel } from './recover.js';
 import {
+  logAfterRecovery,
   type Recovered,
   type RecoverRequest,
   type RecoverStep,
-  recoveredName,
-  writeRecoveredModel,
-} from './recover.js';
+  refuseRecovery,
+  resultOf,
+} from './recovered-model.js';
 import { finishReset } from './reset.js';
 import { SnapshotShelf } from './snapshot-shelf.js';
 import { incomingName, openStaging, stagedIn } from './staging.js';
@@ -64,7 +66,6 @@ import type {
   ModeChangeStep,
   PersistBatch,
   PreparedModeChange,
-  RaftStore,
   RestoreRequest,
   SelfDurableModelStore,
   SnapshotFile,
@@ -81,7 +82,7 @@ export * from './directory.js';
 export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
 export { backupsFolderName, modelFileName, raftFileName } from './names.js';
-export type { Recovered, RecoverRequest, RecoverStep } from './recover.js';
+export type { Recovered, RecoverRequest, RecoverStep } from './recovered-model.js';
 export * from './reset.js';
 export type * from './types.js';
 
@@ -273,26 +274,21 @@ class FileStorage implements DirectoryStorage {
     const { raft } = this;
     this.#model.commit();
     const before = this.#model.meta();
-    refuseRecovery(before, raft, request);
+    refuseRecovery(before, raft, request.nodeId);
     const { epoch } = before.position.timeline;
     const name = `before-recovery-e${epoch}-${before.position.index}-${new Date(request.now).toISOString().replace(/[-:.]/g, '')}.snapshot`;
     const { path: backup } = await this.#shelf.create(join(this.#directory, backupsFolderName, name), 'automatic');
     request.onStep?.('backup');
-    const lastIndex = Math.max(raft.lastIndex(), before.position.index);
-    const uncommittedKept = Math.max(0, raft.lastIndex() - Math.max(raft.hardState().commit, before.position.index));
+    const result = resultOf(before, raft);
     const meta = await writeRecoveredModel(this.#stagingFolder, backup, raft, {
       ...request,
       stagedRestore: this.stagedRestore(),
     });
-    const { position, term, clusterId } = meta;
-    await this.#exchange(
-      recoveredName,
-      { index: position.index, term, timeline: position.timeline },
-      { hardState: { term, vote: '', commit: position.index } },
-      raft.identity() ?? { clusterName: request.clusterName, clusterId, nodeId: request.nodeId },
-      request.onStep,
-    );
-    return { meta, lastIndex, uncommittedKept, backup };
+    const { point, batch } = logAfterRecovery(meta);
+    const { clusterName, nodeId } = request;
+    const identity = raft.identity() ?? { clusterName, clusterId: meta.clusterId, nodeId };
+    await this.#exchange(recoveredName, point, batch, identity, request.onStep);
+    return { meta, ...result, backup };
   }
 
   async initialiseStandalone(state: StandaloneState): Promise<void> {
@@ -486,27 +482,4 @@ class FileStorage implements DirectoryStorage {
     emptyFolder(this.#stagingFolder);
     onStep?.('done');
   }
-}
-
-/** What the start-up table refuses on a directory, said again for one that is open. */
-function refuseRecovery(
-  meta: ModelMeta | undefined,
-  raft: RaftStore,
-  { nodeId }: RecoverRequest,
-): asserts meta is ModelMeta {
-  if (raft.removedMark() !== null || meta?.configuration.removed.includes(nodeId) === true)
-    throw new QuorateError('removed', `${nodeId} was removed from its cluster; what it holds may be old.`);
-  if (meta === undefined || meta.position.indexType !== 'raft')
-    throw new QuorateError('not-a-member', `${nodeId} holds no model of a cluster.`);
-  if (!votersOf(meta.configuration).includes(nodeId)) {
-    throw new QuorateError('not-a-member', `${nodeId} is no voter: it may lack what was acknowledged.`, {
-      remedy:
-        'Recover on a voter that survived. Without one, begin a new cluster on a snapshot: `quorate node --restore-from FILE`.',
-    });
-  }
-  if (meta.position.index < raft.compactionPoint().index)
-    throw new QuorateError(
-      'damaged',
-      `The log does not reach back to the model, which stands at ${meta.position.index}.`,
-    );
 }

@@ -1,5 +1,5 @@
 /** A restore exchanges the model whole or not at all: a crash after each of its steps, one by one, on real files. */
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { decideStart } from '../../node/cluster/decide-start.js';
@@ -110,7 +110,6 @@ for (const [at, [name]] of steps.entries()) {
 
 test('a file whose bytes have changed since it was verified is not restored, and is thrown away', async (t) => {
   const { directory, work, oldHash } = await prepare();
-  const { readFileSync, writeFileSync } = await import('node:fs');
   const bytes = readFileSync(work.source);
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
   writeFileSync(work.source, bytes);
@@ -131,12 +130,19 @@ test('the model of a restore that was committed and is gone is damage, and not a
   t.true(existsSync(prepared.model));
 });
 
-for (const isHere of [true, false]) {
-  test(`a survivor that is recovered with a restore in its log ${isHere ? 'carries it out' : 'stays before it, where the file is not here'}, whole`, async (t) => {
+for (const found of ['whole', 'not here', 'damaged'] as const) {
+  const isHere = found === 'whole';
+  test(`a survivor that is recovered with a restore in its log ${isHere ? 'carries it out' : `stays before it, where the file is ${found}`}, whole`, async (t) => {
     const source = openStorage({ ...about, directory: temporaryDirectory('source') });
     const file = await otherModel(source, 40);
     const storage = await survivor(temporaryDirectory('survivor'));
-    if (isHere) await stageRestore(source, file, storage);
+    if (found !== 'not here') await stageRestore(source, file, storage);
+    const staged = storage.stagedRestore();
+    if (found === 'damaged' && staged !== null) {
+      const bytes = readFileSync(staged.path);
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      writeFileSync(staged.path, bytes);
+    }
     const operation = restoreOperation('restore-1', file.sha256, 'running');
     const commands: readonly Command[] = [
       { type: 'operation.put', revision: 0, operation },
