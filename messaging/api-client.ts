@@ -16,6 +16,8 @@ export interface ApiClientOptions {
   readonly cluster: string;
   /** The operator's or client's name, a token of the subject that its permissions bind. */
   readonly from: string;
+  /** Where it runs, for the records of what it starts, e.g. `olga@ops1`. */
+  readonly origin?: string;
   /** How long a request is retried in all. Default 10,000. */
   readonly timeoutMs?: number;
 }
@@ -112,7 +114,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   ): Promise<ApiResult<V>> {
     const deadline = performance.now() + (given.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     // The lowest version that knows the verb: older controllers take what they can.
-    const body = JSON.stringify({ v: sinceOf(verb), requestId: given.requestId ?? newRequestId(), params });
+    const requestId = given.requestId ?? newRequestId();
+    const body = JSON.stringify({ v: sinceOf(verb), requestId, origin: options.origin, params });
     const subject = subjects.api(given.node ?? targetOf(verb), from, verb);
     for (let attempt = 0; ; attempt += 1) {
       const movesBefore = moves;

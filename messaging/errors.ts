@@ -211,6 +211,11 @@ export const errorTable = {
   ),
   'operation-running': entry('Another operation is running.', 'Wait for it: `quorate operations watch ID`.', true),
   'operation-failed': entry('The operation did not reach its goal.', 'See its steps: `quorate operations show ID`.'),
+  'not-cancellable': entry(
+    'The operation has come to a point from which it cannot be taken back.',
+    'See how far it is: `quorate operations show ID`.',
+  ),
+  'not-resumable': entry('The operation cannot go on.', 'See how it ended: `quorate operations show ID`.'),
   'not-confirmed': entry(
     'The operation needs a confirmation that was not given.',
     'Confirm it as asked, or use --yes where that is allowed.',

@@ -23,6 +23,10 @@ export const featureGates = {
     summary:
       'One entry of the log puts the model of a file in the place of the present one, as `quorate restore` does.',
   },
+  'operation-resume': {
+    since: 2,
+    summary: 'An operation that has failed goes on, as `quorate operations resume` does.',
+  },
   rollback: {
     since: 2,
     summary: 'The cluster becomes a standalone controller again, as `quorate migrate --rollback` does.',

@@ -29,7 +29,8 @@ import { migrateCommand } from './migrate.js';
 import { modelGetCommand, modelGroup, modelListCommand } from './model.js';
 import { modelCreateCommand, modelDeleteCommand, modelEditCommand, modelUpdateCommand } from './model-write.js';
 import { nodeCommand } from './node.js';
-import { operationShowCommand, operationsCommand, operationWatchCommand } from './operations.js';
+import { operationCancelCommand, operationResumeCommand } from './operation-control.js';
+import { operationShowCommand, operationsCommand, operationsListCommand, operationWatchCommand } from './operations.js';
 import { recoverCommand } from './recover.js';
 import { resetCommand } from './reset.js';
 import { restoreCommand } from './restore.js';
@@ -83,8 +84,11 @@ export const commands: readonly Command[] = [
   transferCommand,
   migrateCommand,
   operationsCommand,
+  operationsListCommand,
   operationShowCommand,
   operationWatchCommand,
+  operationCancelCommand,
+  operationResumeCommand,
   routersCommand,
   modelGroup,
   modelListCommand,

@@ -159,10 +159,18 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   'members replace': planned,
   'members promote': planned,
   'members demote': planned,
+  migrate: planned,
+  upgrade: { ...planned, note: `${planned.note} Without an ID one such object a line, for each member.` },
   restore: planned,
   operations: { schema: operationsSchema, source: 'operationsSchema', note: watched },
+  'operations list': { schema: operationsSchema, source: 'operationsSchema', note: watched },
   'operations show': operation,
   'operations watch': operation,
+  'operations cancel': operation,
+  'operations resume': {
+    ...operation,
+    note: 'With `--dry-run` it is an [operation plan](protocol.md#operation-plan) instead, with `how`: `anew`, `forward`, `back` or `none`.',
+  },
   routers: { schema: routersSchema, source: 'routersSchema', note: watched },
   'model list': {
     schema: entitiesSchema,

@@ -12,6 +12,7 @@ import { argument, defineCommand } from './command.js';
 import { memberLines, roleOf, watchSetting } from './member-table.js';
 import { operationJsonShape, operationSettings, runOperation } from './operation-flow.js';
 import { type Session, withSession } from './session.js';
+import { understoodSettings } from './understood.js';
 
 type Committed = ApiResult<'members.list'>;
 
@@ -139,10 +140,11 @@ export const removeCommand = defineCommand({
   description:
     'Leadership is transferred first where the member leads. Its id is never used again: to bring the machine back, reset its data directory and join it under a new id.',
   args: { node: idArgument },
-  settings: { ...operationSettings, ...clientSettings },
+  settings: { ...operationSettings, ...understoodSettings, ...clientSettings },
   examples: [
     { comment: 'What would it mean?', line: 'quorate members remove ctrl2 --dry-run' },
     { comment: 'Remove it, after a typed confirmation', line: 'quorate members remove ctrl2' },
+    { comment: 'In a script', line: 'quorate members remove ctrl2 --yes --i-understand ctrl2' },
   ],
   jsonShape: operationJsonShape,
   run: (context, given) => runOperation(context, given, { workflow: 'remove', node: given.node }),
@@ -167,10 +169,11 @@ export const replaceCommand = defineCommand({
       schema: nodeIdSchema,
     }),
   },
-  settings: { ...operationSettings, ...clientSettings },
+  settings: { ...operationSettings, ...understoodSettings, ...clientSettings },
   examples: [
     { comment: 'What would it mean?', line: 'quorate members replace ctrl2 ctrl4 --dry-run' },
     { comment: 'Replace it, after a typed confirmation', line: 'quorate members replace ctrl2 ctrl4' },
+    { comment: 'In a script', line: 'quorate members replace ctrl2 ctrl4 --yes --i-understand ctrl2' },
   ],
   jsonShape: operationJsonShape,
   run: (context, given) =>

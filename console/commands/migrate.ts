@@ -4,6 +4,7 @@ import { clientSettings, setting } from '../config/common.js';
 import { list, onOff, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { operationJsonShape, operationSettings, runOperation } from './operation-flow.js';
+import { understoodSettings } from './understood.js';
 
 export const migrateCommand = defineCommand({
   path: ['migrate'],
@@ -34,6 +35,7 @@ export const migrateCommand = defineCommand({
       schema: list(text(identifierSchema)).optional(),
     }),
     ...operationSettings,
+    ...understoodSettings,
     ...clientSettings,
   },
   examples: [
@@ -43,6 +45,7 @@ export const migrateCommand = defineCommand({
       comment: 'Leave two routers behind that were not upgraded',
       line: 'quorate migrate --leave-behind edge-1,edge-2',
     },
+    { comment: 'In a script', line: 'quorate migrate --yes --i-understand ctrl1' },
     { comment: 'Back to a standalone controller', line: 'quorate migrate --rollback --node ctrl1' },
   ],
   jsonShape: operationJsonShape,

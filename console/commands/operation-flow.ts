@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable, QuorateError } from '../../messaging/errors.js';
+import { identifierSchema } from '../../messaging/identifiers.js';
 import type {
   Finding,
   Impact,
@@ -18,8 +19,9 @@ import { onOff, type SettingTable, type SettingValues } from '../config/setting.
 import { confirm } from '../output/confirm.js';
 import type { Output, Style } from '../output/output.js';
 import { plural } from '../state/format.js';
-import type { CommandContext, ExitCode } from './command.js';
+import { argument, type CommandContext, type ExitCode } from './command.js';
 import { type ClientSettings, type Session, withSession } from './session.js';
+import { refuseUnconfirmed } from './understood.js';
 
 export const operationSettings = {
   dryRun: setting({
@@ -37,7 +39,15 @@ export const operationSettings = {
   }),
 } as const satisfies SettingTable;
 
-type OperationSettings = ClientSettings & SettingValues<typeof operationSettings>;
+type OperationSettings = ClientSettings &
+  SettingValues<typeof operationSettings> & { readonly understood?: string | undefined };
+
+export const operationArgument = argument({
+  placeholder: 'ID',
+  required: true,
+  describe: 'Id of the operation',
+  schema: identifierSchema,
+});
 
 export const operationJsonShape =
   'the operation: { id, parameters, state, findings, before, after, steps, verifications, error, ... }; with --dry-run the plan: { parameters, findings, before, after, steps, mayRun, confirmation }';
@@ -54,6 +64,7 @@ export async function runOperation(
   const { out, signal } = context;
   return withSession(context, given, async (session) => {
     const parameters = typeof wanted === 'function' ? await wanted(session.client) : wanted;
+    refuseUnconfirmed(given, parameters);
     const plan = await out.during('Running the checks', session.client.request('operation.plan', parameters));
     if (given.dryRun) {
       if (out.json) out.printJson(plan);
@@ -68,26 +79,32 @@ export async function runOperation(
     }
     out.note(planLines(out, plan).join('\n'));
     if (!plan.mayRun) throw refusal(plan);
+    refuseUnconfirmed(given, parameters, plan.confirmation);
     await confirm(out, { word: plan.confirmation, purpose: goalOf(parameters), yes: given.yes, signal });
     const started = await out.during(
       'Starting',
       session.client.request('operation.start', parameters, { requestId: randomUUID(), signal }),
     );
-    if (given.detach) {
-      if (out.json) out.printJson(started);
-      else out.print(started.id);
-      out.note(`It runs on the controllers: quorate operations watch ${started.id}`);
-      return 0;
-    }
-    return followOperation(context, session, started);
+    return given.detach ? detached(out, started) : followOperation(context, session, started);
   });
 }
 
-/** Shows each step as it begins and ends, until the operation has. Exit code 0 only where its verifications saw the effect. */
+export function detached(out: Output, operation: Operation): ExitCode {
+  if (out.json) out.printJson(operation);
+  else out.print(operation.id);
+  out.note(`It runs on the controllers: quorate operations watch ${operation.id}`);
+  return 0;
+}
+
+/**
+ * Shows each step as it begins and ends, until the operation has. Exit code 0 only where its verifications saw the effect, or,
+ * where that was the goal, where it is cancelled.
+ */
 export async function followOperation(
   context: CommandContext,
   { client }: Session,
   first: Operation,
+  goal: 'done' | 'cancelled' = 'done',
 ): Promise<ExitCode> {
   const { out, signal } = context;
   const printer = new StepPrinter(out);
@@ -121,14 +138,14 @@ export async function followOperation(
     out.note(`The operation goes on: quorate operations watch ${first.id}`);
     return 130;
   }
-  return finish(out, latest);
+  return finish(out, latest, goal);
 }
 
-function finish(out: Output, operation: Operation): ExitCode {
+function finish(out: Output, operation: Operation, goal: 'done' | 'cancelled'): ExitCode {
   if (out.json) out.printJson(operation);
-  if (operation.state === 'done') {
-    if (!out.json)
-      out.print(`${out.style('good', '✔')} ${doneSentence(operation.parameters)} (operation ${operation.id})`);
+  if (operation.state === goal) {
+    const said = goal === 'done' ? doneSentence(operation.parameters) : 'Cancelled: what it had done is taken back';
+    if (!out.json) out.print(`${out.style('good', '✔')} ${said} (operation ${operation.id})`);
     return 0;
   }
   if (operation.error !== null) throw QuorateError.fromWire(operation.error);
@@ -272,7 +289,7 @@ export function titleOf(parameters: WorkflowParameters): string {
   }
 }
 
-function goalOf(parameters: WorkflowParameters): string {
+export function goalOf(parameters: WorkflowParameters): string {
   const title = titleOf(parameters);
   return title.charAt(0).toLowerCase() + title.slice(1);
 }
@@ -302,7 +319,7 @@ function doneSentence(parameters: WorkflowParameters): string {
   }
 }
 
-function refusal(plan: OperationPlan): QuorateError {
+export function refusal(plan: OperationPlan): QuorateError {
   const failed = plan.findings.filter((finding) => finding.outcome === 'fail');
   const [first] = failed;
   const more = failed.length > 1 ? ` (and ${plural(failed.length - 1, 'more check')})` : '';

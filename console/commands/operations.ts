@@ -1,7 +1,6 @@
 /** `quorate operations`: the workflows that were started, and how far they are. */
 import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError } from '../../messaging/errors.js';
-import { identifierSchema } from '../../messaging/identifiers.js';
 import type { Operation } from '../../messaging/schemas/operations.js';
 import { clientSettings, setting } from '../config/common.js';
 import { integer } from '../config/setting.js';
@@ -9,21 +8,22 @@ import type { Output, Style } from '../output/output.js';
 import { type Column, renderTable } from '../output/table.js';
 import { watch } from '../output/watch.js';
 import { formatDuration, formatTime } from '../state/format.js';
-import { argument, defineCommand } from './command.js';
+import { type Command, defineCommand } from './command.js';
 import { watchSetting } from './member-table.js';
-import { findingLines, followOperation, impactLines, isFinished, stepLine, titleOf } from './operation-flow.js';
+import {
+  findingLines,
+  followOperation,
+  impactLines,
+  isFinished,
+  operationArgument,
+  stepLine,
+  titleOf,
+} from './operation-flow.js';
 import { withSession } from './session.js';
-
-const operationArgument = argument({
-  placeholder: 'ID',
-  required: true,
-  describe: 'Id of the operation',
-  schema: identifierSchema,
-});
 
 export const operationsCommand = defineCommand({
   path: ['operations'],
-  summary: 'List operations, newest first; show one, watch one',
+  summary: 'List operations, newest first; show, watch, cancel or resume one',
   settings: {
     limit: setting({
       flag: 'limit',
@@ -60,6 +60,13 @@ export const operationsCommand = defineCommand({
     });
   },
 });
+
+/** The same by its own word. */
+export const operationsListCommand: Command = {
+  ...operationsCommand,
+  path: ['operations', 'list'],
+  summary: 'List operations, newest first',
+};
 
 function listed(out: Output, operations: readonly Operation[]): { json: unknown; lines: readonly string[] } {
   const lines =
@@ -139,14 +146,27 @@ function tookOf(operation: Operation): string {
     : '-';
 }
 
+/** Who asked for what, from where, and when. */
+function trailOf(operation: Operation): readonly string[] {
+  const { id, requestedBy, origin = null, startedAt, runner, cancellation, resumptions = [] } = operation;
+  const from = (place: string | null) => (place === null ? '' : ` from ${place}`);
+  return [
+    `${id}, asked for by ${requestedBy}${from(origin)} at ${formatTime(startedAt)}, run by ${runner}`,
+    ...resumptions.map(
+      ({ by, origin: place, at, how, after }) =>
+        `resumed (${how}) by ${by}${from(place)} at ${formatTime(at)}, after: ${after?.message ?? 'it was cancelled'}`,
+    ),
+    ...(cancellation === undefined
+      ? []
+      : [`cancelled by ${cancellation.by}${from(cancellation.origin)} at ${formatTime(cancellation.at)}`]),
+  ];
+}
+
 function operationLines(out: Output, operation: Operation): readonly string[] {
   const { error } = operation;
   return [
     `${out.style('bold', titleOf(operation.parameters))}  ${out.style(stateStyles[operation.state], operation.state)}`,
-    out.style(
-      'dim',
-      `${operation.id}, asked for by ${operation.requestedBy} at ${formatTime(operation.startedAt)}, run by ${operation.runner}`,
-    ),
+    ...trailOf(operation).map((line) => out.style('dim', line)),
     '',
     'Checks',
     ...findingLines(out, operation.findings),

@@ -1,5 +1,6 @@
 /** A connection to NATS with the API client on it, for as long as a command needs it. */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { ApiClient } from '../../messaging/api-client.js';
 import type { ConnectionOptions, NatsConnection } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
@@ -34,12 +35,25 @@ export async function withSession<T>(
   };
   const connection = await context.out.during(`Connecting to NATS at ${given.nats.join(', ')}`, connectNats(options));
   try {
-    const client = createApiClient({ connection, cluster: given.cluster, from: given.as, timeoutMs: given.timeoutMs });
+    const client = createApiClient({
+      connection,
+      cluster: given.cluster,
+      from: given.as,
+      origin: originOf(),
+      timeoutMs: given.timeoutMs,
+    });
     return await work({ client, connection });
   } finally {
     await connection.close();
   }
 }
+
+/** Where this runs, for the records of what is started: `user@machine`. */
+export function originOf(): string {
+  const user = process.env['USER'] ?? process.env['LOGNAME'] ?? String(process.getuid?.() ?? 'unknown');
+  return `${user}@${hostname()}`.slice(0, originCharactersMax);
+}
+const originCharactersMax = 256;
 
 /** @throws QuorateError `invalid-config` where two ways to prove who one is are given, or a file cannot be read. */
 export function connectionOptions(given: ConnectionSettings): Omit<ConnectionOptions, 'name'> {

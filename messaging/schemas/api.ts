@@ -14,7 +14,13 @@ import {
   entitySchema,
   modelChangeSchema,
 } from './model.js';
-import { operationPlanSchema, operationSchema, sha256Schema, workflowParametersSchema } from './operations.js';
+import {
+  operationPlanSchema,
+  operationSchema,
+  originSchema,
+  sha256Schema,
+  workflowParametersSchema,
+} from './operations.js';
 import { routerViewSchema } from './router.js';
 import { memberSchema, nodeStatusSchema } from './status.js';
 
@@ -281,6 +287,35 @@ export const apiVerbs = {
     params: workflowParametersSchema,
     result: operationSchema,
   },
+  'operation.cancel': {
+    summary:
+      'Cancels an operation that is under way: what it has done is taken back. Answers when that is replicated; refused with `not-cancellable` from the step on that cannot be taken back.',
+    to: 'leader',
+    changes: true,
+    since: 2,
+    params: z.object({ id: z.string() }),
+    result: operationSchema,
+  },
+  'operation.plan-resume': {
+    summary: 'Says how an operation that failed would go on, and runs the checks for that.',
+    to: 'leader',
+    changes: false,
+    since: 2,
+    params: z.object({ id: z.string() }),
+    result: operationPlanSchema.extend({
+      /** `anew`: from the beginning; `forward`: from where it failed; `back`: on with taking back; `none`: it runs. */
+      how: z.enum(['anew', 'forward', 'back', 'none']),
+    }),
+  },
+  'operation.resume': {
+    summary:
+      'Lets an operation that has failed go on, or one that has halted; refused with `not-resumable` where it cannot, with `check-failed` where a check fails.',
+    to: 'leader',
+    changes: true,
+    since: 2,
+    params: z.object({ id: z.string() }),
+    result: operationSchema,
+  },
   'operation.get': {
     summary: 'The record of one operation.',
     to: 'leader',
@@ -312,7 +347,13 @@ export const requestIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{8,64}$/, 'must be 8 to 64 of the characters A-Z a-z 0-9 _ -');
 
-export const apiRequestSchema = z.object({ v: z.int(), requestId: requestIdSchema, params: z.unknown() });
+export const apiRequestSchema = z.object({
+  v: z.int(),
+  requestId: requestIdSchema,
+  /** Who asks from where, for the record of what is started. */
+  origin: originSchema.optional(),
+  params: z.unknown(),
+});
 export type ApiRequest = z.infer<typeof apiRequestSchema>;
 
 export const apiResponseSchema = z.discriminatedUnion('ok', [

@@ -48,6 +48,13 @@ export const workflowParametersSchema = z.discriminatedUnion('workflow', [
 export type WorkflowParameters = z.infer<typeof workflowParametersSchema>;
 export type WorkflowName = WorkflowParameters['workflow'];
 
+/** Those after which things are not as before, whatever is done: in scripts they are confirmed by name. */
+const dangerousWorkflows: ReadonlySet<WorkflowName> = new Set(['remove', 'replace', 'restore', 'migrate', 'rollback']);
+
+export function isDangerous(workflow: WorkflowName): boolean {
+  return dangerousWorkflows.has(workflow);
+}
+
 export const findingSchema = z.object({
   /** Stable name of the check, e.g. `candidate-is-blank`. */
   check: z.string(),
@@ -79,11 +86,16 @@ export const stepRecordSchema = z.object({
 });
 export type StepRecord = z.infer<typeof stepRecordSchema>;
 
+/** Where a request came from, as the client says of itself; nothing proves it. */
+export const originSchema = z.string().max(256);
+
 export const operationSchema = z.object({
   id: identifierSchema,
   parameters: workflowParametersSchema,
-  /** Name of the operator, and where the request came from. */
+  /** Name of the operator: the token of the subject, which permissions bind. */
   requestedBy: z.string(),
+  /** Where the request came from, as the client says: user and machine. */
+  origin: originSchema.nullable().optional(),
   state: z.enum(['running', 'rolling-back', 'done', 'failed', 'cancelled']),
   startedAt: z.number(),
   updatedAt: z.number(),
@@ -96,6 +108,23 @@ export const operationSchema = z.object({
   steps: z.array(stepRecordSchema),
   verifications: z.array(stepRecordSchema),
   error: wireErrorSchema.nullable(),
+  /** It was asked to be cancelled, and may be: what was done is taken back. */
+  cancellation: z.object({ by: z.string(), origin: originSchema.nullable(), at: z.number() }).optional(),
+  /** Each time that it failed and was let go on. */
+  resumptions: z
+    .array(
+      z.object({
+        requestId: z.string(),
+        by: z.string(),
+        origin: originSchema.nullable(),
+        at: z.number(),
+        /** From the beginning; on from where it failed; or on with taking back what was done. */
+        how: z.enum(['anew', 'forward', 'back']),
+        /** How it had failed. */
+        after: wireErrorSchema.nullable(),
+      }),
+    )
+    .optional(),
 });
 export type Operation = z.infer<typeof operationSchema>;
 

@@ -30,10 +30,10 @@ export function putOperation(store: ModelStore, command: OperationPutCommand): O
       message: `the record of the operation ${operation.id} has revision ${storedRevision}, not ${revision}`,
     };
   }
-  if (stored === undefined) {
-    const all = store.records('operation');
-    const running = all.find(({ value }) => isUnderWay(value.operation));
-    if (running !== undefined && isUnderWay(operation)) {
+  // It begins; or it had ended, and goes on.
+  if (isUnderWay(operation) && (stored === undefined || !isUnderWay(stored.operation))) {
+    const running = store.records('operation').find(({ value }) => isUnderWay(value.operation));
+    if (running !== undefined) {
       const { id, parameters } = running.value.operation;
       return {
         ok: false,
@@ -41,6 +41,9 @@ export function putOperation(store: ModelStore, command: OperationPutCommand): O
         message: `the operation ${id} (${parameters.workflow}) is running`,
       };
     }
+  }
+  if (stored === undefined) {
+    const all = store.records('operation');
     forgetOldest(
       store,
       all.map(({ value }) => value.operation),

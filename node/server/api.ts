@@ -23,6 +23,8 @@ export interface RequestContext {
   readonly requestId: string;
   /** The name that the subject binds. */
   readonly from: string;
+  /** Where the client says that it runs. */
+  readonly origin: string | null;
 }
 
 export type ApiHandlers = {
@@ -127,7 +129,8 @@ export class ApiServer {
     const verb = subjectRest(message.subject, 3);
     if (!isVerb(verb) || sinceOf(verb) > max) throw new QuorateError('unknown-verb', `there is no verb ${verb}`);
     const params = validate(apiVerbs[verb].params, request.params ?? {}, 'invalid-request', verb);
-    const context = { requestId: request.requestId, from: subjectToken(message.subject, 2) };
+    const { requestId, origin = null } = request;
+    const context = { requestId, origin, from: subjectToken(message.subject, 2) };
     // Each verb's parameters were validated by its own schema one line above; TypeScript cannot follow that by key.
     const handler = this.#options.handlers[verb] as (params: unknown, context: RequestContext) => unknown;
     const { nodeId: node, connection } = this.#options;

@@ -207,6 +207,9 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
     'operation.plan': (parameters) => operations().plan(parameters),
     'operation.start': (parameters, context) => operations().start(parameters, context),
+    'operation.cancel': ({ id }, context) => operations().cancel(id, context),
+    'operation.plan-resume': ({ id }) => operations().planResume(id),
+    'operation.resume': ({ id }, context) => operations().resume(id, context),
     'operation.get': async ({ id }) => {
       await readBarrier(replica());
       const record = storage.model.record('operation', id);

@@ -1,7 +1,7 @@
 /** Operations on this controller: the engine of the workflows, on what a running member can do. */
 import { QuorateError } from '../../messaging/errors.js';
 import type { Operation, OperationPlan, WorkflowParameters } from '../../messaging/schemas/operations.js';
-import { OperationEngine } from '../workflows/index.js';
+import { OperationEngine, type ResumePlan } from '../workflows/index.js';
 import type { RequestContext } from './api.js';
 import { readBarrier } from './handlers.js';
 import { createActions, type WorkflowSources } from './workflow-actions.js';
@@ -27,15 +27,25 @@ export class OperationService {
   }
 
   /** A retry with the same request id finds the operation that the first request began. */
-  async start(parameters: WorkflowParameters, { requestId, from }: RequestContext): Promise<Operation> {
+  async start(parameters: WorkflowParameters, { requestId, from, origin }: RequestContext): Promise<Operation> {
     this.#checkMode(parameters);
     await readBarrier(this.#options.replica);
-    return this.#engine.start(parameters, { id: requestId, requestedBy: from });
+    return this.#engine.start(parameters, { id: requestId, requestedBy: from, origin });
   }
 
-  async cancel(id: string): Promise<Operation> {
+  async cancel(id: string, { from, origin }: RequestContext): Promise<Operation> {
     await readBarrier(this.#options.replica);
-    return this.#engine.cancel(id);
+    return this.#engine.cancel(id, { requestedBy: from, origin });
+  }
+
+  async planResume(id: string): Promise<ResumePlan> {
+    await readBarrier(this.#options.replica);
+    return this.#engine.planResume(id);
+  }
+
+  async resume(id: string, { requestId, from, origin }: RequestContext): Promise<Operation> {
+    await readBarrier(this.#options.replica);
+    return this.#engine.letGoOn(id, { requestId, requestedBy: from, origin });
   }
 
   /** A leader goes on with what the one before it left. */

@@ -28,12 +28,20 @@ export interface Step {
   readonly title: (target: string, parameters: WorkflowParameters) => string;
   /** Left out of the operation where it does not apply. */
   readonly applies?: (parameters: WorkflowParameters) => boolean;
-  /** Whether the operation may be cancelled while it runs, or before it. What was done is then taken back. */
-  readonly cancellable: boolean;
+  /** From the moment that it begins the operation cannot be cancelled; absent: it may be, and what was done is taken back. */
+  readonly noReturn?: NoReturn;
   /** Resolves to what was done, when the effect is there. */
   readonly run: (work: Work) => Promise<string>;
   /** Takes the effect back, where it is there; also repeatable. Absent: there is nothing to take back. */
   readonly undo?: (work: Work) => Promise<string>;
+}
+
+/** Why there is no way back from here, and what to do in its place. */
+export interface NoReturn {
+  /** Completes "it cannot be cancelled any more: ...". */
+  readonly because: string;
+  /** A sentence. */
+  readonly instead: string;
 }
 
 export interface Verification {
@@ -48,7 +56,12 @@ export interface Work {
   readonly actions: Actions;
   readonly target: string;
   readonly parameters: WorkflowParameters;
-  readonly operation: { readonly id: string; readonly startedAt: number };
+  readonly operation: {
+    readonly id: string;
+    readonly startedAt: number;
+    /** From 1; more where the operation was resumed from the beginning. */
+    readonly attempt: number;
+  };
   /** Throws when the step must end: leadership is lost, or the operator cancelled and may. */
   readonly checkpoint: () => void;
   /** Says how far it is. The record is replicated the more rarely, the longer the step takes: see {@link progressIntervalMs}. */

@@ -1,7 +1,7 @@
 /** docs/workflows.md, made from the workflows themselves. */
 import type { WorkflowName, WorkflowParameters } from '../../messaging/index.js';
 import type { Check } from './checks/index.js';
-import type { Workflow } from './definition.js';
+import type { Step, Workflow } from './definition.js';
 import { workflows } from './engine.js';
 
 const introduction = `# Workflows
@@ -13,6 +13,12 @@ when one fails; then it takes its **steps**; and it says \`done\` only when its 
 of an operation is replicated before and after every step, so it survives the operator's terminal and a change of leader: the
 next leader goes on with the step that was not done. Where a step fails, or the operator cancels, what was done is taken back.
 Before a step that cannot be taken back the checks that guard the quorum are asked once more.
+
+**Cancelling** (\`quorate operations cancel ID\`) is refused from the step on that cannot be taken back, with the reason and what to
+do instead; before it, the request is replicated with the record, and whoever leads takes back what was done, last step first.
+That somebody else leads meanwhile is not taken back. **Resuming** (\`quorate operations resume ID\`) lets a failed operation go on:
+from the beginning, with all its checks, where everything was taken back; from where it failed, where it failed beyond the point of
+no return; and on with taking back, where that failed. An operation whose leader dies needs neither: the next leader goes on.
 
 One operation runs at a time. A dry run asks the checks and says what would change: voters, quorum, and how many failures the
 cluster survives, before and after.
@@ -56,10 +62,11 @@ function section(workflow: Workflow): string {
   const isOfCluster = workflow.name === 'restore';
   const word = workflow.confirmation(isOfCluster ? clusterTarget : target);
   const what = isOfCluster ? 'the name of the cluster' : 'the id of the controller';
-  const steps = workflow.steps.map((step) => {
+  const last = workflow.steps.findIndex(({ noReturn }) => noReturn !== undefined);
+  const steps = workflow.steps.map((step, index) => {
     const notes = [
       ...(step.applies === undefined ? [] : [`only where it joins ${appliesTo(workflow, step.applies)}`]),
-      step.cancellable ? 'may be cancelled' : 'cannot be cancelled',
+      last === -1 || index < last ? 'may be cancelled' : `cannot be cancelled${reasonOf(step)}`,
       ...(step.undo === undefined ? [] : ['is taken back on failure']),
     ];
     return `| \`${step.name}\` | ${step.title(target, sampleOf(workflow.name))} | ${notes.join('; ')} |`;
@@ -80,6 +87,10 @@ ${steps.join('\n')}
 | --- | --- |
 ${verifications.join('\n')}
 `;
+}
+
+function reasonOf({ noReturn }: Step): string {
+  return noReturn === undefined ? '' : `: ${noReturn.because}`;
 }
 
 /** The role is the one parameter on which a step depends. */

@@ -4,6 +4,8 @@
  * It needs `Actions`, and to be told when leadership comes (`resume`) and goes (`letGo`).
  */
 import {
+  type ApiResult,
+  type FeatureGate,
   type Operation,
   type OperationPlan,
   QuorateError,
@@ -12,7 +14,8 @@ import {
 } from '../../messaging/index.js';
 import { isUnderWay, type OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
-import { evaluate } from './checks/index.js';
+import { type Check, cluster, evaluate } from './checks/index.js';
+import { judgeCancel, judgeResume, type Requester, resumed } from './control.js';
 import type { Workflow } from './definition.js';
 import { type Facts, heardOf, targetOf } from './facts.js';
 import { impactNow } from './impact.js';
@@ -42,6 +45,10 @@ export const workflows: { readonly [Name in WorkflowParameters['workflow']]: Wor
   upgrade,
 };
 
+export type ResumePlan = ApiResult<'operation.plan-resume'>;
+
+const resumeGate: FeatureGate = 'operation-resume';
+
 /** Between two runs of an operation that was let go of although this controller leads. */
 const resumePauseMs = 100;
 
@@ -69,10 +76,7 @@ export class OperationEngine {
    * retry finds the operation that the first one began.
    * @throws QuorateError `check-failed` with the findings, `operation-running`, or what kept the record from being written
    */
-  async start(
-    given: WorkflowParameters,
-    by: { readonly id: string; readonly requestedBy: string },
-  ): Promise<Operation> {
+  async start(given: WorkflowParameters, by: Requester & { readonly id: string }): Promise<Operation> {
     const known = this.actions.operationRecord(by.id);
     if (known !== undefined) return known.operation;
     const facts = await this.actions.gather(given);
@@ -133,20 +137,111 @@ export class OperationEngine {
     await this.driving?.ended;
   }
 
-  /** Cancels, takes back what was done, and resolves to the record as it ended. */
-  async cancel(id: string): Promise<Operation> {
+  /**
+   * Resolves to the record when the request for it is replicated; the operation then takes back what was done, whoever leads.
+   * @throws QuorateError `not-found`, `not-cancellable`
+   */
+  async cancel(id: string, by: Requester): Promise<Operation> {
+    for (;;) {
+      const record = this.recordOf(id);
+      const verdict = judgeCancel(workflowOf(record.operation), record.operation, { ...by, at: this.actions.now() });
+      switch (verdict.type) {
+        case 'refused':
+          throw verdict.error;
+        case 'nothing-to-do':
+          return record.operation;
+        case 'cancel':
+          if (await this.replaced({ revision: record.revision, operation: verdict.operation }))
+            return verdict.operation;
+      }
+    }
+  }
+
+  /**
+   * How a failed operation would go on, and what the checks say to that now.
+   * @throws QuorateError `not-found`, `not-resumable`
+   */
+  async planResume(id: string): Promise<ResumePlan> {
+    const { operation } = this.recordOf(id);
+    const verdict = judgeResume(workflowOf(operation), operation, '');
+    switch (verdict.type) {
+      case 'refused':
+        throw verdict.error;
+      case 'nothing-to-do': {
+        const { parameters, findings, before, after } = operation;
+        return {
+          ...{ parameters, findings, before, after },
+          how: 'none',
+          steps: leftOf(operation),
+          mayRun: true,
+          confirmation: '',
+        };
+      }
+      case 'anew':
+      case 'forward':
+      case 'back':
+        return this.resumePlan(operation, verdict.type);
+    }
+  }
+
+  /**
+   * Lets an operation that failed go on, or drives one that has halted. `by.requestId`: so that a retry does it once.
+   * @throws QuorateError `not-found`, `not-resumable`, `check-failed`, `operation-running`, `gate-closed`
+   */
+  async letGoOn(id: string, by: Requester & { readonly requestId: string }): Promise<Operation> {
+    for (;;) {
+      const record = this.recordOf(id);
+      const verdict = judgeResume(workflowOf(record.operation), record.operation, by.requestId);
+      switch (verdict.type) {
+        case 'refused':
+          throw verdict.error;
+        case 'nothing-to-do':
+          this.resume();
+          return record.operation;
+        case 'anew':
+        case 'forward':
+        case 'back': {
+          this.checkGate();
+          const plan = await this.resumePlan(record.operation, verdict.type);
+          if (!plan.mayRun) throw checkFailed(plan);
+          const operation = resumed(record.operation, verdict.type, { ...by, at: this.actions.now() }, plan);
+          if (!(await this.replaced({ revision: record.revision, operation }))) continue;
+          this.resume();
+          return operation;
+        }
+      }
+    }
+  }
+
+  private async resumePlan(operation: Operation, how: 'anew' | 'forward' | 'back'): Promise<ResumePlan> {
+    const facts = await this.actions.gather(operation.parameters);
+    // What has happened already cannot be asked for again; that the cluster can decide is asked always.
+    const plan = planFrom(operation.parameters, facts, how === 'anew' ? undefined : generalChecks);
+    return { ...plan, how, steps: how === 'anew' ? plan.steps : leftOf(operation) };
+  }
+
+  private recordOf(id: string): OperationRecord {
     const record = this.actions.operationRecord(id);
     if (record === undefined) throw new QuorateError('not-found', `there is no operation ${id}`);
-    if (this.run?.id !== id || !this.run.cancel()) {
-      throw new QuorateError('invalid-request', `the operation ${id} cannot be cancelled any more`, {
-        remedy: 'See how far it is: `quorate operations show ID`.',
-      });
+    return record;
+  }
+
+  /** False: somebody else has written it meanwhile. */
+  private async replaced(record: OperationRecord): Promise<boolean> {
+    try {
+      await this.actions.putOperation(record);
+      return true;
+    } catch (error) {
+      if (toQuorateError(error).code === 'version-mismatch') return false;
+      throw error;
     }
-    await this.idle();
-    const ended = this.actions.operationRecord(id)?.operation ?? record.operation;
-    if (isUnderWay(ended))
-      throw new QuorateError('leadership-lost', `leadership was lost before the operation ${id} was cancelled`);
-    return ended;
+  }
+
+  /** Where everybody understands it, only one operation can be under way; alone there is nobody who could not. */
+  private checkGate(): void {
+    const isAlone = this.actions.position().indexType === 'legacy';
+    if (isAlone || this.actions.raisedGates().some(({ gate }) => gate === resumeGate)) return;
+    throw new QuorateError('gate-closed', `the feature ${resumeGate} is not in use yet`);
   }
 
   private async drive(signal: AbortSignal): Promise<void> {
@@ -155,7 +250,7 @@ export class OperationEngine {
       if (signal.aborted) return;
       const record = this.actions.operationRecords().find(({ operation }) => isUnderWay(operation));
       if (record === undefined) return;
-      await this.carryOn(record, signal);
+      if (!(await this.carryOn(record, signal))) return;
       if (!signal.aborted) await this.actions.sleep(resumePauseMs, signal);
     }
   }
@@ -168,23 +263,54 @@ export class OperationEngine {
     }
   }
 
-  private async carryOn(record: OperationRecord, signal: AbortSignal): Promise<void> {
-    const workflow = workflows[record.operation.parameters.workflow];
+  /** False: this build cannot. */
+  private async carryOn(record: OperationRecord, signal: AbortSignal): Promise<boolean> {
+    const workflow = workflowOf(record.operation);
+    if (workflow === undefined) {
+      const { id, parameters } = record.operation;
+      this.actions.reportError(
+        new Error(`${parameters.workflow} is not known here: a newer version has to lead`),
+        `the operation ${id}`,
+      );
+      return false;
+    }
     this.run = new Run(this.actions, this.self, workflow, record, signal);
     try {
       await this.run.finish();
     } finally {
       this.run = undefined;
     }
+    return true;
   }
 }
 
-function planFrom(given: WorkflowParameters, facts: Facts): OperationPlan {
+/** Asked also of an operation that goes on: about the cluster, and not about what is to be changed. */
+const generalChecks: ReadonlySet<Check> = new Set([
+  cluster.leaderCommittedInTerm,
+  cluster.quorumHealthy,
+  cluster.noChangePending,
+  cluster.noOperationRunning,
+  cluster.noTransferRunning,
+]);
+
+/** Undefined: a newer version's. */
+function workflowOf({ parameters }: Operation): Workflow | undefined {
+  return Object.hasOwn(workflows, parameters.workflow) ? workflows[parameters.workflow] : undefined;
+}
+
+function leftOf({ steps, verifications }: Operation): OperationPlan['steps'] {
+  return [...steps, ...verifications]
+    .filter(({ state }) => state !== 'done')
+    .map(({ step, title }) => ({ step, title }));
+}
+
+function planFrom(given: WorkflowParameters, facts: Facts, only?: ReadonlySet<Check>): OperationPlan {
   const workflow = workflows[given.workflow];
   const target = targetOf(given, facts) ?? '';
   // Chosen once: the operation keeps its target whoever leads.
   const parameters = settled(given, facts, target);
-  const findings = workflow.checks.map((check) => evaluate(check, facts, given));
+  const checks = workflow.checks.filter((check) => only?.has(check) ?? true);
+  const findings = checks.map((check) => evaluate(check, facts, given));
   return {
     parameters,
     findings,

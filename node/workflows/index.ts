@@ -6,6 +6,7 @@
  */
 export * from './actions.js';
 export { type Check, evaluate } from './checks/index.js';
+export * from './control.js';
 export * from './definition.js';
 export * from './engine.js';
 export * from './facts.js';

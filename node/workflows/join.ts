@@ -27,7 +27,6 @@ const isVoterNow = ({ actions, target }: Work) => actions.configuration().voters
 export const prepareCandidate: Step = {
   name: 'prepare-candidate',
   title: (target) => `Tell ${target} which cluster it joins`,
-  cancellable: true,
   run: async (work) => {
     if (isMember(work)) return `${work.target} is a member already`;
     const member = await work.actions.prepareCandidate(work.target);
@@ -44,7 +43,6 @@ export const prepareCandidate: Step = {
 export const addLearner: Step = {
   name: 'add-learner',
   title: (target) => `Add ${target} as a learner`,
-  cancellable: true,
   run: async (work) => {
     if (isMember(work)) return `${work.target} is a member already`;
     // Asked again, because the leader that asked first may not be this one.
@@ -77,7 +75,6 @@ export const addLearner: Step = {
 export const catchUp: Step = {
   name: 'catch-up',
   title: (target) => `Wait until ${target} has caught up and stays so`,
-  cancellable: true,
   run: async (work) => {
     const { actions, target } = work;
     const watch = new CatchUpWatch(actions.now(), actions.log().lastIndex);
@@ -168,8 +165,10 @@ export const promote: Step = {
   name: 'promote',
   title: (target) => `Make ${target} a voter`,
   applies: wantsVoter,
-  // From here on it decides; there is no way back but to remove it.
-  cancellable: false,
+  noReturn: {
+    because: 'it becomes a voter, and decides from then on',
+    instead: 'Wait for the end, then remove it: `quorate members remove ID`.',
+  },
   run: async (work) => {
     if (!isMember(work)) throw failed(`${work.target} is not a learner any more`);
     if (isVoterNow(work)) return `${work.target} is a voter already`;
@@ -181,6 +180,7 @@ export const promote: Step = {
     });
     return `${work.target} is a voter`;
   },
+  undo: async (work) => `${work.target} is removed as a whole`,
 };
 
 export const configurationHoldsIt: Verification = {

@@ -6,8 +6,8 @@
 import { formatPosition, type IndexType } from '../../messaging/index.js';
 import type { RoutersArrived } from './actions.js';
 import type { Check } from './checks/index.js';
-import type { Step, Verification, Work } from './definition.js';
-import { failed, grouped, waitUntil } from './waits.js';
+import type { NoReturn, Step, Verification, Work } from './definition.js';
+import { backupName, failed, grouped, waitUntil } from './waits.js';
 
 export { pauseWrites, resumeWrites } from './restore.js';
 
@@ -22,19 +22,21 @@ function leaveBehindOf({ parameters }: Work): readonly string[] {
   return parameters.workflow === 'migrate' || parameters.workflow === 'rollback' ? parameters.leaveBehind : [];
 }
 
+const exchanged: NoReturn = {
+  because: 'the model is being counted in the other way, on a new timeline',
+  instead: 'Wait for the end; the way back is `quorate migrate --rollback`, and `quorate migrate` from there.',
+};
+
 export const backUp: Step = {
   name: 'back-up',
   title: () => 'Back up the model that is there',
-  cancellable: true,
-  run: async (work) =>
-    `in ${await work.actions.backUp(`before-${work.parameters.workflow}-${work.operation.id}.snapshot`)}`,
+  run: async (work) => `in ${await work.actions.backUp(backupName(work))}`,
 };
 
 export function lastIndex(indexType: IndexType): Step {
   return {
     name: `last-${indexType}-index`,
     title: () => `See that all changes up to the last ${indexType} index are published`,
-    cancellable: true,
     run: async (work) => {
       const { actions } = work;
       await waitUntil(work, {
@@ -51,7 +53,7 @@ export function switchTo(indexType: IndexType, title: string, recheck: readonly 
   return {
     name: `count-by-${indexType}`,
     title: () => title,
-    cancellable: false,
+    noReturn: exchanged,
     run: async (work) => {
       const { actions } = work;
       if (actions.position().indexType !== indexType) {
@@ -67,7 +69,7 @@ export function switchTo(indexType: IndexType, title: string, recheck: readonly 
 export const routersFollow: Step = {
   name: 'routers-follow',
   title: () => 'Give the connected routers a moment to take the model on the new timeline',
-  cancellable: false,
+  noReturn: exchanged,
   run: async (work) => {
     const deadline = work.actions.now() + followMaxMs;
     let seen = await work.actions.routersArrived(leaveBehindOf(work));

@@ -10,6 +10,7 @@ export function newOperation(given: {
   readonly parameters: WorkflowParameters;
   readonly target: string;
   readonly requestedBy: string;
+  readonly origin: string | null;
   readonly runner: string;
   readonly at: number;
   readonly findings: readonly Finding[];

@@ -22,14 +22,16 @@ export function handOverFirst(work: Work): Promise<string> {
 export const transferLeadership: Step = {
   name: 'transfer-leadership',
   title: (target) => `See that somebody other than ${target} leads`,
-  cancellable: true,
   run: handOverFirst,
 };
 
 const removeMember: Step = {
   name: 'remove-member',
   title: (target) => `Remove ${target} from the configuration`,
-  cancellable: false,
+  noReturn: {
+    because: 'its removal is proposed, and an id that was removed is never used again',
+    instead: 'Wait for the end, then join another controller: `quorate members join ID`.',
+  },
   run: async (work) => {
     const { target } = work;
     if (isGone(work)) return `${target} is not in the configuration`;

@@ -9,7 +9,7 @@ import type { Step, Verification, Work, Workflow } from './definition.js';
 import { impactAfter } from './impact.js';
 import { addLearner, appliesAtLeader, catchUp, configurationHoldsIt, prepareCandidate, saysMember } from './join.js';
 import { configurationWithoutIt, handOverFirst, knowsIt, transferLeadership } from './remove.js';
-import { changeMembership, failed } from './waits.js';
+import { changeMembership, failed, resumeRemedy } from './waits.js';
 
 type Replace = Extract<WorkflowParameters, { workflow: 'replace' }>;
 
@@ -35,18 +35,24 @@ function ofNewMember<Part extends Step | Verification>(part: Part): Part {
   };
 }
 
+function isExchanged({ actions, parameters }: Work): boolean {
+  const { node, with: newMember, role } = replaceOf(parameters);
+  const { voters, votersOutgoing, learners } = actions.configuration();
+  const held = role === 'voter' ? voters.includes(newMember) : learners.includes(newMember);
+  return held && !membersOf(actions.configuration()).includes(node) && votersOutgoing.length === 0;
+}
+
 const exchange: Step = {
   name: 'exchange',
   title: (target, parameters) => `Exchange ${target} for ${replaceOf(parameters).with}, in one change of membership`,
-  cancellable: false,
+  noReturn: {
+    because: 'the exchange is proposed, and an id that was removed is never used again',
+    instead: 'Wait for the end, then replace the new one: `quorate members replace OLD NEW`.',
+  },
   run: async (work) => {
     const { node, with: newMember, role } = replaceOf(work.parameters);
     const now = () => work.actions.configuration();
-    const isThere = () => {
-      const { voters, votersOutgoing, learners } = now();
-      const held = role === 'voter' ? voters.includes(newMember) : learners.includes(newMember);
-      return held && !membersOf(now()).includes(node) && votersOutgoing.length === 0;
-    };
+    const isThere = () => isExchanged(work);
     if (isThere()) return `${newMember} is a ${role}, ${node} is not in the configuration`;
     if (!membersOf(now()).includes(newMember)) throw failed(`${newMember} is not a learner any more`);
     // An election in between may have made it the leader again.
@@ -64,6 +70,12 @@ const exchange: Step = {
       { isThere, members: [], what: `exchanging ${node} for ${newMember}` },
     );
     return `${newMember} is a ${role}, ${node} is not in the configuration any more`;
+  },
+  // The one that went cannot come back; to remove the new one as well would leave fewer than before.
+  undo: async (work) => {
+    const { node, with: newMember } = replaceOf(work.parameters);
+    if (isExchanged(work)) throw failed(`${newMember} has taken the place of ${node}`, resumeRemedy);
+    return `${node} is what it was`;
   },
 };
 

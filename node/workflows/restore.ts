@@ -9,10 +9,10 @@ import { pauseStep, resumeStep, switchStep } from '../model/index.js';
 import { membersOf, votersOf } from '../raft/index.js';
 import type { RestoreFile } from './actions.js';
 import { restore as checks, cluster } from './checks/index.js';
-import type { Step, Verification, Work, Workflow } from './definition.js';
+import type { NoReturn, Step, Verification, Work, Workflow } from './definition.js';
 import type { RestoreAnswer } from './facts.js';
 import { impactAfter } from './impact.js';
-import { failed, grouped, isPassing, waitUntil } from './waits.js';
+import { backupName, failed, grouped, isPassing, waitUntil } from './waits.js';
 
 export const stageMaxMs = 3_600_000;
 /** A member that is heard takes nothing more of the file for this long. */
@@ -39,6 +39,11 @@ function timelineIdOf({ operation, parameters }: Work): string {
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }
 
+const restored: NoReturn = {
+  because: 'the entry that puts the restored model in its place may be committed',
+  instead: 'Wait for the end; what was there before is in the backup that the step `back-up` names: restore that one.',
+};
+
 const hasSwitched = (work: Work) => work.actions.position().timeline.id === timelineIdOf(work);
 
 /** Members that the leader hears, itself among them. */
@@ -49,7 +54,6 @@ function heard({ actions }: Work): readonly string[] {
 const stageFile: Step = {
   name: 'stage-file',
   title: () => 'Bring the file to every member that is reachable, and verify it there',
-  cancellable: true,
   run: async (work) => {
     if (hasSwitched(work)) return 'the model is restored already';
     const watch = new StageWatch(work.actions.now());
@@ -136,7 +140,6 @@ function inWords(id: string, answer: RestoreAnswer | null): string {
 export const pauseWrites: Step = {
   name: pauseStep,
   title: () => 'Pause writes: clients are told to try again',
-  cancellable: true,
   // The record that says that this step runs is what pauses, on every member alike.
   run: async ({ actions }) => `no write was taken after index ${grouped(actions.log().applied)}`,
 };
@@ -144,14 +147,13 @@ export const pauseWrites: Step = {
 const backUp: Step = {
   name: 'back-up',
   title: () => 'Back up the model that is there',
-  cancellable: true,
-  run: async (work) => `in ${await work.actions.backUp(`before-restore-${work.operation.id}.snapshot`)}`,
+  run: async (work) => `in ${await work.actions.backUp(backupName(work))}`,
 };
 
 const switchModels: Step = {
   name: switchStep,
   title: () => 'Put the restored model in its place, by one entry of the log',
-  cancellable: false,
+  noReturn: restored,
   run: async (work) => {
     const { actions } = work;
     if (!hasSwitched(work)) {
@@ -203,7 +205,7 @@ function standsOnNewTimeline(work: Work, id: string): boolean {
 export const resumeWrites: Step = {
   name: resumeStep,
   title: () => 'Resume writes',
-  cancellable: false,
+  noReturn: restored,
   // As with the pause, the record itself does it.
   run: async () => 'writes are taken again',
 };
@@ -211,7 +213,7 @@ export const resumeWrites: Step = {
 const compactLog: Step = {
   name: 'compact-log',
   title: () => 'Drop the log before it: who was away takes the restored model as a snapshot',
-  cancellable: false,
+  noReturn: restored,
   run: async ({ actions }) => `the log begins at index ${grouped(await actions.compactLog())}`,
 };
 

@@ -1,6 +1,6 @@
 /** A learner becomes a voter; a voter becomes a learner: it goes on receiving everything, and decides nothing any more. */
 import { cluster, member } from './checks/index.js';
-import type { Step, Verification, Work, Workflow } from './definition.js';
+import type { NoReturn, Step, Verification, Work, Workflow } from './definition.js';
 import { impactAfter } from './impact.js';
 import { appliesAtLeader, catchUp, configurationHoldsIt, promote as promoteStep, saysMember } from './join.js';
 import { handOverFirst, transferLeadership } from './remove.js';
@@ -9,8 +9,14 @@ import { changeMembership, failed } from './waits.js';
 /** Steps and verifications of a join, for a member that is to have this role. */
 function as<Part extends Step | Verification>(role: 'voter' | 'learner', part: Part): Part {
   const run = (work: Work) => part.run({ ...work, parameters: { workflow: 'join', node: work.target, role } });
-  return { ...part, applies: undefined, run };
+  // What a join takes back by removing the newcomer stays here: it was a member before.
+  return { ...part, applies: undefined, undo: undefined, run };
 }
+
+const becomesVoter: NoReturn = {
+  because: 'the change that makes it a voter is proposed',
+  instead: 'Wait for the end, then make it a learner again: `quorate members demote ID`.',
+};
 
 export const promote: Workflow = {
   name: 'promote',
@@ -27,7 +33,7 @@ export const promote: Workflow = {
     member.quorumAfter,
     cluster.votersOddAfter,
   ],
-  steps: [as('voter', catchUp), as('voter', promoteStep)],
+  steps: [as('voter', catchUp), { ...as('voter', promoteStep), noReturn: becomesVoter }],
   verifications: [as('voter', configurationHoldsIt), as('voter', appliesAtLeader), as('voter', saysMember)],
   confirmation: (target) => target,
   impact: impactAfter,
@@ -36,7 +42,10 @@ export const promote: Workflow = {
 const demoteMember: Step = {
   name: 'demote-member',
   title: (target) => `Make ${target} a learner`,
-  cancellable: false,
+  noReturn: {
+    because: 'the change that takes its vote away is proposed',
+    instead: 'Wait for the end, then make it a voter again: `quorate members promote ID`.',
+  },
   run: async (work) => {
     const { actions, target } = work;
     const isThere = () => {

@@ -16,7 +16,6 @@ import { changeMembership, failed, waitUntil } from './waits.js';
 const takeLead: Step = {
   name: 'take-lead',
   title: (target) => `See that ${target} leads`,
-  cancellable: true,
   run: async (work) => {
     const { actions, target } = work;
     if (actions.position().indexType === 'legacy') return `${target} serves alone`;
@@ -30,7 +29,10 @@ const othersOf = ({ actions, target }: Work) => membersOf(actions.configuration(
 const removeOthers: Step = {
   name: 'remove-others',
   title: () => 'Remove the other members, and see that they know it',
-  cancellable: false,
+  noReturn: {
+    because: 'the other members are being removed, for good',
+    instead: 'Wait for the end, then begin a cluster again: `quorate migrate`.',
+  },
   run: async (work) => {
     const { actions, target } = work;
     const others = othersOf(work);

@@ -7,6 +7,7 @@ import { type Operation, QuorateError, toQuorateError } from '../../messaging/in
 import type { OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
 import { type Check, evaluate } from './checks/index.js';
+import { attemptOf } from './control.js';
 import { progressIntervalMs, type Step, type Verification, type Work, type Workflow } from './definition.js';
 import { finished, type Part, stepOf, stepsOf, targetOfOperation, withStep } from './record.js';
 import { failed, isPassing } from './waits.js';
@@ -34,7 +35,6 @@ export class Run {
   private readonly unsure = new Set<number>();
   /** The last `updatedAt` that was given; each is used once. */
   private stampedAt: number;
-  private cancelRequested = false;
   /** Whether what runs now may be cut short by a cancellation. */
   private cancellable = false;
 
@@ -54,23 +54,16 @@ export class Run {
       actions,
       target: this.target,
       parameters: record.operation.parameters,
-      operation: { id: record.operation.id, startedAt: record.operation.startedAt },
+      operation: {
+        id: record.operation.id,
+        startedAt: record.operation.startedAt,
+        attempt: attemptOf(record.operation),
+      },
       checkpoint: () => this.checkpoint(),
       say: (detail) => this.say(detail),
       recheck: (checks) => this.recheck(checks),
       pause: (durationMs) => actions.sleep(durationMs, signal),
     };
-  }
-
-  /** Asks for it; false where a step has begun that cannot be taken back. */
-  cancel(): boolean {
-    const tooLate = this.steps().some(
-      (step) => !step.cancellable && stepOf(this.operation, 'steps', step.name)?.state !== 'pending',
-    );
-    const verifying = this.operation.verifications.some(({ state }) => state !== 'pending');
-    if (tooLate || verifying || this.operation.state !== 'running') return false;
-    this.cancelRequested = true;
-    return true;
   }
 
   /** Resolves when the record says how it ended, or the run was let go of. */
@@ -90,7 +83,7 @@ export class Run {
 
   private async forward(): Promise<void> {
     try {
-      for (const step of this.steps()) await this.perform('steps', step, step.cancellable);
+      for (const step of this.steps()) await this.perform('steps', step, step.noReturn === undefined);
       // Success is said only when each effect has been seen.
       for (const verification of this.workflow.verifications) await this.perform('verifications', verification, false);
       await this.write(finished(this.operation, 'done', this.actions.now()));
@@ -104,17 +97,13 @@ export class Run {
   private async perform(part: Part, one: Step | Verification, cancellable: boolean): Promise<void> {
     const before = stepOf(this.operation, part, one.name);
     if (before === undefined || before.state === 'done') return;
-    // Until a step begins, what was accepted before may still be cancelled.
-    this.cancellable = true;
+    // What was accepted before this step begins is carried out; whether it was before, the log decides, which takes only one
+    // of two records that follow the same one: this one, or that of the cancellation.
+    this.cancellable = before.state === 'pending' || cancellable;
     this.checkpoint();
     this.cancellable = cancellable;
-    // A cancellation may be accepted until a step begins that cannot be taken back; that is this write.
-    this.operation = withStep(this.operation, part, one.name, {
-      state: 'running',
-      startedAt: before.startedAt ?? this.actions.now(),
-      detail: '',
-    });
-    await this.write(this.operation);
+    const startedAt = before.startedAt ?? this.actions.now();
+    await this.write(withStep(this.operation, part, one.name, { state: 'running', startedAt, detail: '' }));
     try {
       const detail = await this.guard(one.run(this.work));
       await this.write(
@@ -148,7 +137,8 @@ export class Run {
       const failure = new QuorateError(
         'operation-failed',
         `${because}; what was done could not be taken back: ${message}`,
-        { remedy },
+        // Whoever resumes it goes by this: it has not come back whole.
+        { remedy, details: { takenBack: false } },
       );
       await this.write(finished(this.operation, 'failed', this.actions.now(), failure.toWire()));
     }
@@ -167,7 +157,10 @@ export class Run {
 
   private checkpoint(): void {
     if (this.signal.aborted || !this.actions.leadership().leading) throw new LetGo();
-    if (this.cancelRequested && this.cancellable) throw new Cancelled();
+    if (!this.cancellable) return;
+    if (this.operation.cancellation !== undefined) throw new Cancelled();
+    // Written by whoever took the request: the next run goes on from that record.
+    if (this.actions.operationRecord(this.id)?.operation.cancellation !== undefined) throw new LetGo();
   }
 
   /** An action that fails because leadership is gone is no failure of the step. */

@@ -10,7 +10,10 @@ export const leadsMaxMs = 10_000;
 const handOverStep: Step = {
   name: 'hand-over',
   title: (target) => `Hand leadership to ${target}`,
-  cancellable: true,
+  noReturn: {
+    because: 'leadership is being handed over, which takes no longer than seconds',
+    instead: 'Wait for the end, then hand it back: `quorate members transfer ID`.',
+  },
   run: async (work) => {
     const { actions, target } = work;
     const { leader } = actions.leadership();

@@ -29,7 +29,6 @@ function heard({ actions, target }: Work) {
 const restart: Step = {
   name: 'restart',
   title: (target) => `Wait until ${target} was stopped, and started with the new version`,
-  cancellable: true,
   run: async (work) => {
     const { target } = work;
     const from = before(work);
@@ -53,7 +52,6 @@ const restart: Step = {
 const catchUp: Step = {
   name: 'catch-up-again',
   title: (target) => `Wait until ${target} has applied what it missed`,
-  cancellable: true,
   run: async (work) => {
     const { actions, target } = work;
     const goal = actions.log().commit;

@@ -15,6 +15,16 @@ export function failed(sentence: string, remedy?: string): QuorateError {
   return new QuorateError('operation-failed', sentence, { remedy });
 }
 
+/** What there is to do where an operation ended beyond its point of no return. */
+export const resumeRemedy =
+  'Mend what the error names, then let it go on: `quorate operations resume ID`; see it with `quorate operations show ID`.';
+
+/** One for each attempt: between two of them writes are taken, and the newest backup must hold them. */
+export function backupName({ operation, parameters }: Pick<Work, 'operation' | 'parameters'>): string {
+  const again = operation.attempt === 1 ? '' : `-${operation.attempt}`;
+  return `before-${parameters.workflow}-${operation.id}${again}.snapshot`;
+}
+
 export interface Wait {
   readonly forMs: number;
   /** True when it is so; otherwise what to say meanwhile. */

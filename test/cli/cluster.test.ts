@@ -118,12 +118,44 @@ test.serial('join, transfer, remove: progress on stderr, the result on stdout, t
   const transferred = operationSchema.parse(json(await run('members', 'transfer', target, '--yes', '--json')));
   t.is(transferred.state, 'done');
   t.is(await cluster.leader(), target);
-  const removed = await run('members', 'remove', 'n4', '--yes', '--detach');
+  const removed = await run('members', 'remove', 'n4', '--yes', '--i-understand', 'n4', '--detach');
   t.is(removed.code, 0, removed.stderr);
   const watched = await run('operations', 'watch', removed.stdout.trim());
   t.is(watched.code, 0, watched.stderr);
   t.regex((await run('operations', 'show', removed.stdout.trim())).stdout, /^Remove n4 {2}done\n.*asked for by tester/);
   t.deepEqual((json(await run('members', '--json')) as { removed: string[] }).removed, ['n4']);
+});
+
+test.serial('what cannot be taken back is named in a script, and nothing is asked before', async (t) => {
+  const follower = (await cluster.followers())[0] ?? '';
+  const refused = async (...args: readonly string[]) => {
+    const { code, stderr } = await run(...args, '--json');
+    t.is(code, 1);
+    return (JSON.parse(stderr) as { error: { code: string; message: string; remedy: string } }).error;
+  };
+  t.regex((await refused('members', 'remove', follower, '--yes')).message, /--yes alone does not begin/);
+  t.regex((await refused('migrate', '--rollback', '--yes')).remedy, /--yes --i-understand NAME/);
+  const other = await refused('members', 'remove', follower, '--yes', '--i-understand', 'n9');
+  t.is(other.code, 'not-confirmed');
+  t.regex(other.message, new RegExp(`it is about ${follower}, not n9`));
+  t.is(cluster.statuses().get(follower)?.state, 'member');
+});
+
+test.serial('an operation is cancelled, says by whom and from where, and is not resumed', async (t) => {
+  const follower = (await cluster.followers())[0] ?? '';
+  const begun = await run('upgrade', follower, '--yes', '--detach');
+  t.is(begun.code, 0, begun.stderr);
+  const id = begun.stdout.trim();
+  t.is((await run('operations', 'resume', id, '--detach')).stdout.trim(), id, 'it runs: there is nothing to resume');
+  const cancelled = await run('operations', 'cancel', id);
+  t.is(cancelled.code, 0, cancelled.stderr);
+  t.regex(cancelled.stdout, /^✔ Cancelled: what it had done is taken back \(operation /);
+  const again = operationSchema.parse(json(await run('operations', 'cancel', id, '--json')));
+  t.is(again.state, 'cancelled');
+  t.regex((await run('operations', 'show', id)).stdout, /asked for by tester from .*@[\s\S]*\ncancelled by tester from .*@/);
+  const resumed = await run('operations', 'resume', id, '--yes', '--json');
+  t.like(JSON.parse(resumed.stderr), { error: { code: 'not-resumable' } });
+  t.is((await run('operations', 'cancel', 'nothing')).code, 1);
 });
 
 test.serial('model: create, get, list, update, delete', async (t) => {

@@ -4,6 +4,7 @@ import type { Operation, WorkflowParameters } from '../../messaging/index.js';
 import { membersOf } from '../../node/raft/index.js';
 import { World } from './world.js';
 
+const olga = { requestedBy: 'olga', origin: null };
 const joinVoter: WorkflowParameters = { workflow: 'join', node: 'x', role: 'voter' };
 const joinLearner: WorkflowParameters = { workflow: 'join', node: 'x', role: 'learner' };
 const removeFollower: WorkflowParameters = { workflow: 'remove', node: 'c' };
@@ -231,7 +232,7 @@ test('a second operation is refused while one runs, and a retried start finds th
   const ending = world.run(joinVoter);
   await world.clock.until(() => world.store.records('operation').length === 1, 'the first is recorded');
   const { engine } = world.controller('a');
-  const by = { id: 'operation-2', requestedBy: 'olga' };
+  const by = { id: 'operation-2', requestedBy: 'olga', origin: null };
   await t.throwsAsync(engine.start(removeFollower, by), { message: /no-operation-running/ });
   t.is((await engine.start(joinVoter, { ...by, id: 'operation-1' })).id, 'operation-1');
   t.is((await ending).state, 'done');
@@ -241,7 +242,7 @@ test('a second operation is refused while one runs, and a retried start finds th
 test('a start that is retried while the first is not answered yet begins one operation', async (t) => {
   const world = new World();
   const { engine } = world.controller('a');
-  const by = { id: 'operation-1', requestedBy: 'olga' };
+  const by = { id: 'operation-1', requestedBy: 'olga', origin: null };
   const first = engine.start(joinVoter, by);
   const retried = engine.start(joinVoter, by);
   await world.clock.pass(1_000);
@@ -257,8 +258,8 @@ test('of two operations that start at once, one is refused', async (t) => {
   const world = new World();
   const { engine } = world.controller('a');
   const both = Promise.allSettled([
-    engine.start(joinVoter, { id: 'operation-1', requestedBy: 'olga' }),
-    engine.start(removeFollower, { id: 'operation-2', requestedBy: 'otto' }),
+    engine.start(joinVoter, { id: 'operation-1', requestedBy: 'olga', origin: null }),
+    engine.start(removeFollower, { id: 'operation-2', requestedBy: 'otto', origin: null }),
   ]);
   await world.clock.pass(1_000);
   const [first, second] = await both;
@@ -272,9 +273,9 @@ test('a cancelled join is taken back whole', async (t) => {
   world.controller('x').rate = 0;
   const ending = world.run(joinVoter);
   await world.clock.until(() => world.configuration.learners.includes('x'), 'it is a learner');
-  const cancelled = world.controller('a').engine.cancel('operation-1');
+  const cancelled = world.controller('a').engine.cancel('operation-1', olga);
   t.is((await ending).state, 'cancelled');
-  t.is((await cancelled).state, 'cancelled');
+  t.like((await cancelled).cancellation, { by: 'olga' });
   t.deepEqual(membersOf(world.configuration), ['a', 'b', 'c']);
 });
 
@@ -299,7 +300,9 @@ test('what cannot be taken back cannot be cancelled', async (t) => {
   const world = new World();
   const ending = world.run(removeFollower);
   await world.clock.until(() => world.actionsTaken.includes('a change remove c'), 'the change is proposed');
-  await t.throwsAsync(world.controller('a').engine.cancel('operation-1'), { message: /cannot be cancelled any more/ });
+  await t.throwsAsync(world.controller('a').engine.cancel('operation-1', olga), {
+    message: /cannot be cancelled: the step remove-member has begun/,
+  });
   t.is((await ending).state, 'done');
 });
 

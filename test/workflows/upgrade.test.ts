@@ -7,6 +7,8 @@ const of = (node: string) => ({ workflow: 'upgrade', node, from: null }) as cons
 
 const run = (world: World, node: string) => world.run(of(node));
 
+const olga = { requestedBy: 'olga', origin: null };
+
 test('a follower is stopped, comes back with another version, catches up, and only then it is done', async (t) => {
   const world = new World();
   world.installLater('c', '0.2.0');
@@ -39,8 +41,8 @@ test('while nobody installs anything it says what to do, and can be cancelled', 
   const detail = () => world.store.record('operation', 'operation-1')?.operation.steps[1]?.detail ?? '';
   await world.clock.until(() => detail() !== '', 'it says what it waits for');
   t.is(detail(), 'stop c, install the new version, and start it on its directory; it still runs 0.1.0');
-  const cancelled = world.controller('a').engine.cancel('operation-1');
+  const cancelled = world.controller('a').engine.cancel('operation-1', olga);
   t.is((await ending).state, 'cancelled');
-  t.is((await cancelled).state, 'cancelled');
-  t.true(upgrade.steps.every(({ cancellable }) => cancellable));
+  t.like((await cancelled).cancellation, { by: 'olga' });
+  t.true(upgrade.steps.every(({ noReturn }) => noReturn === undefined));
 });

@@ -170,6 +170,37 @@ export class World {
     return this.operation(id);
   }
 
+  /** Asks whoever leads, again and again where leaders die, as a client does. */
+  async ask<Result>(request: (engine: OperationEngine) => Promise<Result>): Promise<Result> {
+    const asked: { result: PromiseSettledResult<Result> | undefined } = { result: undefined };
+    const attempt = async (): Promise<void> => {
+      while (asked.result === undefined) {
+        const [result] = await Promise.allSettled([
+          this.leader === null
+            ? Promise.reject(new QuorateError('no-leader'))
+            : request(this.controller(this.leader).engine),
+        ]);
+        const { reason } = result.status === 'rejected' ? result : { reason: undefined };
+        if (reason instanceof QuorateError && retryable.has(reason.code)) await this.clock.sleep(100);
+        else asked.result = result;
+      }
+    };
+    void attempt();
+    await this.clock.until(() => asked.result !== undefined, 'the request is answered');
+    if (asked.result?.status === 'rejected') throw asked.result.reason;
+    return (asked.result as PromiseFulfilledResult<Result>).value;
+  }
+
+  /** When the step runs, or has run. */
+  async at(step: string, id = 'operation-1'): Promise<void> {
+    const stateOf = () => {
+      const operation = this.store.record('operation', id)?.operation;
+      return [...(operation?.steps ?? []), ...(operation?.verifications ?? [])].find((each) => each.step === step)
+        ?.state;
+    };
+    await this.clock.until(() => (stateOf() ?? 'pending') !== 'pending', `the step ${step} runs`);
+  }
+
   private async request(
     parameters: WorkflowParameters,
     id: string,
@@ -178,7 +209,7 @@ export class World {
     while (!request.accepted && request.failure === undefined) {
       try {
         if (this.leader === null) throw new QuorateError('no-leader');
-        await this.controller(this.leader).engine.start(parameters, { id, requestedBy: 'olga' });
+        await this.controller(this.leader).engine.start(parameters, { id, requestedBy: 'olga', origin: null });
         request.accepted = true;
       } catch (error) {
         const retry = error instanceof QuorateError && retryable.has(error.code);
@@ -303,6 +334,12 @@ export class World {
       this.clock.at(this.clock.now() + commitMs, () => this.commit());
       this.clock.at(this.clock.now() + commitTimeoutMs, () => settle(new QuorateError('timeout')));
     });
+  }
+
+  /** What is in flight never reaches anybody. */
+  loseProposals(): void {
+    const lost = this.inFlight.splice(0);
+    this.lastIndex -= lost.length;
   }
 
   /** Commits what is in flight, if there is a quorum. */
