@@ -321,7 +321,9 @@ class RunningCluster implements TestCluster {
   async settles(timeoutMs = agreeTimeoutMs): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     const leader = await this.leader(timeoutMs);
-    const commit = this.statuses().get(leader)?.raft?.commit ?? 0;
+    // Asked, because what was heard last may be older than what the test has just written.
+    const { raft } = await this.api.request('status.get', {}, { node: leader, timeoutMs });
+    const commit = raft?.commit ?? 0;
     const haveApplied = (all: Statuses): boolean =>
       this.#allHeard(all) &&
       leaderOf(all) !== undefined &&
