@@ -43,6 +43,8 @@ const leadMaxMs = 4_000;
 const probeMaxMs = 4_000;
 /** A member waits so much longer for an index that is ahead of it than it should take; then they have slowed down. */
 const waitFactor = 2;
+/** And longer where one had not come so far when it gave up waiting: it is behind the others. */
+const waitFactorMax = 16;
 const waitMinMs = 250;
 const waitMaxMs = 5_000;
 
@@ -61,6 +63,7 @@ export async function compareModels(
   let index = 0;
   let leadMs = leadMinMs;
   let waitMs = waitMinMs;
+  let patience = waitFactor;
   let stood = { index: 0, at: now() };
   // Who does not even say where it stands is not asked again.
   const silent = new Map<string, Answer>();
@@ -68,10 +71,10 @@ export async function compareModels(
     const leftMs = Math.min(deadline - now(), round === 1 ? probeMaxMs : timeoutMs);
     if (leftMs <= 0) break;
     const target = index;
-    const patienceMs = waitMs;
+    const given = { index: target, waitMs };
     const ask = async (node: string): Promise<[string, Answer]> => {
       const answer = client
-        .request('model.hash', { index: target, waitMs: patienceMs }, { node, timeoutMs: leftMs, signal })
+        .request('model.hash', given, { node, timeoutMs: leftMs, signal })
         .catch((error: unknown) => ({ reason: toQuorateError(error).message }));
       return [node, await answer];
     };
@@ -87,9 +90,10 @@ export async function compareModels(
     // The first round asks only where they stand, and the second tells how fast they go on.
     const perMs = round === 1 ? 0 : (stand.index - stood.index) / Math.max(1, stand.at - stood.at);
     if (round > 2 && stand.index > target) leadMs = Math.min(leadMaxMs, leadMs * 2);
+    if (round > 1 && Math.min(...stands) < target) patience = Math.min(waitFactorMax, patience * 2);
     const lead = Math.ceil(perMs * leadMs);
     index = stand.index + lead;
-    waitMs = lead === 0 ? waitMinMs : Math.min(waitMaxMs, leadMs * waitFactor);
+    waitMs = Math.min(waitMaxMs, patience * (lead === 0 ? waitMinMs / waitFactor : leadMs));
     stood = stand;
   }
   return best;

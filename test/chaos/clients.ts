@@ -10,6 +10,8 @@ import { eventually } from '../support/wait.js';
 
 /** A write that was answered with success. */
 export interface Acknowledged {
+  /** Of the timeline that it was acknowledged on. */
+  readonly epoch: number;
   readonly index: number;
   readonly key: string;
   readonly type: 'created' | 'updated' | 'deleted';
@@ -29,6 +31,8 @@ export interface History {
 export interface Clients {
   /** Waits until so many more writes were acknowledged. */
   progress(writes: number, timeoutMs: number): Promise<void>;
+  /** From now on they go on at leisure: there are writes while something else is waited for, and no load. */
+  calm(): void;
   /** Ends when every request that is under way has been answered or given up. */
   stop(): Promise<History>;
 }
@@ -38,6 +42,7 @@ export const entityKind = 'service';
 const keysAtOnce = 4;
 const freshKeysEveryMs = 4_000;
 const thinkMsMax = 25;
+const calmThinkMsMax = 400;
 /** Most clients wait until all faults of one kind are over; some give up soon, and leave an unknown outcome behind. */
 const patienceMs = 15_000;
 const shortPatienceMs = 300;
@@ -53,6 +58,7 @@ export function startClients(apis: readonly ApiClient[], label: string, random: 
   const seenVersions = new Map<string, number>();
   const beganAt = performance.now();
   let stopped = false;
+  let thinkMs = thinkMsMax;
   let values = 0;
   let lastWriteAt = beganAt;
   let longestGapMs = 0;
@@ -66,12 +72,12 @@ export function startClients(apis: readonly ApiClient[], label: string, random: 
     return dice < 0.9 ? { type: 'update', version, value: values } : { type: 'delete', version };
   }
 
-  function note(key: string, input: EntityInput, output: EntityOutput, index: number): void {
+  function note(key: string, input: EntityInput, { output, epoch, index }: Answer): void {
     if (output.type !== 'entity') return;
     seenVersions.set(key, output.version);
     if (input.type === 'get') return;
     const type = ({ create: 'created', update: 'updated', delete: 'deleted' } as const)[input.type];
-    acknowledged.push({ index, key, type, version: output.version, value: output.value });
+    acknowledged.push({ epoch, index, key, type, version: output.version, value: output.value });
     const now = performance.now();
     longestGapMs = Math.max(longestGapMs, now - lastWriteAt);
     lastWriteAt = now;
@@ -88,13 +94,13 @@ export function startClients(apis: readonly ApiClient[], label: string, random: 
       try {
         const answer = await perform(api, key, input, timeoutMs);
         output = answer.output;
-        note(key, input, output, answer.index);
+        note(key, input, answer);
       } catch (error) {
         if (!isRetryable(error)) unexpected.push(`${client}, ${input.type} ${key}: ${describe(error)}`);
       }
       const returnedAt = output === undefined ? undefined : performance.now();
       operations.push({ key, client, input, output, calledAt, returnedAt });
-      await sleep(own.between(0, thinkMsMax));
+      await sleep(own.between(0, thinkMs));
     }
   }
 
@@ -103,6 +109,9 @@ export function startClients(apis: readonly ApiClient[], label: string, random: 
     async progress(writes, timeoutMs) {
       const goal = acknowledged.length + writes;
       await eventually(() => acknowledged.length >= goal, { what: `${writes} more acknowledged writes`, timeoutMs });
+    },
+    calm() {
+      thinkMs = calmThinkMsMax;
     },
     async stop() {
       stopped = true;
@@ -113,23 +122,26 @@ export function startClients(apis: readonly ApiClient[], label: string, random: 
   };
 }
 
+interface Answer {
+  readonly output: EntityOutput;
+  /** Of a refusal 0, as `index`. */
+  readonly epoch: number;
+  readonly index: number;
+}
+
 /** @throws QuorateError where the outcome is not known */
-async function perform(
-  api: ApiClient,
-  key: string,
-  input: EntityInput,
-  timeoutMs: number,
-): Promise<{ readonly output: EntityOutput; readonly index: number }> {
+async function perform(api: ApiClient, key: string, input: EntityInput, timeoutMs: number): Promise<Answer> {
   try {
     const { entity, position } = await send(api, key, input, timeoutMs);
     return {
       output: { type: 'entity', version: entity.version, value: Number(entity.tags['value']) },
+      epoch: position.timeline.epoch,
       index: position.index,
     };
   } catch (error) {
     if (!(error instanceof QuorateError) || !refusals.has(error.code)) throw error;
     const isAbsent = input.type === 'get' && error.code === 'not-found';
-    return { output: isAbsent ? { type: 'absent' } : { type: 'refused', code: error.code }, index: 0 };
+    return { output: isAbsent ? { type: 'absent' } : { type: 'refused', code: error.code }, epoch: 0, index: 0 };
   }
 }
 

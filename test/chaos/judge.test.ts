@@ -31,8 +31,8 @@ const operations: readonly EntityOperation[] = [
   call({ input: { type: 'update', version: null, value: 4 }, output: undefined }, 6),
 ];
 const acknowledged: readonly Acknowledged[] = [
-  { index: 3, key: 'k', type: 'created', version: 1, value: 1 },
-  { index: 5, key: 'k', type: 'updated', version: 2, value: 2 },
+  { epoch: 1, index: 3, key: 'k', type: 'created', version: 1, value: 1 },
+  { epoch: 1, index: 5, key: 'k', type: 'updated', version: 2, value: 2 },
 ];
 const history = { operations, acknowledged, unexpected: [], longestGapMs: 0 };
 const sound: Evidence = {

@@ -13,17 +13,47 @@ export interface Evidence {
 
 /** One sentence for each thing that is wrong. */
 export function judge({ history, beforeIndex, journals }: Evidence): readonly string[] {
+  const { acknowledged, operations } = history;
+  return [
+    ...judgeRefusals(history),
+    ...judgeJournals({ journals, beforeIndex, acknowledged, invited: valuesNotRefused(operations) }),
+    ...judgeOrder(operations),
+  ];
+}
+
+/** What one timeline holds. */
+export interface JournalEvidence extends Pick<Evidence, 'journals' | 'beforeIndex'> {
+  /** On this timeline. */
+  readonly acknowledged: readonly Acknowledged[];
+  /** Values that may stand in it. */
+  readonly invited: ReadonlySet<number>;
+}
+
+/** All hold the same, in one chain, with all that was acknowledged, and nothing twice. */
+export function judgeJournals(evidence: JournalEvidence): readonly string[] {
+  const { journals, beforeIndex, acknowledged, invited } = evidence;
   const [reference] = journals;
   if (reference === undefined) return ['no member is left'];
   const [, changes] = reference;
   return [
-    ...history.unexpected.map((refusal) => `a client saw a refusal that says neither "no" nor "later": ${refusal}`),
     ...differences(reference, journals),
     ...gaps(changes, beforeIndex),
-    ...lost(changes, history.acknowledged),
-    ...uninvited(changes, history),
-    ...notLinearizable(history),
+    ...lost(changes, acknowledged),
+    ...uninvited(changes, invited),
   ];
+}
+
+export function judgeRefusals({ unexpected }: Pick<History, 'unexpected'>): readonly string[] {
+  return unexpected.map((refusal) => `a client saw a refusal that says neither "no" nor "later": ${refusal}`);
+}
+
+/** What creates and updates were to write, but for those that were refused. */
+export function valuesNotRefused(operations: History['operations']): ReadonlySet<number> {
+  return new Set(
+    operations.flatMap(({ input, output }) =>
+      (input.type === 'create' || input.type === 'update') && output?.type !== 'refused' ? [input.value] : [],
+    ),
+  );
 }
 
 type Journal = readonly [string, readonly ModelChange[]];
@@ -71,12 +101,7 @@ function lost(changes: readonly ModelChange[], acknowledged: readonly Acknowledg
 }
 
 /** Each value is written by one request: it stands in the journal at most once, and not at all where that was refused. */
-function uninvited(changes: readonly ModelChange[], history: History): string[] {
-  const mayBeThere = new Set(
-    history.operations.flatMap(({ input, output }) =>
-      (input.type === 'create' || input.type === 'update') && output?.type !== 'refused' ? [input.value] : [],
-    ),
-  );
+function uninvited(changes: readonly ModelChange[], invited: ReadonlySet<number>): string[] {
   const seen = new Set<number>();
   return changes.flatMap((change) => {
     if (change.type === 'deleted') return [];
@@ -84,11 +109,12 @@ function uninvited(changes: readonly ModelChange[], history: History): string[] 
     const isTwice = seen.has(value);
     seen.add(value);
     if (isTwice) return [`the value ${value} was written twice: ${lineOf(change)}`];
-    return mayBeThere.has(value) ? [] : [`nobody was to write ${value}: ${lineOf(change)}`];
+    return invited.has(value) ? [] : [`nobody was to write ${value}: ${lineOf(change)}`];
   });
 }
 
-function notLinearizable({ operations }: History): string[] {
+/** Each client saw what it would have seen if all had come one after the other. */
+export function judgeOrder(operations: History['operations']): readonly string[] {
   const verdict = checkEntityHistory(operations);
   switch (verdict.verdict) {
     case 'linearizable':
@@ -104,7 +130,7 @@ function notLinearizable({ operations }: History): string[] {
   }
 }
 
-const writtenBy = ({ entity }: ModelChange): number => Number(entity.tags['value']);
+export const writtenBy = ({ entity }: ModelChange): number => Number(entity.tags['value']);
 
-const lineOf = (change: ModelChange): string =>
+export const lineOf = (change: ModelChange): string =>
   `${change.position.index} ${change.type} ${change.entity.kind} ${change.entity.id} version ${change.entity.version} = ${writtenBy(change)}`;

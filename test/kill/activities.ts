@@ -2,10 +2,14 @@
  * What a cluster is doing while its controllers are killed, beside taking writes: data to draw from, and how each begins.
  * None of them has to succeed (whoever runs it may be the one that dies), but all must come to an end that is whole.
  */
+import { copyFile, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiParams } from '../../messaging/index.js';
+import { fileAt, stage } from '../restore/support.js';
 import type { TestCluster } from '../support/cluster.js';
 import type { Random } from '../support/random.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 
 /** How often each is drawn beside the others. */
 export const activityWeights = {
@@ -18,6 +22,8 @@ export const activityWeights = {
   remove: 3,
   replace: 3,
   'demote and promote': 2,
+  /** The model of a little earlier comes back. */
+  restore: 6,
 } as const;
 export type Activity = keyof typeof activityWeights;
 
@@ -31,10 +37,26 @@ export interface Doing {
   readonly say: (line: string) => void;
 }
 
+export interface Begun {
+  readonly ended: Promise<unknown>;
+  readonly restoring?: Restoring;
+}
+
+/** A restore that was asked for. Whether it has begun, only the record of its operation tells. */
+export interface Restoring {
+  readonly operation: string;
+  /** The file, outside of all data directories. */
+  readonly path: string;
+  /** On the clock of the clients. */
+  readonly calledAt: number;
+}
+
 const votersMin = 3;
 const votersMax = 4;
 /** More than the log keeps (see `compaction` in rounds.ts). */
 const awayWrites = 150;
+/** That a restore takes back, at least. */
+const takenBackWrites = 10;
 const patienceMs = 20_000;
 
 export function drawActivity(random: Random, voters: number): Activity {
@@ -51,12 +73,12 @@ export async function begin(
   activity: Activity,
   doing: Doing,
   written: (writes: number) => Promise<void>,
-): Promise<{ readonly ended: Promise<unknown> }> {
+): Promise<Begun> {
   const { cluster, random, say } = doing;
   const member = async (): Promise<string> => random.pick(await members(cluster));
-  const start = (parameters: ApiParams<'operation.start'>): Promise<unknown> =>
+  const start = (parameters: ApiParams<'operation.start'>, requestId?: string): Promise<unknown> =>
     cluster.api
-      .request('operation.start', parameters, { timeoutMs: patienceMs })
+      .request('operation.start', parameters, { timeoutMs: patienceMs, requestId })
       .catch((error: unknown) => say(`${activity} was not begun: ${String(error)}`));
   switch (activity) {
     case 'writes':
@@ -92,6 +114,18 @@ export async function begin(
         .then(() => operationsEnd(cluster))
         .then(() => start({ workflow: 'promote', node }));
       return { ended: ended.catch((error: unknown) => say(`${activity}: ${String(error)}`)) };
+    }
+    case 'restore': {
+      const node = await member();
+      const made = await cluster.api.request('snapshot.create', {}, { node, timeoutMs: patienceMs });
+      const kept = path.join(temporaryDirectory('kill'), 'kept.snapshot');
+      await copyFile(made.path, kept);
+      await rm(made.path);
+      await written(takenBackWrites);
+      const parameters = await stage(cluster.api, fileAt(kept));
+      const operation = `restore-${parameters.sha256.slice(0, 16)}`;
+      const calledAt = performance.now();
+      return { ended: start(parameters, operation), restoring: { operation, path: kept, calledAt } };
     }
   }
 }

@@ -1,9 +1,10 @@
 /** The short kill run. The long one: `npm run kill -- --rounds 500`. */
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { startInOwnMounts } from '../support/small-disk.js';
-import { describeRun } from './report.js';
-import { type RoundReport, startKillRun } from './rounds.js';
+import { runProcess } from '../support/process.js';
+import { ownMounts } from '../support/small-disk.js';
+import { describeRound, describeRounds, type RoundReport } from './report.js';
+import { startKillRun } from './rounds.js';
 
 const rounds = 25;
 const roundsOnSmallDisks = 4;
@@ -17,15 +18,17 @@ test.serial(
     const seed = given === undefined ? Date.now() % 1_000_000_000 : Number(given);
     t.log(`seed ${seed}: KILL_SEED=${seed} npm test -- test/kill/kill.test.ts`);
     const said: string[] = [];
-    const beganAt = performance.now();
     const run = await startKillRun({ seed, say: (line) => said.push(line) });
     const reports: RoundReport[] = [];
-    for (let round = 0; round < rounds && (reports.at(-1)?.problems.length ?? 0) === 0; round += 1)
-      reports.push(await run.round());
+    for (let round = 0; round < rounds && (reports.at(-1)?.problems.length ?? 0) === 0; round += 1) {
+      const report = await run.round();
+      reports.push(report);
+      said.push(describeRound(report));
+    }
     const problems = reports.flatMap((report) => report.problems);
     if (problems.length > 0) t.log(said.join('\n'));
     t.deepEqual(problems, []);
-    for (const line of describeRun(reports, (performance.now() - beganAt) / 1_000)) t.log(line);
+    for (const line of describeRounds(reports)) t.log(line);
     t.true(reports.reduce((sum, each) => sum + each.acknowledgedWrites, 0) > 10 * rounds);
     t.true(new Set(reports.map(({ whom }) => whom)).size > 1);
     await run.end();
@@ -34,14 +37,12 @@ test.serial(
 
 test.serial('the same on small file systems that fill up', async (t) => {
   t.timeout(300_000);
-  const running = await startInOwnMounts(main, ['--small-disks', '--rounds', String(roundsOnSmallDisks)], {
-    QUORATE_KILL_INSIDE: '1',
-  });
-  if (running === undefined) {
+  if (ownMounts() === undefined) {
     t.log('skipped: this system lets nobody mount a file system of their own');
     return t.pass();
   }
-  const { code } = await running.waitForExit(300_000);
-  t.is(code, 0, running.logs());
-  t.log(running.stdout().trim().split('\n').slice(-4).join('\n'));
+  const given = ['--small-disks', '--rounds', String(roundsOnSmallDisks)];
+  const { code, stdout, stderr } = await runProcess(process.execPath, [main, ...given], { timeoutMs: 300_000 });
+  t.is(code, 0, stdout + stderr);
+  t.log(stdout.trim().split('\n').slice(-5).join('\n'));
 });

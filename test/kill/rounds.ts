@@ -1,38 +1,26 @@
 /**
  * The kill run: real processes, killed with SIGKILL at random moments, one, several or all, with writes from several clients
  * and something else in flight. After each round: everything that was acknowledged is on every member, once, in one chain of
- * positions; the models are equal by their hashes; and the doctor finds nothing in the directory of any that was killed.
+ * positions (but for what a restore took back: see `restored.ts`); the models are equal by their hashes; and the doctor finds
+ * nothing in the directory of any that was killed.
  */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compareModels, type Operation, type Position } from '../../messaging/index.js';
-import { examineDirectory } from '../../node/storage/doctor.js';
-import { type Clients, startClients } from '../chaos/clients.js';
-import { judge } from '../chaos/judge.js';
+import type { Operation, Position } from '../../messaging/index.js';
+import { startClients } from '../chaos/clients.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from '../support/wait.js';
 import { type Activity, begin, drawActivity, members, operationsEnd } from './activities.js';
+import { agreeTimeoutMs, differences, doctorOf, judgeRound } from './evidence.js';
+import type { RoundReport, Whom } from './report.js';
 
 export interface KillRun {
   readonly seed: number;
   round(): Promise<RoundReport>;
   end(): Promise<void>;
-}
-
-export interface RoundReport {
-  readonly problems: readonly string[];
-  /** What was in flight when they were killed, as far as it was seen from outside. */
-  readonly phase: string;
-  readonly killed: readonly string[];
-  readonly whom: Whom;
-  readonly acknowledgedWrites: number;
-  readonly longestGapMs: number;
-  readonly snapshotsInstalled: number;
-  readonly compactions: number;
-  /** Disks that were full when it happened. */
-  readonly full: number;
 }
 
 export interface KillOptions {
@@ -42,8 +30,7 @@ export interface KillOptions {
   readonly say?: (line: string) => void;
 }
 
-const whomWeights = { leader: 7, one: 6, several: 4, all: 3 } as const;
-type Whom = keyof typeof whomWeights;
+const whomWeights: Readonly<Record<Whom, number>> = { leader: 7, one: 6, several: 4, all: 3 };
 
 const clientCount = 4;
 /** Often, so that there is always a compaction near, and who was away needs a snapshot. */
@@ -54,15 +41,15 @@ const fullShare = 0.5;
 const killAfterMsMax = 500;
 /** Time for writes to be refused, and for leadership to move. */
 const killFullAfterMsMax = 2_000;
+/** After a step of a restore has begun: most of them take no longer. */
+const killAfterStepMsMax = 50;
+/** A restore that does not come to the step that was drawn (a disk is full) is killed where it is. */
+const stepTimeoutMs = 3_000;
 const downMsMax = 300;
 const writesBefore = 10;
 const writesAfter = 10;
 /** Generous, for a machine that does other things too. */
 const progressTimeoutMs = 60_000;
-const agreeTimeoutMs = 60_000;
-/** On a machine so busy that leaders change by themselves, it takes many attempts until all stand at one index. */
-const compareTimeoutMs = 300_000;
-const pageSize = 1_000;
 
 export async function startKillRun(options: KillOptions): Promise<KillRun> {
   const disks = new Map<string, SmallDisk>();
@@ -92,15 +79,16 @@ class Run {
   readonly #random: Random;
   readonly #say: (line: string) => void;
   readonly #controllers = new Set(['n1', 'n2', 'n3']);
+  readonly #everybody = new Set(this.#controllers);
   #rounds = 0;
-  #ids = 3;
   #last: Position | null = null;
+  #epoch = 1;
   #operation: Operation | undefined;
 
   constructor(
     private readonly cluster: TestCluster,
     private readonly disks: ReadonlyMap<string, SmallDisk>,
-    options: KillOptions,
+    private readonly options: KillOptions,
   ) {
     this.#random = seededRandom(options.seed);
     this.#say = options.say ?? (() => undefined);
@@ -112,6 +100,7 @@ class Run {
   async round(): Promise<RoundReport> {
     const { cluster } = this;
     const random = this.#random.fork();
+    const beganAt = performance.now();
     this.#rounds += 1;
     const before = this.#counters();
     this.#operation = undefined;
@@ -123,65 +112,63 @@ class Run {
         problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
         return undefined;
       });
+    const written = (writes: number): Promise<void> => clients.progress(writes, progressTimeoutMs);
 
     const activity = drawActivity(random, this.#controllers.size);
     const whom = drawWhom(random);
-    const doing = await attempt(activity, () => this.#begin(activity, random, clients));
+    await attempt('writes', () => written(writesBefore));
+    const begun = await attempt(activity, () => begin(activity, this.#doing(random), written));
     const full = this.#fillDisks(random);
-    await sleep(random.between(0, full === 0 ? killAfterMsMax : killFullAfterMsMax));
+    await this.#untilMoment(activity, random, full);
     const phase = this.#phaseOf(activity);
     const killed = await this.#kill(random, whom);
-    this.#say(
-      `round ${this.#rounds}: ${phase}; killed ${killed.join(', ')}${full === 0 ? '' : `; ${full} disks full`}`,
-    );
     for (const disk of this.disks.values()) disk.free();
-    problems.push(...this.#doctors(killed));
+    for (const id of killed) {
+      this.disks.get(id)?.resize(joinBytes);
+      problems.push(...doctorOf(cluster, id));
+    }
     await sleep(random.between(0, downMsMax));
     await Promise.all(killed.map((id) => cluster.restart(id)));
 
-    await attempt('writes go on', () => clients.progress(writesAfter, progressTimeoutMs));
-    await doing?.ended;
+    await attempt('writes go on', () => written(writesAfter));
+    clients.calm();
+    await begun?.ended;
     await attempt('operations end', () => operationsEnd(cluster));
     await attempt('members are known', () => this.#reconcile());
     const history = await clients.stop();
     await attempt('all members agree', () => cluster.agrees(agreeTimeoutMs));
-    const journals = await this.#journals();
-    problems.push(...judge({ history, beforeIndex: this.#last?.index ?? 0, journals }));
-    problems.push(...((await attempt('hashes are compared', () => this.#differences())) ?? []));
-    const [changes = []] = journals.values();
-    this.#last = changes.at(-1)?.position ?? this.#last;
+    const around = { cluster, controllers: this.#controllers, everybody: this.#everybody };
+    const state = { last: this.#last, epochBefore: this.#epoch, restoring: begun?.restoring };
+    const judged = await attempt('it is judged', () => judgeRound({ ...around, ...state, history }));
+    problems.push(...(judged?.problems ?? []));
+    problems.push(...((await attempt('hashes are compared', () => differences(around))) ?? []));
+    this.#last = judged === undefined ? this.#last : judged.last;
+    this.#epoch += judged?.isRestored === true ? 1 : 0;
     const after = this.#counters();
     return {
-      problems,
-      phase,
-      killed,
-      whom,
-      full,
+      ...{ problems, activity, phase, killed, whom, full },
+      seed: this.options.seed,
+      round: this.#rounds,
+      smallDisks: this.disks.size > 0,
+      restored: judged?.isRestored === true,
       acknowledgedWrites: history.acknowledged.length,
-      longestGapMs: history.longestGapMs,
+      longestGapMs: Math.round(history.longestGapMs),
       snapshotsInstalled: Math.max(0, after.snapshots - before.snapshots),
       compactions: Math.max(0, after.firstIndex - before.firstIndex),
+      durationMs: Math.round(performance.now() - beganAt),
     };
   }
 
-  async #begin(activity: Activity, random: Random, clients: Clients) {
-    await clients.progress(writesBefore, progressTimeoutMs);
-    const doing = {
-      cluster: this.cluster,
-      controllers: this.#controllers,
-      random,
-      startBlank: () => this.#startBlank(),
-      say: this.#say,
+  #doing(random: Random) {
+    const { cluster } = this;
+    const startBlank = async (): Promise<string> => {
+      const id = `n${this.#everybody.size + 1}`;
+      this.#everybody.add(id);
+      this.#controllers.add(id);
+      await cluster.startBlank(id);
+      return id;
     };
-    return begin(activity, doing, (writes) => clients.progress(writes, progressTimeoutMs));
-  }
-
-  async #startBlank(): Promise<string> {
-    this.#ids += 1;
-    const id = `n${this.#ids}`;
-    this.#controllers.add(id);
-    await this.cluster.startBlank(id);
-    return id;
+    return { cluster, controllers: this.#controllers, random, startBlank, say: this.#say };
   }
 
   /** Some, or all, or none; a join in flight meets them too. */
@@ -194,6 +181,20 @@ class Run {
       disk.fill();
     }
     return filled.length;
+  }
+
+  /** A restore has short steps and long ones: without a draw among them the short ones would hardly ever be met. */
+  async #untilMoment(activity: Activity, random: Random, full: number): Promise<void> {
+    if (activity !== 'restore') return sleep(random.between(0, full === 0 ? killAfterMsMax : killFullAfterMsMax));
+    const place = random.next();
+    const hasCome = (): boolean => {
+      const { steps = [], verifications = [] } = this.#operation ?? {};
+      const all = [...steps, ...verifications];
+      return all.slice(Math.floor(place * all.length)).some(({ state }) => state !== 'pending');
+    };
+    const wait = { what: 'the step', timeoutMs: stepTimeoutMs, intervalMs: 2 };
+    await eventually(hasCome, wait).catch(() => undefined);
+    await sleep(random.between(0, killAfterStepMsMax));
   }
 
   #phaseOf(activity: Activity): string {
@@ -221,16 +222,6 @@ class Run {
     return chosen;
   }
 
-  #doctors(killed: readonly string[]): string[] {
-    return killed.flatMap((id) => {
-      this.disks.get(id)?.resize(joinBytes);
-      const { findings } = examineDirectory(this.cluster.node(id).dataDirectory);
-      return findings
-        .filter(({ outcome }) => outcome === 'fail')
-        .map(({ sentence }) => `the doctor says of ${id}, which was killed: ${sentence}`);
-    });
-  }
-
   /** Whoever is no member when all is over (removed, or not joined after all) is stopped. */
   async #reconcile(): Promise<void> {
     const there = await members(this.cluster);
@@ -238,37 +229,6 @@ class Run {
       if (there.includes(id)) continue;
       this.#controllers.delete(id);
       await this.cluster.stop(id);
-    }
-  }
-
-  async #journals() {
-    const found = await Promise.all(
-      [...this.#controllers].map(async (id) => [id, await this.#changesOf(id).catch(() => [])] as const),
-    );
-    return new Map(found);
-  }
-
-  async #changesOf(id: string) {
-    const changes: Awaited<ReturnType<TestCluster['changesOf']>>[number][] = [];
-    for (let more = true; more; ) {
-      const after = changes.at(-1)?.position ?? this.#last;
-      const page = await this.cluster.api.request('model.changes', { after, limit: pageSize }, { node: id });
-      changes.push(...page.changes);
-      more = page.more;
-    }
-    return changes;
-  }
-
-  /** A member that is busy when it is asked where it stands is left out of a comparison, and asked again. */
-  async #differences(): Promise<readonly string[]> {
-    const nodes = [...this.#controllers];
-    for (const deadline = performance.now() + compareTimeoutMs; ; ) {
-      const { groups, missing } = await compareModels(this.cluster.api, nodes, { timeoutMs: agreeTimeoutMs });
-      if (groups.length > 1)
-        return [`models differ: ${groups.map((group) => group.nodes.join(' and ')).join(' from ')}`];
-      if (missing.length === 0) return [];
-      if (performance.now() > deadline)
-        return [`not all models were compared: ${missing.map(({ node, reason }) => `${node}: ${reason}`).join(', ')}`];
     }
   }
 

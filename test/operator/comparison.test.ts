@@ -76,6 +76,21 @@ test('further ahead each time that they had passed it', async (t) => {
   t.true((ahead.at(-1) ?? 0) >= 4 * (ahead[0] ?? 0), ahead.join(', '));
 });
 
+test('one that is behind the others is waited for longer each time', async (t) => {
+  const waits: number[] = [];
+  const request = async (_verb: string, given: { index?: number; waitMs?: number }, { node }: { node: string }) => {
+    const index = given.index ?? 0;
+    if (node === 'a') waits.push(given.waitMs ?? 0);
+    // It comes to each index two seconds after the other one.
+    const reached = index > 0 && (node === 'a' || (given.waitMs ?? 0) >= 2_000);
+    const position = { timeline, indexType: 'raft', index: reached ? index : node === 'a' ? 1_000 : 900 };
+    return { position, sha256: reached ? 'same' : null };
+  };
+  const client = { request: request as unknown as ApiClient['request'] };
+  const found = await compareModels(client, ['a', 'b'], { timeoutMs: 60_000, now: seconds() });
+  t.deepEqual(found.groups, [{ sha256: 'same', nodes: ['a', 'b'] }], waits.join(', '));
+});
+
 test('where they do not go on any more, not ahead at all', async (t) => {
   const slow = { stands: [100, 103, 103, 103] };
   const { client, asked } = fakeClient({ a: slow, b: slow });
