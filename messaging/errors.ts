@@ -161,6 +161,10 @@ export const errorTable = {
     'Another process uses the data directory.',
     'Stop that process, or give this controller a data directory of its own.',
   ),
+  'address-in-use': entry(
+    'Another process listens on the address that was given.',
+    'Give another address with --http HOST:PORT (port 0: any that is free), or `--http off`; or end that process.',
+  ),
   'cluster-exists': entry(
     'A cluster of this name is already there; a second one beside it is not begun.',
     'Start the controller without --bootstrap and join it: `quorate members join ID`.',

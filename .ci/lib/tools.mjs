@@ -72,9 +72,23 @@ export const tools = [
     without: 'etcd is not measured beside Quorate',
     remedies: ['Debian, Ubuntu: apt-get install etcd-server', 'macOS: brew install etcd'],
   },
+  ...['promtool', 'prometheus'].map((name) => ({
+    name,
+    variable: name.toUpperCase(),
+    versionArguments: ['--version'],
+    versionPattern: /version (\d+)\.(\d+)/,
+    versionMin: [2, 40],
+    package: { name: 'prometheus' },
+    file: `usr/bin/${name}`,
+    sharedFolder: 'prometheus',
+    onRequest: true,
+    without: 'the alert rules are not tried',
+    remedies: ['Debian, Ubuntu: apt-get install prometheus', 'macOS: brew install prometheus'],
+  })),
 ];
 
-const unpacked = (tool) => path.join(folder, tool.name);
+/** Tools of one package share what was unpacked. */
+const unpacked = (tool) => path.join(folder, tool.sharedFolder ?? tool.name);
 const failureNote = (tool) => path.join(folder, `${tool.name}.unavailable`);
 const entry = (tool) => path.join(folder, 'bin', tool.name);
 

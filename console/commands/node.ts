@@ -4,7 +4,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { spokenVersions } from '../../messaging/protocol.js';
 import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
-import { anyText, choice, durationMs, integer, list, onOff, path, text } from '../config/setting.js';
+import { anyText, choice, durationMs, httpAddress, integer, list, onOff, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
 import { aborted, stopSignal } from './signals.js';
@@ -167,6 +167,16 @@ export const nodeCommand = defineCommand({
       defaultText: 'backups in the data directory',
       schema: path.optional(),
     }),
+    http: setting({
+      flag: 'http',
+      env: 'QUORATE_HTTP',
+      key: 'node.http',
+      placeholder: 'HOST:PORT',
+      group: 'Options',
+      describe: 'Serve /livez, /readyz and /metrics here; `off`: nowhere. Port 0 is any that is free',
+      defaultText: '127.0.0.1, the first free port from 4280 to 4299',
+      schema: httpAddress,
+    }),
     logFormat: setting({
       flag: 'log-format',
       env: 'QUORATE_LOG_FORMAT',
@@ -234,6 +244,7 @@ export const nodeCommand = defineCommand({
       bootstrap: given.bootstrap,
       restoreFrom: given.restoreFrom === undefined ? null : resolve(given.restoreFrom),
       standalone: given.standalone,
+      http: given.http,
       logLevel: given.logLevel,
       logPretty: given.logFormat === undefined ? context.out.io.stderr.isTTY === true : given.logFormat === 'text',
     });

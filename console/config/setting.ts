@@ -97,6 +97,22 @@ export const onOff: z.ZodType<boolean> = z
   )
   .default(false);
 
+/** `HOST:PORT`, `[IPV6]:PORT` or `off`; not given: the default. */
+export const httpAddress = z.unknown().transform((raw, context): HttpAddress => {
+  if (raw === undefined) return { type: 'default' };
+  if (raw === false || raw === 'off') return { type: 'off' };
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(String(raw).trim());
+  const port = Number(match?.[3]);
+  if (match !== null && port <= 65_535) return { type: 'address', host: match[1] ?? match[2] ?? '', port };
+  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, as 127.0.0.1:4280, or off' });
+  return z.NEVER;
+});
+
+type HttpAddress =
+  | { readonly type: 'off' }
+  | { readonly type: 'default' }
+  | { readonly type: 'address'; readonly host: string; readonly port: number };
+
 /** A list: a YAML list, or text in which commas separate the items; a repeated flag adds to it. */
 export function list<T>(item: z.ZodType<T>): z.ZodType<T[]> {
   const split = (raw: unknown): unknown => {

@@ -81,6 +81,8 @@ export const nodeStatusSchema = z.object({
   protocol: versionRangeSchema,
   /** NATS servers through which routers reach it. */
   addresses: z.array(z.string()),
+  /** Where it serves health and metrics over HTTP, as `127.0.0.1:4280`; null: nowhere. */
+  http: z.string().nullable().default(null),
   state: nodeStateSchema,
   /** Milliseconds since 1970. */
   at: z.number(),

@@ -1,8 +1,12 @@
-/** Durations of the last minute, bounded, for the two figures that people look at. */
+/** Durations: those of the last minute, bounded, for the two figures that people look at; and all of them, by size. */
+import { Histogram } from './histogram.js';
+
 const samplesMax = 2_048;
 const windowMs = 60_000;
 
 export class LatencyWindow {
+  /** Seconds, since the start. */
+  readonly histogram = new Histogram();
   // They grow to their bound as samples come: a member that has just started holds nothing.
   readonly #durations: number[] = [];
   readonly #times: number[] = [];
@@ -13,6 +17,7 @@ export class LatencyWindow {
     this.#durations[place] = durationMs;
     this.#times[place] = nowMs;
     this.#count += 1;
+    this.histogram.observe(durationMs / 1_000);
   }
 
   /** Milliseconds; null where nothing was measured in the last minute. */

@@ -29,7 +29,7 @@ import type { Identity, StagedSnapshot, Storage } from '../storage/index.js';
 import type { Clock, Scheduler } from './clock.js';
 import { FullDisk, isStorageFull } from './full-disk.js';
 import { LatencyWindow } from './latency.js';
-import { PendingProposals } from './proposals.js';
+import { PendingProposals, waitingMax } from './proposals.js';
 import { PendingReads } from './reads.js';
 import {
   IndexWatchers,
@@ -37,6 +37,7 @@ import {
   type ReadCallback,
   type Replica,
   type ReplicaListener,
+  type ReplicaQueues,
 } from './replica.js';
 import { RestoreSwitch, type SwitchOutcome } from './restore-switch.js';
 import type { SnapshotFetcher } from './snapshot-transfer.js';
@@ -109,7 +110,10 @@ export class Member implements Replica {
   readonly core: Raft;
   readonly commitLatency = new LatencyWindow();
   readonly syncLatency = new LatencyWindow();
-  readonly counters = { proposals: 0, committed: 0, turns: 0, syncs: 0, reads: 0, elections: 0, snapshotsInstalled: 0 };
+  readonly counters = {
+    ...{ proposals: 0, committed: 0, turns: 0, syncs: 0, reads: 0 },
+    ...{ elections: 0, leaderChanges: 0, snapshotsInstalled: 0 },
+  };
   readonly #options: MemberOptions;
   readonly #protocol: VersionRange;
   readonly #proposals: PendingProposals;
@@ -130,6 +134,7 @@ export class Member implements Replica {
   #inTurn = false;
   #stopped = false;
   #counter = 0;
+  #lastLeader: NodeId | undefined;
   #stopTicking: (() => void) | undefined;
 
   constructor(options: MemberOptions) {
@@ -205,6 +210,10 @@ export class Member implements Replica {
   /** What the model says: where its transaction could not be written, it stands further back than before. */
   get appliedIndex(): Index {
     return this.#options.storage.model.meta()?.position.index ?? 0;
+  }
+
+  get queues(): ReplicaQueues {
+    return { proposals: this.#proposals.size, proposalsMax: waitingMax, reads: this.#reads.size };
   }
 
   leadership(): Leadership {
@@ -664,6 +673,10 @@ export class Member implements Replica {
 
   #onLeadership(leadership: Leadership): void {
     if (leadership.role === 'candidate') this.counters.elections += 1;
+    if (leadership.leader !== undefined && leadership.leader !== this.#lastLeader) {
+      this.#lastLeader = leadership.leader;
+      this.counters.leaderChanges += 1;
+    }
     this.#proposals.leadershipChanged(leadership);
     if (leadership.leader === undefined) this.#reads.leaderGone();
     this.#options.listener.leadership(leadership);

@@ -125,6 +125,12 @@ export class NatsTransport implements Transport {
     this.#subscriptions.push(this.#options.bulk.subscribe(this.#subjects.peerTo(this.#options.nodeId), { callback }));
   }
 
+  /** Bytes that each lane's socket has not taken yet. */
+  backlogBytes(): Readonly<Record<Lane, number>> {
+    const { control, bulk } = this.#lanes;
+    return { control: pendingBytes(control), bulk: pendingBytes(bulk) };
+  }
+
   /** Stops receiving; the connections belong to whoever made them. */
   close(): void {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();

@@ -27,7 +27,7 @@ interface Waiting {
 }
 
 /** Commands that wait for their commit; more are refused as `overloaded`. */
-const waitingMax = 16_384;
+export const waitingMax = 16_384;
 /** What was applied last, for answers to forwarded proposals that come after the fact. */
 const rememberedMax = 1_024;
 /** A forwarded proposal that was not applied here by then is answered `timeout`. */
@@ -47,8 +47,12 @@ export class PendingProposals {
     this.#committed = committed;
   }
 
+  get size(): number {
+    return this.#waiting.size + this.#forwarded.size;
+  }
+
   get full(): boolean {
-    return this.#waiting.size + this.#forwarded.size >= waitingMax;
+    return this.size >= waitingMax;
   }
 
   /** It was appended at `index` in `term`. */

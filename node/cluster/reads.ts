@@ -16,6 +16,14 @@ export class PendingReads {
     return this.#taken.length > 0;
   }
 
+  /** Those that wait. */
+  get size(): number {
+    let size = this.#taken.length;
+    for (const callbacks of this.#sent.values()) size += callbacks.length;
+    for (const { callbacks } of this.#ready) size += callbacks.length;
+    return size;
+  }
+
   take(callback: ReadCallback): void {
     this.#taken.push(callback);
   }

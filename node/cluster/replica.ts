@@ -21,11 +21,20 @@ export interface ReplicaListener {
   failed(error: unknown): void;
 }
 
+export interface ReplicaQueues {
+  /** Proposed and not yet answered. */
+  readonly proposals: number;
+  readonly proposalsMax: number;
+  readonly reads: number;
+}
+
 export interface Replica {
   readonly appliedIndex: Index;
   readonly commitLatency: LatencyWindow;
   readonly syncLatency: LatencyWindow;
   readonly counters: Readonly<Record<string, number>>;
+  /** What waits here, now. */
+  readonly queues: ReplicaQueues;
   start(): void;
   /** Stops at once; whoever waits is answered `stopping`. */
   stop(): void;
@@ -103,6 +112,9 @@ export class CurrentReplica implements Replica {
   }
   get counters(): Readonly<Record<string, number>> {
     return this.#current.counters;
+  }
+  get queues(): ReplicaQueues {
+    return this.#current.queues;
   }
   start(): void {
     this.#current.start();

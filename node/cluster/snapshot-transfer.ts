@@ -61,6 +61,7 @@ export class SnapshotServer {
   /** What was described, by checksum, so that a chunk can be asked for by it. */
   readonly #described = new Map<string, SnapshotFile>();
   readonly #progress = new Map<NodeId, SnapshotProgress>();
+  sentBytes = 0;
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -82,7 +83,9 @@ export class SnapshotServer {
       throw new QuorateError('snapshot-required', 'this snapshot is no longer kept: ask for another');
     this.#progress.set(from, { sentBytes: Math.min(file.sizeBytes, offset + bytes), totalBytes: file.sizeBytes });
     if (this.#progress.size > followersMax) this.#progress.delete(this.#progress.keys().next().value ?? '');
-    return this.#storage.readSnapshotChunk(file, offset, bytes);
+    const chunk = this.#storage.readSnapshotChunk(file, offset, bytes);
+    this.sentBytes += chunk.length;
+    return chunk;
   }
 
   #restoreOf(sha256: string): ChunkSource | undefined {

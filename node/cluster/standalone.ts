@@ -18,6 +18,7 @@ import {
   type ReadCallback,
   type Replica,
   type ReplicaListener,
+  type ReplicaQueues,
 } from './replica.js';
 
 export interface StandaloneOptions {
@@ -76,6 +77,10 @@ export class Standalone implements Replica {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { callback } of waiting) callback({ ok: false, error: new QuorateError('stopping') });
+  }
+
+  get queues(): ReplicaQueues {
+    return { proposals: this.#waiting.length, proposalsMax: waitingMax, reads: 0 };
   }
 
   get appliedIndex(): Index {

@@ -45,7 +45,7 @@ export interface ApiServerOptions {
 }
 
 /** Requests that are being answered; more are refused as `overloaded`. */
-const requestsMax = 20_000;
+export const requestsMax = 20_000;
 /** NATS's own, for the moment in which the server has not said it. */
 const maxPayloadDefault = 1024 * 1024;
 
@@ -56,9 +56,16 @@ export class ApiServer {
   #any: Subscription | undefined;
   #running = 0;
   readonly counters = { requests: 0, refused: 0 };
+  /** By error code. */
+  readonly refusedBy: Record<string, number> = {};
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+  }
+
+  /** Requests that are being answered now. */
+  get running(): number {
+    return this.#running;
   }
 
   start(): void {
@@ -140,6 +147,7 @@ export class ApiServer {
 
   #refuse(message: Msg, error: QuorateError): void {
     this.counters.refused += 1;
+    this.refusedBy[error.code] = (this.refusedBy[error.code] ?? 0) + 1;
     if (error.code === 'internal')
       this.#options.log.limited('api-internal', 'error', 'a request failed', {
         error: error.message,

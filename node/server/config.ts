@@ -7,6 +7,12 @@ import type { ModeChangeStep } from '../storage/index.js';
 import type { BackupSchedule } from './backups.js';
 import type { LogLevel } from './log.js';
 
+/** Where health and metrics are served over HTTP. `default`: on loopback, on the first of a few ports that is free. */
+export type HttpWanted =
+  | { readonly type: 'off' }
+  | { readonly type: 'default' }
+  | { readonly type: 'address'; readonly host: string; readonly port: number };
+
 export interface ControllerConfig {
   readonly cluster: string;
   readonly nodeId: string;
@@ -22,6 +28,8 @@ export interface ControllerConfig {
   readonly restoreFrom: string | null;
   /** Serve routers alone, without a cluster: an empty data directory becomes a standalone controller's. */
   readonly standalone?: boolean;
+  /** Default: off. */
+  readonly http?: HttpWanted;
   readonly logLevel: LogLevel;
   readonly logPretty: boolean;
   /** What it speaks; default: all that this build understands. Less makes it act as an older build, for tests. */

@@ -23,7 +23,7 @@ import type { ChangeRow } from '../model/index.js';
 import type { Leadership } from '../raft/index.js';
 import { backupsFolderName, type DirectoryStorage, type ModeChange } from '../storage/index.js';
 import { Alarms } from './alarms.js';
-import { ApiServer } from './api.js';
+import { ApiServer, requestsMax } from './api.js';
 import { ScheduledBackups } from './backups.js';
 import { type BeginningSources, beginOnSnapshot, beginStandalone, bootstrap } from './beginnings.js';
 import type { ControllerConfig } from './config.js';
@@ -36,6 +36,7 @@ import { LeaderDuties } from './leader-duties.js';
 import { LeadershipNews } from './leadership-news.js';
 import type { Log } from './log.js';
 import { compareEveryMsDefault } from './model-watch.js';
+import type { ControllerFacts } from './observe/index.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
 import { Recovery } from './recovery.js';
@@ -72,6 +73,8 @@ export interface ControllerOptions {
   readonly log: Log;
   readonly ignoredSettings: readonly string[];
   readonly removed: boolean;
+  /** Where health and metrics are served. */
+  readonly httpAddress: string | null;
   /** It cannot go on; the process ends. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -352,6 +355,26 @@ export class Controller {
     }
     this.#damage.outOfService(failure);
     this.#status.now();
+  }
+
+  /** What metrics and health are made from. */
+  facts(): ControllerFacts {
+    const { storage } = this.#options;
+    const replica = servingStates.has(this.#state) ? this.#replica : undefined;
+    const routers = this.#routers;
+    return {
+      status: this.#buildStatus(this.#status.sequence),
+      raft: replica?.status() ?? null,
+      commit: replica?.commitLatency.histogram ?? null,
+      sync: replica?.syncLatency.histogram ?? null,
+      queues: replica?.queues ?? null,
+      api: { queue: { depth: this.#api.running, max: requestsMax }, refused: this.#api.refusedBy },
+      transport: { dropped: this.#transport.dropped, backlogBytes: this.#transport.backlogBytes() },
+      statusesUndecodable: this.#board.undecodable,
+      routers: routers && { counters: routers.counters(), states: routers.states(), syncs: routers.syncs() },
+      servesRouters: this.#servesRouters(),
+      snapshots: { written: storage.snapshotsWritten(), sentBytes: this.#snapshotServer.sentBytes },
+    };
   }
 
   /** NATS refused to carry something on this subject. */
@@ -752,7 +775,7 @@ export class Controller {
   }
 
   #buildStatus(sequence: number): NodeStatus {
-    const { config, clock, storage, version, ignoredSettings } = this.#options;
+    const { config, clock, storage, version, ignoredSettings, httpAddress } = this.#options;
     const counters = {
       ...this.#replica?.counters,
       requests: this.#api.counters.requests,
@@ -769,6 +792,7 @@ export class Controller {
         clock,
         storage,
         startedAt: this.#startedAt,
+        httpAddress,
         state: this.#state,
         replica: servingStates.has(this.#state) ? this.#replica : undefined,
         publishedIndex: this.#events.publishedIndex,

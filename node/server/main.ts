@@ -5,11 +5,18 @@ import { protocolMaxVariable, supportedVersions } from '../../messaging/protocol
 import { softwareVersion } from '../../messaging/version.js';
 import { systemClock } from '../cluster/clock.js';
 import { decideStart, type StartAction } from '../cluster/decide-start.js';
-import { type DirectoryStorage, inspectDirectory, lockDirectory, openStorage } from '../storage/index.js';
+import {
+  type DirectoryLock,
+  type DirectoryStorage,
+  inspectDirectory,
+  lockDirectory,
+  openStorage,
+} from '../storage/index.js';
 import type { ControllerConfig } from './config.js';
 import { type Beginning, type Connections, Controller } from './controller.js';
 import { createLog, type Log } from './log.js';
 import { startNatsService } from './nats-service.js';
+import { type ConnectionName, connectionNames, Observer } from './observe/index.js';
 
 export { timingOf } from '../cluster/member.js';
 export type { ControllerConfig } from './config.js';
@@ -43,22 +50,40 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
     if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
     for (const setting of outcome.ignored) log.warn('a setting has no effect on what is there already', { setting });
     const how = beginningOf(outcome.outcome);
-    const storage = openStorage({
-      directory: config.dataDirectory,
-      lock,
-      clusterName: config.cluster,
-      nodeId: config.nodeId,
-      softwareVersion,
-      now: systemClock.now,
-    });
+    // Before anything is opened or connected: a controller that waits can be asked what for.
+    const observer = await Observer.open({ config, version: softwareVersion, clock: systemClock, log });
     try {
-      return await start(config, storage, how, outcome.ignored, log);
+      return await open(config, lock, how, outcome.ignored, log, observer);
     } catch (error) {
-      storage.close();
+      await observer.close();
       throw error;
     }
   } catch (error) {
     lock.release();
+    throw error;
+  }
+}
+
+async function open(
+  config: ControllerConfig,
+  lock: DirectoryLock,
+  how: Beginning,
+  ignoredSettings: readonly string[],
+  log: Log,
+  observer: Observer,
+): Promise<RunningController> {
+  const storage = openStorage({
+    directory: config.dataDirectory,
+    lock,
+    clusterName: config.cluster,
+    nodeId: config.nodeId,
+    softwareVersion,
+    now: systemClock.now,
+  });
+  try {
+    return await start(config, storage, how, ignoredSettings, log, observer);
+  } catch (error) {
+    storage.close();
     throw error;
   }
 }
@@ -89,11 +114,12 @@ async function start(
   how: Beginning,
   ignoredSettings: readonly string[],
   log: Log,
+  observer: Observer,
 ): Promise<RunningController> {
   const { min, max } = config.protocol ?? supportedVersions;
   if (max < supportedVersions.max)
     log.warn('acts as an older version', { protocol: { min, max }, because: protocolMaxVariable });
-  const connections = await connectAll(config, log);
+  const connections = await connectAll(config, log, observer);
   let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   const closed = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject };
@@ -109,6 +135,7 @@ async function start(
     log,
     ignoredSettings,
     removed: how === 'removed',
+    httpAddress: observer.address,
     onFatal: (error) => {
       const { code, message, remedy } = toQuorateError(error);
       log.error('cannot go on', {
@@ -117,13 +144,17 @@ async function start(
         remedy,
         stack: error instanceof Error ? error.stack : undefined,
       });
-      void closeAll(connections).finally(() => settle?.reject(error));
+      void observer
+        .close()
+        .then(() => closeAll(connections))
+        .finally(() => settle?.reject(error));
     },
   });
   // What is thrown where nobody waits for it: damage that a timer met while it read the model.
   const onUncaught = (error: unknown): void => controller.failed(error);
   process.on('uncaughtException', onUncaught);
-  for (const connection of Object.values(connections)) void watch(connection, controller, log);
+  observer.observe(() => controller.facts());
+  for (const name of connectionNames) void watch(name, connections[name], controller, log, observer);
   try {
     await controller.start(how);
   } catch (error) {
@@ -138,6 +169,7 @@ async function start(
     await stopService();
     process.off('uncaughtException', onUncaught);
     await controller.stop();
+    await observer.close();
     await closeAll(connections);
     storage.close();
     log.info('stopped');
@@ -147,9 +179,13 @@ async function start(
   return { stop: () => (stopping ??= stop()), closed };
 }
 
-async function connectAll(config: ControllerConfig, log: Log): Promise<Connections> {
-  const connect = (purpose: string): Promise<NatsConnection> =>
-    connectNats({ ...config.nats, name: `quorate ${config.cluster} ${config.nodeId} ${purpose}`, waitForServer: true });
+async function connectAll(config: ControllerConfig, log: Log, observer: Observer): Promise<Connections> {
+  const connect = async (purpose: ConnectionName): Promise<NatsConnection> => {
+    const name = `quorate ${config.cluster} ${config.nodeId} ${purpose}`;
+    const connection = await connectNats({ ...config.nats, name, waitForServer: true });
+    observer.connected(purpose, true);
+    return connection;
+  };
   const slow = setTimeout(() => log.warn('still trying to reach NATS', { servers: config.nats.servers }), 2_000);
   try {
     const [control, bulk, service] = await Promise.all([connect('control'), connect('bulk'), connect('service')]);
@@ -165,11 +201,20 @@ async function closeAll(connections: Connections): Promise<void> {
   );
 }
 
-async function watch(connection: NatsConnection, controller: Controller, log: Log): Promise<void> {
+async function watch(
+  name: ConnectionName,
+  connection: NatsConnection,
+  controller: Controller,
+  log: Log,
+  observer: Observer,
+): Promise<void> {
   for await (const { type, data, permissionContext } of connection.status()) {
-    if (type === NatsEvents.Disconnect)
+    if (type === NatsEvents.Disconnect) {
+      observer.connected(name, false);
       log.limited('nats-lost', 'warn', 'lost the connection to NATS', { server: String(data) });
+    }
     if (type === NatsEvents.Reconnect) {
+      observer.connected(name, true);
       log.limited('nats-back', 'info', 'connected to NATS again', { server: String(data) });
       controller.connectionRestored();
     }

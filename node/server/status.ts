@@ -23,6 +23,7 @@ export interface StatusSources {
   readonly clock: Clock;
   readonly storage: Storage;
   readonly startedAt: number;
+  readonly httpAddress: string | null;
   readonly state: NodeState;
   /** What keeps its model; undefined where nothing does. */
   readonly replica: Replica | undefined;
@@ -55,6 +56,7 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
     version: sources.version,
     protocol: config.protocol ?? supportedVersions,
     addresses: [...config.advertise],
+    http: sources.httpAddress,
     state: sources.state,
     at: clock.now(),
     startedAt: sources.startedAt,

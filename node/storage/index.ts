@@ -113,6 +113,8 @@ export interface DirectoryStorage extends ControllerStorage {
   recover(request: RecoverRequest): Promise<Recovered>;
   /** Reads a snapshot file whole, in the worker thread. Rejects with `snapshot-invalid` or `newer-schema`. */
   verifySnapshot(path: string): Promise<SnapshotFile>;
+  /** Snapshots written since it was opened. */
+  snapshotsWritten(): number;
 }
 
 /** Opens to serve: makes what is missing, finishes a reset or an install that a crash interrupted, raises the incarnation. */
@@ -184,6 +186,10 @@ class FileStorage implements DirectoryStorage {
 
   watchDamage(listener: (error: QuorateError) => void): void {
     this.#model.onDamage = listener;
+  }
+
+  snapshotsWritten(): number {
+    return this.#shelf.written;
   }
 
   createSnapshot(path?: string, origin: SnapshotOrigin = 'manual'): Promise<SnapshotFile> {

@@ -30,6 +30,8 @@ export class SnapshotShelf {
   #last: Promise<SnapshotFile> | undefined;
   #next: Promise<SnapshotFile> | undefined;
   #made = 0;
+  /** Since this directory was opened. */
+  written = 0;
 
   constructor(options: ShelfOptions, worker: StorageWorker, modelPath: string, meta: () => ModelMeta | undefined) {
     this.#options = options;
@@ -49,12 +51,14 @@ export class SnapshotShelf {
     const createdAt = now();
     const name = `${clusterName}-${nodeId}-e${position.timeline.epoch}-${position.indexType}${position.index}-${fileTime(createdAt)}.snapshot`;
     const target = path === undefined ? join(directory, snapshotsFolderName, name) : resolve(path);
-    return this.#worker.run({
+    const file = await this.#worker.run({
       job: 'write-snapshot',
       modelPath: this.#modelPath,
       path: target,
       author: { softwareVersion, clusterName, createdAt, createdBy: nodeId, origin },
     });
+    this.written += 1;
+    return file;
   }
 
   async forFollowers(indexMin: Index): Promise<SnapshotFile> {

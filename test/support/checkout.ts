@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-export type ToolName = 'nats-server' | 'tmux' | 'etcd';
+export type ToolName = 'nats-server' | 'tmux' | 'etcd' | 'promtool' | 'prometheus';
 
 /** The root of the checkout; this file runs as `dist/test/support/checkout.js`. */
 export const checkoutRoot: string = path.resolve(import.meta.dirname, '..', '..', '..');

@@ -60,7 +60,9 @@ export function tailOf(text: string): string {
 }
 
 function environmentWith(changes: ProcessOptions['env'] = {}): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries({ ...process.env, ...changes }).filter(([, value]) => value !== undefined));
+  // The ports that controllers take by themselves are few, and are for people; a test that wants one asks for it.
+  const all = { QUORATE_HTTP: 'off', ...process.env, ...changes };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 /** Output goes to files: a process that writes much is not held up by a test that does not read. */

@@ -705,6 +705,7 @@ export function nodeStatus(id: string, state: NodeStatus['state'], raft: NodeSta
     version: '0.1.0',
     protocol: { min: 1, max: 1 },
     addresses: [],
+    http: null,
     state,
     at: 0,
     startedAt: 0,

@@ -7,6 +7,7 @@ export { type ArrivalReport, RouterArrival } from './arrival.js';
 export { type EndpointSource, endpointsOf, makeEndpointList } from './endpoint-list.js';
 export { serviceLimits } from './limits.js';
 export { type RouterModelReader, readerOf } from './model-reader.js';
+export type { RouterStates } from './presence.js';
 export {
   createRouterService,
   type RouterService,

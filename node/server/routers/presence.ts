@@ -54,6 +54,14 @@ interface Seen {
   report: ModelReport | null;
 }
 
+/** How many routers are online and hold what there is, are online and do not yet, were refused, are silent or have left. */
+export interface RouterStates {
+  readonly 'in-sync': number;
+  readonly behind: number;
+  readonly refused: number;
+  readonly away: number;
+}
+
 /** What the controllers stand at now. */
 export interface Standing {
   readonly model: Position | null;
@@ -86,6 +94,13 @@ export class Presence {
     let count = 0;
     for (const seen of this.#routers.values()) if (seen.online) count += 1;
     return count;
+  }
+
+  /** How many there are in each state. */
+  states(standing: Standing): RouterStates {
+    const states = { 'in-sync': 0, behind: 0, refused: 0, away: 0 };
+    for (const seen of this.#routers.values()) states[stateOf(seen, standing)] += 1;
+    return states;
   }
 
   /** A router said hello to one of the controllers; `refused` by what this one would answer. */
@@ -210,7 +225,7 @@ export class Presence {
         protocolVersion: seen.protocolVersion,
         position: seen.position,
         endpointsIndex: seen.endpoints?.index ?? 0,
-        inSync: seen.online && seen.position !== null && (seen.follows || !isBehind(seen.position, standing.model)),
+        inSync: isInSync(seen, standing),
         lastContactMs: Math.max(0, Math.round(nowMs - seen.heardAt)),
         connectedTo: seen.controller,
         scope: seen.scope,
@@ -283,6 +298,16 @@ export class Presence {
     if (oldest !== null) this.#ids = null;
     return oldest !== null && this.#routers.delete(oldest.id);
   }
+}
+
+function isInSync(seen: Seen, standing: Standing): boolean {
+  return seen.online && seen.position !== null && (seen.follows || !isBehind(seen.position, standing.model));
+}
+
+function stateOf(seen: Seen, standing: Standing): keyof RouterStates {
+  if (seen.refused !== null) return 'refused';
+  if (!seen.online) return 'away';
+  return isInSync(seen, standing) ? 'in-sync' : 'behind';
 }
 
 /** By halving: how many of the sorted ids are not after this one. */

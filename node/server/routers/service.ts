@@ -27,7 +27,7 @@ import { anyControllerQueue, type Subjects, subjectToken } from '../../../messag
 import { answerHello, type HelloFacts, namesOthers, refusalByModel, refusalOf } from './hello.js';
 import { serviceLimits as limits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
-import { Presence, type Standing } from './presence.js';
+import { Presence, type RouterStates, type Standing } from './presence.js';
 import { SharedChanges } from './shared-changes.js';
 import { SharedModel, type SharedModelOptions } from './shared-model.js';
 import { Throttle } from './throttle.js';
@@ -83,6 +83,9 @@ export interface RouterService {
   /** For the status of this controller. */
   presence(): { readonly online: number; readonly known: number };
   counters(): RouterServiceCounters;
+  states(): RouterStates;
+  /** Requests for the model that wait for it. */
+  syncs(): { readonly depth: number; readonly max: number };
   /** Asks these routers to say what they hold; {@link reportOf} then tells it. */
   askReports(routers: readonly string[]): void;
   /** What the router said last that it holds; null: it was never asked, or does not know the question. */
@@ -161,6 +164,14 @@ class NatsRouterService implements RouterService {
 
   presence(): { readonly online: number; readonly known: number } {
     return { online: this.#presence.online, known: this.#presence.known };
+  }
+
+  states(): RouterStates {
+    return this.#presence.states(this.#standing());
+  }
+
+  syncs(): { readonly depth: number; readonly max: number } {
+    return { depth: this.#waiting, max: limits.syncWaitingMax };
   }
 
   counters(): RouterServiceCounters {
