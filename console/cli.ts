@@ -5,15 +5,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toQuorateError } from '../messaging/errors.js';
 import { softwareVersion } from '../messaging/version.js';
-import { type Command, type CommandContext, type ExitCode, usageError } from './commands/command.js';
+import { type Command, type CommandContext, defineGroup, type ExitCode, usageError } from './commands/command.js';
 import { completeWords } from './commands/completion.js';
+import { consoleCommand } from './commands/console.js';
 import { renderHelp } from './commands/help.js';
-import { commands, root } from './commands/index.js';
 import { findCommand, type ParsedLine, parseLine } from './commands/parse.js';
 import { aborted } from './commands/signals.js';
 import { clientSettings, configSetting, outputSettings } from './config/common.js';
 import { chooseContext, contextsPath, withContext } from './config/contexts.js';
-import { type ConfigFile, loadConfigFile } from './config/file.js';
+import { type ConfigFile, configFilePath, loadConfigFile } from './config/file.js';
 import { resolveSettings, type Sources } from './config/resolve.js';
 import { type Io, Output } from './output/output.js';
 
@@ -21,6 +21,10 @@ const stopGraceMs = 300;
 const exitOnSignal = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Help reads badly in lines that are longer than this. */
 const helpWidthMax = 100;
+
+/** Loaded where they are needed: the console, which should be there at once, is started without the other commands. */
+const allCommands = () => import('./commands/index.js');
+type Tree = Pick<Awaited<ReturnType<typeof allCommands>>, 'commands' | 'root'>;
 
 export async function main(args: readonly string[]): Promise<void> {
   const { stdin, stdout, stderr, env } = process;
@@ -33,22 +37,22 @@ export async function main(args: readonly string[]): Promise<void> {
 
 /** Never throws: whatever happens is said on stderr and in the exit code. */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
-  if (args[0] === '__complete') return printCompletions(args.slice(1), io);
+  if (args[0] === '__complete') return printCompletions(args.slice(1), io, await allCommands());
   // Until the settings are read, errors follow what the words seem to ask for.
   let out = new Output(io, { json: args.includes('--json'), quiet: false, noColor: (io.env['NO_COLOR'] ?? '') !== '' });
   try {
-    const line = parseLine(args, root, commands);
+    const line = readConsoleLine(args) ?? (await readLine(args));
     const { command } = line;
     if (line.wantsVersion) {
       out.print(`quorate ${softwareVersion}`);
       return 0;
     }
     if (line.wantsHelp || command.path[0] === 'help') {
-      showHelp(line, out);
+      showHelp(line, out, await allCommands());
       return 0;
     }
     out = new Output(io, resolveSettings(outputSettings, { flags: line.flags, env: io.env, file: null }));
-    if (command.execute === undefined) return refuseGroup(line, out);
+    if (command.execute === undefined) return refuseGroup(line, out, await allCommands());
     return await runCommand(line, out);
   } catch (error) {
     out.error(error);
@@ -56,10 +60,29 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
   }
 }
 
+async function readLine(args: readonly string[]): Promise<ParsedLine> {
+  const { root, commands } = await allCommands();
+  return parseLine(args, root, commands);
+}
+
+const rootOfConsole = defineGroup({ path: [], summary: '', examples: [] });
+
+/** Null: this is not the console, or something is to be said that needs all commands to say it well. */
+function readConsoleLine(args: readonly string[]): ParsedLine | null {
+  if (args[0] !== consoleCommand.path[0]) return null;
+  try {
+    const line = parseLine(args, rootOfConsole, [consoleCommand]);
+    return line.wantsHelp || line.wantsVersion ? null : line;
+  } catch {
+    return null;
+  }
+}
+
 async function runCommand({ command, flags, words }: ParsedLine, out: Output): Promise<ExitCode> {
   const { env } = out.io;
   const { config } = resolveSettings({ config: configSetting }, { flags, env, file: null });
-  const file = loadConfigFile({ given: config, env, knownKeys: allKeys() });
+  const path = configFilePath(config, env);
+  const file = path === undefined ? null : loadConfigFile(path, allKeys((await allCommands()).commands));
   const sources: Sources = { flags, env, file: inContext(command, { flags, env, file }) };
   const stop = new AbortController();
   let signalled: keyof typeof exitOnSignal | undefined;
@@ -110,7 +133,7 @@ function exitCodeOf(error: unknown): ExitCode {
   return code === 'usage' || code === 'invalid-config' ? 2 : 1;
 }
 
-function showHelp({ command, words }: ParsedLine, out: Output): void {
+function showHelp({ command, words }: ParsedLine, out: Output, { root, commands }: Tree): void {
   const shown = command.path[0] === 'help' ? findCommand(words, root, commands).command : command;
   const bold = (text: string): string => out.style('bold', text);
   out.print(
@@ -119,24 +142,24 @@ function showHelp({ command, words }: ParsedLine, out: Output): void {
 }
 
 /** `quorate` alone helps; a group without a command is a slip. */
-function refuseGroup(line: ParsedLine, out: Output): ExitCode {
-  if (line.command === root) {
-    showHelp(line, out);
+function refuseGroup(line: ParsedLine, out: Output, tree: Tree): ExitCode {
+  if (line.command === tree.root) {
+    showHelp(line, out, tree);
     return 0;
   }
-  const names = commands
+  const names = tree.commands
     .filter((each) => each.path.length > 1 && each.path[0] === line.command.path[0])
     .map((each) => each.path.at(-1));
   throw usageError(`\`quorate ${line.command.path.join(' ')}\` needs a command`, `It has ${names.join(', ')}.`);
 }
 
 /** Every key that the config file may hold, for any command: one file serves them all. */
-function allKeys(): ReadonlySet<string> {
+function allKeys(commands: readonly Command[]): ReadonlySet<string> {
   const settings = commands.flatMap((each) => Object.values(each.settings));
   return new Set(settings.flatMap((each) => (each.key === undefined ? [] : [each.key])));
 }
 
-function printCompletions(words: readonly string[], io: Io): ExitCode {
+function printCompletions(words: readonly string[], io: Io, { root, commands }: Tree): ExitCode {
   const found = completeWords(words, root, commands);
   io.stdout.write(found.map((each) => `${each}\n`).join(''));
   return 0;

@@ -1,10 +1,7 @@
 #!/usr/bin/env node
 // Looks at the version of Node before anything else is loaded: static imports would run first, and on a Node that is too
-// old some of them do not load and better-sqlite3 ends the process. So this file imports nothing statically.
-function isSupported(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major >= 24 || (major === 22 && minor >= 20);
-}
+// old some of them do not load and better-sqlite3 ends the process. So nothing else is imported statically.
+import { isSupported } from './runtime.js';
 
 if (isSupported(process.versions.node)) {
   // Most of a start is compiling the same code again: what was compiled is kept between runs.

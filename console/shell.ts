@@ -2,13 +2,10 @@
  * The one place where the console touches the world: it gathers what the cluster says into batches, steps the reducer,
  * does what the reducer wants done, and tells whoever draws. At most ten batches a second; keys do not wait for them.
  */
-import {
-  type ApiClient,
-  type NatsConnection,
-  NatsEvents,
-  type QuorateEvent,
-  toQuorateError,
-} from '../messaging/index.js';
+import type { ApiClient } from '../messaging/api-client.js';
+import { type NatsConnection, NatsEvents } from '../messaging/connection.js';
+import { toQuorateError } from '../messaging/errors.js';
+import type { QuorateEvent } from '../messaging/schemas/events.js';
 import { eventsMax, frameMs, tickMs } from './state/limits.js';
 import type { Answer, Effect, Message, Outcome, Request } from './state/messages.js';
 import { reduceAll } from './state/reduce.js';

@@ -1,4 +1,4 @@
-// dist/: compiled when a source was added, changed or removed since.
+// dist/: compiled, and the console packed, when a source was added, changed or removed since.
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,7 +18,9 @@ function filesBelow(folder) {
 /** Names, sizes and times of all that the compiler reads. */
 function fingerprint() {
   const hash = createHash('sha256');
-  const configuration = ['tsconfig.json', 'package.json', 'package-lock.json'].map((file) => path.join(root, file));
+  const configuration = ['tsconfig.json', 'package.json', 'package-lock.json', '.ci/lib/pack.mjs'].map((file) =>
+    path.join(root, file),
+  );
   const sources = sourceFolders
     .flatMap((folder) => filesBelow(path.join(root, folder)))
     .filter((file) => /\.tsx?$/.test(file));
@@ -44,7 +46,7 @@ function removeOrphans() {
 }
 
 export function build() {
-  step('building (tsc)', () => {
+  step('building (tsc, esbuild)', () => {
     const built = fingerprint();
     // A checkout may hold outputs without the compiler's notes on them or the other way round: then it starts afresh.
     if (!existsSync(path.join(root, 'dist', 'messaging', 'index.js')))
@@ -56,6 +58,8 @@ export function build() {
     if (!ok) fail(`the build failed:\n${output}`);
     const main = path.join(root, 'dist/console/main.js');
     if (existsSync(main)) chmodSync(main, 0o755);
+    const packed = run(path.join(root, 'node_modules/.bin/node'), [path.join(root, '.ci/lib/pack.mjs')]);
+    if (!packed.ok) fail(`packing the console failed:\n${packed.output}`);
     writeFileSync(stamp, built);
   });
 }

@@ -20,18 +20,16 @@ export function defaultConfigPaths(env: NodeJS.ProcessEnv): readonly string[] {
   return ['quorate.yaml', join(configHome, 'quorate', 'config.yaml')];
 }
 
-export interface ConfigFileRequest {
-  /** Named by the user: must be there. */
-  readonly given: string | undefined;
-  readonly env: NodeJS.ProcessEnv;
-  /** Every key that some command knows. */
-  readonly knownKeys: ReadonlySet<string>;
+/** The file that counts: the one that the user named, whether it is there or not; else the usual one that is; else none. */
+export function configFilePath(given: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  return given ?? defaultConfigPaths(env).find((each) => existsSync(each));
 }
 
-/** @throws QuorateError `invalid-config` where the file is not there, is no YAML, or holds a key that nothing reads. */
-export function loadConfigFile(request: ConfigFileRequest): ConfigFile | null {
-  const path = request.given ?? defaultConfigPaths(request.env).find((each) => existsSync(each));
-  if (path === undefined) return null;
+/**
+ * @param knownKeys every key that some command knows.
+ * @throws QuorateError `invalid-config` where the file is not there, is no YAML, or holds a key that nothing reads.
+ */
+export function loadConfigFile(path: string, knownKeys: ReadonlySet<string>): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(read(path), { lineCounter: lines, prettyErrors: false });
   const problem = document.errors[0];
@@ -48,7 +46,7 @@ export function loadConfigFile(request: ConfigFileRequest): ConfigFile | null {
       'Write it as `key: value` lines, for example `cluster: demo`.',
     );
   }
-  if (document.contents !== null) refuseUnknownKeys(document.contents, '', request.knownKeys, whereOf);
+  if (document.contents !== null) refuseUnknownKeys(document.contents, '', knownKeys, whereOf);
   return {
     path,
     get: (key) => valueAt(document, key),

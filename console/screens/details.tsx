@@ -1,5 +1,7 @@
 /** One router, entity or event in full; and all that needs attention. */
-import { formatPosition, type RouterView, type WireError } from '../../messaging/index.js';
+import type { WireError } from '../../messaging/errors.js';
+import { formatPosition } from '../../messaging/position.js';
+import type { RouterView } from '../../messaging/schemas/router.js';
 import { headingSpans } from '../components/heading.js';
 import { justify, type Spans } from '../components/line.js';
 import { newestChange, routerBehind, routerState, routerSync } from '../state/columns.js';

@@ -1,6 +1,6 @@
 /** The screens that are one list from top to bottom: controllers, routers, the model by kind, events, operations. */
 import { Box } from 'ink';
-import { formatPosition } from '../../messaging/index.js';
+import { formatPosition } from '../../messaging/position.js';
 import { Heading } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
 import { filterSpans, TableView } from '../components/table.js';

@@ -1,5 +1,6 @@
 /** One controller: what it says of itself, and what the leader knows of it. */
-import { formatPosition, type NodeStatus } from '../../messaging/index.js';
+import { formatPosition } from '../../messaging/position.js';
+import type { NodeStatus } from '../../messaging/schemas/status.js';
 import { headingSpans } from '../components/heading.js';
 import type { Spans } from '../components/line.js';
 import { sparkline } from '../components/spark.js';

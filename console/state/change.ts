@@ -3,7 +3,8 @@
  * write that counts only where nobody else has changed the entity meanwhile. What the operator wrote is never lost on the
  * way: every refusal leads back to it.
  */
-import { type Entity, isErrorCode, toQuorateError, type WireError } from '../../messaging/index.js';
+import { isErrorCode, toQuorateError, type WireError } from '../../messaging/errors.js';
+import type { Entity } from '../../messaging/schemas/model.js';
 import { entityYaml, fieldChanges, parseDocuments, patchOf } from './entity-document.js';
 import { changeTimeoutMs, pollTimeoutMs } from './limits.js';
 import type { Answer, Effect, Message, Request, Step } from './messages.js';

@@ -2,7 +2,8 @@
  * Columns as data: what a row says in each, what it is sorted by, what goes first where there is no room. Those of controllers
  * and routers.
  */
-import { comparable, formatPosition, type Position, type RouterView } from '../../messaging/index.js';
+import { comparable, formatPosition, type Position } from '../../messaging/position.js';
+import type { RouterView } from '../../messaging/schemas/router.js';
 import { glyphs, type Tone } from '../theme.js';
 import { formatAge, formatCount, formatDuration } from './format.js';
 import { lagEntriesMax, staleAfterMs } from './limits.js';

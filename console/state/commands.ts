@@ -3,7 +3,8 @@
  * its checks; nothing here changes anything by itself.
  */
 
-import { type Entity, formatPosition } from '../../messaging/index.js';
+import { formatPosition } from '../../messaging/position.js';
+import type { Entity } from '../../messaging/schemas/model.js';
 import { type ThemeName, themeNames } from '../theme.js';
 import { beginCreate, beginDelete, beginUpdate } from './change.js';
 import { formatBytes } from './format.js';

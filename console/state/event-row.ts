@@ -1,5 +1,6 @@
 /** An event as one line: what it means, how much it matters, who said it. */
-import { formatPosition, type QuorateEvent } from '../../messaging/index.js';
+import { formatPosition } from '../../messaging/position.js';
+import type { QuorateEvent } from '../../messaging/schemas/events.js';
 import type { Level } from '../theme.js';
 import type { EventRow } from './state.js';
 import { clean } from './text.js';

@@ -2,7 +2,8 @@
  * Reading the model: a list in pages, again every two seconds while its screen is open, and one entity in detail. What
  * events tell in between is taken in at once.
  */
-import { type Entity, type EntityChangeEvent, entityTypeOfKind } from '../../messaging/index.js';
+import type { EntityChangeEvent } from '../../messaging/schemas/events.js';
+import { type Entity, entityTypeOfKind } from '../../messaging/schemas/model.js';
 import { byText } from './format.js';
 import { entitiesMax, entitiesPageLimit, modelPollMs, pollTimeoutMs, retryMs } from './limits.js';
 import type { Answer, Step } from './messages.js';

@@ -1,5 +1,7 @@
 /** Columns of the lists that are a history or a content: entities, events, operations, backups. */
-import { type Entity, formatPosition, type Operation } from '../../messaging/index.js';
+import { formatPosition } from '../../messaging/position.js';
+import type { Entity } from '../../messaging/schemas/model.js';
+import type { Operation } from '../../messaging/schemas/operations.js';
 import { glyphs } from '../theme.js';
 import { type Cell, type Column, none, numberCell } from './columns.js';
 import { formatAge, formatBytes, formatClock, formatDuration, formatTime } from './format.js';

@@ -2,7 +2,8 @@
  * Snapshots that lie on the controllers: listed while their screen is open, checked, and made ready to be restored. The restore
  * itself is a workflow like the others, with its checks and a name to be typed.
  */
-import { QuorateError, type SnapshotView } from '../../messaging/index.js';
+import { QuorateError } from '../../messaging/errors.js';
+import type { SnapshotView } from '../../messaging/schemas/api.js';
 import { formatBytes } from './format.js';
 import { pollTimeoutMs, preparingPollMs, snapshotsMax, snapshotsPollMs, snapshotTimeoutMs } from './limits.js';
 import { membersOf } from './members.js';

@@ -2,12 +2,11 @@
  * Text as a terminal shows it: how many cells it takes, cutting and padding to an exact width, and making anything that
  * came over the wire harmless. Everything drawn passes through here, so that no line is ever wider than planned.
  */
-import stringWidth from 'string-width';
+import { stringWidth } from '../string-width.js';
 
 const ascii = /^[\x20-\x7e]*$/;
 /** Controls, line breaks and the marks that turn the direction of writing: none may reach the terminal. */
 const harmful = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 export const ellipsis = '…';
 
@@ -39,7 +38,7 @@ export function cut(text: string, width: number): string {
   if (ascii.test(safe)) return safe.slice(0, width - 1) + ellipsis;
   let kept = '';
   let used = 0;
-  for (const { segment } of segmenter.segment(safe)) {
+  for (const { segment } of segmentsOf(safe)) {
     const taken = cells(segment);
     if (used + taken > width - 1) break;
     kept += segment;
@@ -79,7 +78,7 @@ function breakWord(word: string, width: number): readonly string[] {
   if (cells(word) <= width) return [word];
   const pieces: string[] = [];
   let piece = '';
-  for (const { segment } of segmenter.segment(word)) {
+  for (const { segment } of segmentsOf(word)) {
     if (cells(piece) + cells(segment) > width && piece !== '') {
       pieces.push(piece);
       piece = '';
@@ -89,8 +88,16 @@ function breakWord(word: string, width: number): readonly string[] {
   return [...pieces, piece];
 }
 
+/** Made when it is first needed: that takes a hundredth of a second. */
+let segmenter: Intl.Segmenter | undefined;
+
+function segmentsOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
 /** What a person would call characters. */
 export function graphemes(text: string): readonly string[] {
   if (ascii.test(text)) return [...text];
-  return Array.from(segmenter.segment(text), (part) => part.segment);
+  return Array.from(segmentsOf(text), (part) => part.segment);
 }

@@ -157,7 +157,7 @@ const world = await startProcess(process.execPath, [
 ]);
 await eventually(() => world.logs().includes('ready'), { what: 'the cluster to be heard' });
 const terminal = openPseudoTerminal({ columns, rows });
-const main = path.join(checkoutRoot, 'dist/console/main.js');
+const main = path.join(checkoutRoot, 'dist/packed/quorate.js');
 const command = [process.execPath, main, 'console', '--nats', nats.url, '--cluster', clusterName];
 
 say(`load ${os.loadavg().map(round).join(' ')}, ${os.availableParallelism()} cores`);

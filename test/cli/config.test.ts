@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { connectionSettings, setting } from '../../console/config/common.js';
-import { loadConfigFile } from '../../console/config/file.js';
+import { configFilePath, loadConfigFile } from '../../console/config/file.js';
 import { resolveSettings } from '../../console/config/resolve.js';
 import { anyText, durationMs, integer, list, onOff } from '../../console/config/setting.js';
 import { QuorateError } from '../../messaging/errors.js';
@@ -65,7 +65,7 @@ function resolve({ flags = {}, env = {}, file }: Given) {
   return resolveSettings(table, {
     flags,
     env,
-    file: file === undefined ? null : loadConfigFile({ given: fileWith(file), env, knownKeys }),
+    file: file === undefined ? null : loadConfigFile(fileWith(file), knownKeys),
   });
 }
 
@@ -139,7 +139,7 @@ test('a file that is no YAML, or no mapping, or not there', (t) => {
   t.regex(refusal({ file: 'a: [1\nb: 2\n' }).message, /quorate\.yaml:\d+: not valid YAML/);
   t.regex(refusal({ file: '- a\n' }).message, /must be a YAML mapping of settings$/);
   t.is(resolve({ file: '# nothing yet\n' }).cluster, 'default');
-  const error = t.throws(() => loadConfigFile({ given: '/nowhere/quorate.yaml', env: {}, knownKeys }), {
+  const error = t.throws(() => loadConfigFile('/nowhere/quorate.yaml', knownKeys), {
     instanceOf: QuorateError,
   });
   t.is(error?.message, 'the config file /nowhere/quorate.yaml cannot be read: it does not exist');
@@ -149,8 +149,9 @@ test('without --config the file of the configuration folder is read', (t) => {
   const folder = temporaryDirectory('xdg');
   mkdirSync(path.join(folder, 'quorate'));
   writeFileSync(path.join(folder, 'quorate', 'config.yaml'), 'cluster: mine\n');
-  const file = loadConfigFile({ given: undefined, env: { XDG_CONFIG_HOME: folder }, knownKeys });
-  t.is(file?.get('cluster'), 'mine');
+  t.is(configFilePath(undefined, { XDG_CONFIG_HOME: folder }), path.join(folder, 'quorate', 'config.yaml'));
+  t.is(configFilePath('given.yaml', { XDG_CONFIG_HOME: folder }), 'given.yaml');
+  t.is(configFilePath(undefined, { XDG_CONFIG_HOME: path.join(folder, 'nowhere') }), undefined);
 });
 
 test('an address with credentials in it is refused, and the error does not repeat them', (t) => {
