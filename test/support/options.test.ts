@@ -29,7 +29,7 @@ function run(path: string, ...given: readonly string[]): Promise<Ended> {
 
 test('the commands are found', (t) => {
   const names = commands.map(({ name }) => name);
-  for (const name of ['simulate', 'simulate:mutants', 'chaos', 'kill', 'bench', 'docs'])
+  for (const name of ['simulate', 'simulate:mutants', 'chaos', 'kill', 'prometheus', 'bench', 'docs'])
     t.true(names.includes(name), name);
 });
 
