@@ -1,15 +1,22 @@
 /**
  * Raft messages on the wire: MessagePack arrays, one self-contained message each.
  *
- * `[protocolVersion, clusterId, incarnation, logTimeline, kind, term, ...fields]`, where `kind` and the fields stand in
- * `raftLayouts` below. The sender and the receiver are not inside: they are tokens of the subject, which NATS permissions
- * bind. Whatever does not have this form decodes to a reason, never to an exception.
+ * `[needs, min, max, clusterId, incarnation, logTimeline, kind, term, ...fields]`, where `kind` and the fields stand in
+ * `raftLayouts` below. `needs` is the lowest protocol version that understands the message, `min` to `max` what the sender
+ * understands: members of different versions replicate with each other for as long as their ranges have a version in common.
+ * The first four stay as they are in every version, so that who does not understand the rest can say whose it is. The sender
+ * and the receiver are not inside: they are tokens of the subject, which NATS permissions bind. Whatever does not have this
+ * form decodes to a reason, never to an exception.
+ *
+ * What a later version adds: a field goes to the end of its kind, is of a type that may be absent, and is ignored by whoever
+ * does not know it; a kind goes to the end of the table, needs that version, and is sent only to those that have it.
  */
 import { Decoder, Encoder } from '@msgpack/msgpack';
 import type { Timeline } from './position.js';
+import { agreeVersion, supportedVersions, type VersionRange } from './protocol.js';
 
-/** Version of the Raft messages; raised when their meaning changes. */
-export const raftProtocolVersion = 1;
+/** The protocol version that the Raft messages of today need; raised only when their meaning changes. */
+export const raftMessagesNeed = 1;
 
 /** An entry of the log: data of the model, a change of membership, or nothing (a new leader's first). */
 export type WireEntry =
@@ -127,6 +134,8 @@ export type RaftWireMessage = {
 }[RaftMessageKind];
 
 export interface RaftEnvelope {
+  /** What the sender understands. */
+  readonly protocol: VersionRange;
   readonly clusterId: string;
   readonly incarnation: number;
   /** With which timeline the sender's log began; null while it has none. On the wire `[id, epoch]`. */
@@ -134,12 +143,18 @@ export interface RaftEnvelope {
   readonly message: RaftWireMessage;
 }
 
-/** Why a message was dropped; counted by these names. */
-export type RaftDecodeFailure = 'undecodable' | 'unsupported-version';
+/** A message of a version that is not understood here. */
+export interface UnsupportedRaftMessage {
+  readonly clusterId: string;
+  /** What its sender understands. */
+  readonly protocol: VersionRange;
+  /** No version is understood by both sides: nothing that the sender says ever will be. */
+  readonly isRefused: boolean;
+}
 
 const kinds = Object.keys(raftLayouts) as readonly RaftMessageKind[];
 const kindNumbers: ReadonlyMap<string, number> = new Map(kinds.map((kind, number) => [kind, number]));
-const headerLength = 6;
+const headerLength = 8;
 
 /** Limits on what a decoder will hold, so that a hostile message costs little. NATS's own bound is `max_payload`. */
 const bytesMax = 8 * 1024 * 1024;
@@ -156,9 +171,11 @@ const decoder = new Decoder({
 
 /** `message.from` and `message.to` travel in the subject. */
 export function encodeRaftMessage(envelope: RaftEnvelope): Uint8Array {
-  const { message } = envelope;
+  const { message, protocol } = envelope;
   const values: unknown[] = [
-    raftProtocolVersion,
+    raftMessagesNeed,
+    protocol.min,
+    protocol.max,
     envelope.clusterId,
     envelope.incarnation,
     envelope.logTimeline === null ? null : [envelope.logTimeline.id, envelope.logTimeline.epoch],
@@ -171,8 +188,16 @@ export function encodeRaftMessage(envelope: RaftEnvelope): Uint8Array {
   return encoder.encode(values);
 }
 
-/** `from` and `to` as the subject says them. */
-export function decodeRaftMessage(bytes: Uint8Array, from: string, to: string): RaftEnvelope | RaftDecodeFailure {
+/**
+ * @param from @param to as the subject says them
+ * @param ours what this side understands
+ */
+export function decodeRaftMessage(
+  bytes: Uint8Array,
+  from: string,
+  to: string,
+  ours: VersionRange = supportedVersions,
+): RaftEnvelope | UnsupportedRaftMessage | 'undecodable' {
   let values: unknown;
   try {
     values = decoder.decode(bytes);
@@ -180,14 +205,14 @@ export function decodeRaftMessage(bytes: Uint8Array, from: string, to: string): 
     return 'undecodable';
   }
   if (!Array.isArray(values) || values.length < headerLength) return 'undecodable';
-  const [version, clusterId, incarnation, timeline, kindNumber, term] = values as unknown[];
-  if (version !== raftProtocolVersion) return isCount(version) ? 'unsupported-version' : 'undecodable';
+  const [needs, min, max, clusterId, incarnation, timeline, kindNumber, term] = values as unknown[];
+  if (!isCount(needs) || !isCount(min) || !isCount(max) || typeof clusterId !== 'string') return 'undecodable';
+  const protocol = { min, max };
+  const isRefused = agreeVersion(ours, protocol) === null;
+  if (isRefused || needs > ours.max) return { clusterId, protocol, isRefused };
   const type = isCount(kindNumber) ? kinds[kindNumber] : undefined;
-  if (typeof clusterId !== 'string' || !isCount(incarnation) || !isCount(term)) return 'undecodable';
   const logTimeline = unpackTimeline(timeline);
-  if (logTimeline === malformed) return 'undecodable';
-  // A kind that a newer version has added.
-  if (type === undefined) return 'unsupported-version';
+  if (type === undefined || !isCount(incarnation) || !isCount(term) || logTimeline === malformed) return 'undecodable';
   const message: Record<string, unknown> = { type, from, to, term };
   let place = headerLength;
   for (const [name, fieldType] of raftLayouts[type] as Layout) {
@@ -196,7 +221,7 @@ export function decodeRaftMessage(bytes: Uint8Array, from: string, to: string): 
     message[name] = field;
     place += 1;
   }
-  return { clusterId, incarnation, logTimeline, message: message as unknown as RaftWireMessage };
+  return { protocol, clusterId, incarnation, logTimeline, message: message as unknown as RaftWireMessage };
 }
 
 // -------------------------------------------------------------------------------------------------- entries, also on disk

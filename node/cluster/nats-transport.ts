@@ -5,7 +5,13 @@
 import { asRequestError, type Msg, type NatsConnection, type Subscription } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate, wireErrorSchema } from '../../messaging/errors.js';
 import type { Timeline } from '../../messaging/position.js';
-import { decodeRaftMessage, encodeRaftMessage, type RaftWireMessage } from '../../messaging/raft-codec.js';
+import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
+import {
+  decodeRaftMessage,
+  encodeRaftMessage,
+  type RaftEnvelope,
+  type RaftWireMessage,
+} from '../../messaging/raft-codec.js';
 import { type Lane, subjectRest, subjectsOf, subjectToken } from '../../messaging/subjects.js';
 import type { Message } from '../raft/types.js';
 import { type OtherLog, otherLogOf } from './other-log.js';
@@ -17,12 +23,16 @@ export interface NatsTransportOptions {
   readonly cluster: string;
   readonly nodeId: string;
   readonly incarnation: number;
+  /** What this controller speaks; default: all that this build understands. */
+  readonly protocol?: VersionRange;
   /** Null while this controller belongs to no cluster: then nothing of Raft is received or sent. */
   readonly clusterId: () => string | null;
   /** With which timeline this controller's log began; null while it has none. */
   readonly logTimeline: () => Timeline | null;
   /** A controller of the same cluster spoke from another log; what it said was dropped. */
   readonly onOtherLog: (from: string, logTimeline: Timeline, relation: OtherLog) => void;
+  /** A controller of the same cluster speaks no version that this one understands; what it said was dropped. */
+  readonly onOtherVersion: (from: string, protocol: VersionRange) => void;
 }
 
 /** A lane whose socket holds more than this drops what it is given: Raft sends again, and memory stays bounded. */
@@ -71,8 +81,8 @@ export class NatsTransport implements Transport {
 
   /** The same entries usually go to all followers, one after the other: they are encoded once. */
   #encode(clusterId: string, message: Message): Uint8Array {
-    const { incarnation, logTimeline } = this.#options;
-    const envelope = { clusterId, incarnation, logTimeline: logTimeline(), message: toWire(message) };
+    const { incarnation, logTimeline, protocol = supportedVersions } = this.#options;
+    const envelope = { protocol, clusterId, incarnation, logTimeline: logTimeline(), message: toWire(message) };
     if (message.type !== 'append' || message.entries.length === 0) return encodeRaftMessage(envelope);
     // In one term (and recovery begins a new one), a leader's log has one entry at an index: this says all that the bytes hold.
     const { term, prevIndex, prevTerm, commit, entries } = message;
@@ -139,10 +149,17 @@ export class NatsTransport implements Transport {
 
   #decode(message: Msg): Message | undefined {
     const from = subjectToken(message.subject, 2);
-    const envelope = decodeRaftMessage(message.data, from, this.#options.nodeId);
-    if (typeof envelope === 'string') return this.#drop(envelope);
+    const { nodeId, protocol, onOtherVersion } = this.#options;
+    const decoded = decodeRaftMessage(message.data, from, nodeId, protocol);
+    if (decoded === 'undecodable') return this.#drop(decoded);
     const clusterId = this.#options.clusterId();
-    if (clusterId === null || envelope.clusterId !== clusterId) return this.#drop('other-cluster');
+    if (clusterId === null || decoded.clusterId !== clusterId) return this.#drop('other-cluster');
+    if ('message' in decoded) return this.#judge(from, decoded);
+    if (decoded.isRefused) onOtherVersion(from, decoded.protocol);
+    return this.#drop('unsupported-version');
+  }
+
+  #judge(from: string, envelope: RaftEnvelope): Message | undefined {
     const { logTimeline } = envelope;
     const relation = otherLogOf(this.#options.logTimeline(), logTimeline);
     if (relation !== undefined && logTimeline !== null) {

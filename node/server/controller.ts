@@ -45,6 +45,7 @@ import { createRouterService, endpointsOf, type RouterService, readerOf, service
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
 import { TimelineWatch } from './timeline-watch.js';
+import { VersionWatch } from './version-watch.js';
 
 export interface Connections {
   /** Votes, heartbeats, reads. */
@@ -108,6 +109,7 @@ export class Controller {
   readonly #news: LeadershipNews;
   readonly #alarms: Alarms;
   readonly #timelines: TimelineWatch;
+  readonly #versions: VersionWatch;
   /** What it speaks: less than this build understands where a test wants an older one. */
   readonly #protocol: VersionRange;
   readonly #recovery: Recovery;
@@ -156,6 +158,8 @@ export class Controller {
       clusterId: () => this.#clusterId(),
       logTimeline: () => this.#logTimeline(),
       onOtherLog: (from, timeline, relation) => this.#timelines.otherLog(from, timeline, relation),
+      protocol: this.#protocol,
+      onOtherVersion: (from, protocol) => this.#versions.refused(from, protocol),
     });
     this.#snapshotServer = new SnapshotServer(storage);
     this.#restoreFiles = new RestoreFiles({
@@ -198,6 +202,9 @@ export class Controller {
       tell: (to) => this.#transport.send({ type: 'removed', from: config.nodeId, to, term: 0, index: 0 }),
     });
     this.#board.onStatus((status) => this.#timelines.heard(status));
+    const clusterId = () => this.#clusterId();
+    this.#versions = new VersionWatch({ clock, nodeId, alarms: this.#alarms, protocol: this.#protocol, clusterId });
+    this.#board.onStatus((status) => this.#versions.heard(status));
     this.#backups =
       config.backup &&
       new ScheduledBackups({

@@ -22,6 +22,8 @@ export interface TestMember {
   readonly applied: AppliedEntry[];
   readonly failures: unknown[];
   readonly transport: NatsTransport;
+  /** Members that speak no version that this one understands. */
+  readonly refused: ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     connectNats({ servers: [url], name: `${id}-control` }),
     connectNats({ servers: [url], name: `${id}-bulk` }),
   ]);
+  const refused = new Set<string>();
   const transport = new NatsTransport({
     control,
     bulk,
@@ -69,6 +72,8 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     clusterId: () => clusterId,
     logTimeline: () => storage.model.meta()?.logTimeline ?? null,
     onOtherLog: () => undefined,
+    protocol: options.protocol,
+    onOtherVersion: (from) => refused.add(from),
   });
   const server = new SnapshotServer(storage);
   transport.answer(async (from, verb, body) => {
@@ -107,6 +112,7 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     applied,
     failures,
     transport,
+    refused,
     stop: () => stopMember(member, transport, storage, [control, bulk]),
   };
 }

@@ -9,7 +9,7 @@ import { type ErrorCode, errorCodes, errorTable, wireErrorSchema } from '../../m
 import { identifierPattern } from '../../messaging/identifiers.js';
 import { positionSchema, timelineSchema } from '../../messaging/position.js';
 import { versionRangeSchema } from '../../messaging/protocol.js';
-import { raftLayouts, raftProtocolVersion } from '../../messaging/raft-codec.js';
+import { raftLayouts, raftMessagesNeed } from '../../messaging/raft-codec.js';
 import { apiRequestSchema, apiResponseSchema, apiVerbs } from '../../messaging/schemas/api.js';
 import {
   alertEventSchema,
@@ -171,7 +171,7 @@ const sections: Readonly<Record<string, () => string>> = {
           `| ${number} | ${kind} | ${laneOf({ type: kind } as Message)} | ${fields.map(([name, type]) => `\`${name}\` ${type}`).join(', ') || 'none'} |`,
       ),
       '',
-      `The version is ${raftProtocolVersion}.`,
+      `\`needs\` is ${raftMessagesNeed} in all of them.`,
     ].join('\n'),
   ...Object.fromEntries(
     Object.entries(messages).map(([source, schema]) => [

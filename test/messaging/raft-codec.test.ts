@@ -9,6 +9,7 @@ import {
 } from '../../messaging/raft-codec.js';
 
 const logTimeline = { id: 't', epoch: 2 };
+const protocol = { min: 1, max: 2 };
 const who = { from: 'n1', to: 'n2' } as const;
 const change = {
   changes: [
@@ -60,12 +61,18 @@ const messages: readonly RaftWireMessage[] = [
 
 for (const [number, message] of messages.entries()) {
   test(`a ${message.type} message comes out as it went in (${number})`, (t) => {
-    const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, logTimeline, message });
-    t.deepEqual(decodeRaftMessage(bytes, 'n1', 'n2'), { clusterId: 'c', incarnation: 4, logTimeline, message });
+    const bytes = encodeRaftMessage({ protocol, clusterId: 'c', incarnation: 4, logTimeline, message });
+    t.deepEqual(decodeRaftMessage(bytes, 'n1', 'n2'), {
+      protocol,
+      clusterId: 'c',
+      incarnation: 4,
+      logTimeline,
+      message,
+    });
   });
 
   test(`a ${message.type} message that is cut short never throws and never decodes to something else (${number})`, (t) => {
-    const bytes = encodeRaftMessage({ clusterId: 'c', incarnation: 4, logTimeline, message });
+    const bytes = encodeRaftMessage({ protocol, clusterId: 'c', incarnation: 4, logTimeline, message });
     for (let length = 0; length < bytes.length; length += 1)
       t.is(decodeRaftMessage(bytes.subarray(0, length), 'n1', 'n2'), 'undecodable');
   });
@@ -73,6 +80,7 @@ for (const [number, message] of messages.entries()) {
 
 test('who sent a message is what the subject says, not what the bytes say', (t) => {
   const bytes = encodeRaftMessage({
+    protocol,
     clusterId: 'c',
     incarnation: 1,
     logTimeline: null,
@@ -82,10 +90,40 @@ test('who sent a message is what the subject says, not what the bytes say', (t) 
   t.like(decoded, { message: { from: 'n1', to: 'n2' } });
 });
 
-test('other versions and kinds of a newer version are told apart from rubbish', (t) => {
-  t.is(decodeRaftMessage(encode([2, 'c', 1, null, 0, 1]), 'a', 'b'), 'unsupported-version');
-  t.is(decodeRaftMessage(encode([1, 'c', 1, null, 99, 1]), 'a', 'b'), 'unsupported-version');
-  t.is(decodeRaftMessage(encode(['1', 'c', 1, null, 0, 1]), 'a', 'b'), 'undecodable');
+/** needs, min, max, and then a `timeoutNow`, perhaps with more than that. */
+const said = (needs: number, min: number, max: number, ...more: readonly unknown[]): Uint8Array =>
+  encode([needs, min, max, 'c', 1, null, 9, 5, ...more]);
+const heardBy = (ours: { readonly min: number; readonly max: number }, bytes: Uint8Array): string => {
+  const decoded = decodeRaftMessage(bytes, 'a', 'b', ours);
+  if (decoded === 'undecodable') return decoded;
+  return 'message' in decoded ? 'heard' : decoded.isRefused ? 'refused' : 'dropped';
+};
+
+test('versions that have one in common hear each other, whichever is the newer', (t) => {
+  t.is(heardBy({ min: 1, max: 1 }, said(1, 1, 2)), 'heard');
+  t.is(heardBy({ min: 1, max: 2 }, said(1, 1, 1)), 'heard');
+  t.is(heardBy({ min: 2, max: 3 }, said(1, 1, 2)), 'heard');
+  t.is(heardBy({ min: 1, max: 2 }, said(1, 2, 9, 'a field of version 9')), 'heard');
+});
+
+test('versions that have none in common are refused, and the refusal says whose message it was and what they speak', (t) => {
+  t.is(heardBy({ min: 1, max: 1 }, said(1, 2, 3)), 'refused');
+  t.is(heardBy({ min: 3, max: 4 }, said(1, 1, 2)), 'refused');
+  // Of a version that is that far away nothing is known but what stands first.
+  const decoded = decodeRaftMessage(encode([7, 7, 9, 'c', {}, 'whatever', [], false]), 'a', 'b', protocol);
+  t.deepEqual(decoded, { clusterId: 'c', protocol: { min: 7, max: 9 }, isRefused: true });
+});
+
+test('a message that needs a newer version is dropped alone: its sender is still heard in the others', (t) => {
+  t.is(heardBy({ min: 1, max: 2 }, said(3, 1, 3)), 'dropped');
+  t.is(heardBy({ min: 1, max: 3 }, said(3, 1, 3)), 'heard');
+});
+
+test('a range that is none is undecodable', (t) => {
+  t.is(heardBy(protocol, encode(['1', 1, 2, 'c', 1, null, 9, 1])), 'undecodable');
+  t.is(heardBy(protocol, encode([1, 'x', 2, 'c', 1, null, 9, 1])), 'undecodable');
+  t.is(heardBy(protocol, encode([1, 1, 2, 7, 1, null, 9, 1])), 'undecodable');
+  t.is(heardBy(protocol, encode([1, 1, 2, 'c', 1, null, 99, 1])), 'undecodable', 'a kind that nobody has');
 });
 
 const rubbish: readonly unknown[] = [
@@ -95,13 +133,13 @@ const rubbish: readonly unknown[] = [
   {},
   [],
   [1],
-  [1, 'c', -1, null, 0, 1, 0, 0],
-  [1, 'c', 1, ['t', -1], 0, 1, 0, 0],
-  [1, 'c', 1, 't', 0, 1, 0, 0],
-  [1, 'c', 1, null, 0, 2 ** 60, 0, 0],
-  [1, 'c', 1, null, 4, 1, 0, 0, 0, [[1, 1]]],
-  [1, 'c', 1, null, 4, 1, 0, 0, 0, [[2, 1, 1, [9, []]]]],
-  [1, 'c', 1, null, 6, 1, 0, ['x', -1, 2]],
+  [1, 1, 2, 'c', -1, null, 0, 1, 0, 0],
+  [1, 1, 2, 'c', 1, ['t', -1], 0, 1, 0, 0],
+  [1, 1, 2, 'c', 1, 't', 0, 1, 0, 0],
+  [1, 1, 2, 'c', 1, null, 0, 2 ** 60, 0, 0],
+  [1, 1, 2, 'c', 1, null, 4, 1, 0, 0, 0, [[1, 1]]],
+  [1, 1, 2, 'c', 1, null, 4, 1, 0, 0, 0, [[2, 1, 1, [9, []]]]],
+  [1, 1, 2, 'c', 1, null, 6, 1, 0, ['x', -1, 2]],
 ];
 for (const [number, value] of rubbish.entries()) {
   test(`valid MessagePack of the wrong shape is undecodable (${number})`, (t) => {
@@ -110,7 +148,7 @@ for (const [number, value] of rubbish.entries()) {
 }
 
 test('fields that a newer version has added at the end are ignored', (t) => {
-  t.like(decodeRaftMessage(encode([1, 'c', 1, null, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), {
+  t.like(decodeRaftMessage(encode([1, 1, 2, 'c', 1, null, 3, 5, true, 4, 3, 'new', 7]), 'a', 'b'), {
     message: { type: 'voteReply', granted: true },
   });
 });
