@@ -121,8 +121,8 @@ test('a rolling upgrade, routers first: no router is without controllers, none l
     [...mixed.values()].every(({ gates }) => gates.length === 0),
     'nothing new is used yet',
   );
-  const alarms = [...mixed.values()].flatMap((status) => status.alarms.map(({ code }) => code));
-  t.false(alarms.includes('unsupported-version'), 'the versions hear each other');
+  const codes = [...mixed.values()].flatMap((status) => status.alarms.map(({ code }) => code));
+  t.false(codes.includes('unsupported-version'), 'the versions hear each other');
   await cluster.stop('r2');
   writeFileSync(fileOf(cluster, 'r2'), '');
   for (const id of everyOrder) {
