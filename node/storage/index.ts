@@ -82,7 +82,7 @@ export * from './directory.js';
 export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
 export { backupsFolderName, modelFileName, raftFileName } from './names.js';
-export type { Recovered, RecoverRequest, RecoverStep } from './recovered-model.js';
+export { type Recovered, type RecoverRequest, type RecoverStep, recoverSteps } from './recovered-model.js';
 export * from './reset.js';
 export type * from './types.js';
 

@@ -28,7 +28,9 @@ export interface RecoverRequest {
   readonly onStep?: (step: RecoverStep) => void;
 }
 
-export type RecoverStep = 'backup' | 'copy' | 'apply' | 'begin' | 'commit' | 'exchange' | 'done';
+/** In this order. */
+export const recoverSteps = ['backup', 'copy', 'apply', 'begin', 'commit', 'exchange', 'done'] as const;
+export type RecoverStep = (typeof recoverSteps)[number];
 
 export interface Recovered {
   readonly meta: ModelMeta;

@@ -11,13 +11,16 @@ import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
 import { startLoad } from './load.js';
 
-/** `QUORATE_MIGRATION_STEPS=all` kills at each of them; without it, where the outcome could differ from the step before. */
+/**
+ * `QUORATE_MIGRATION_STEPS=all` kills at each of them; without it, at those inside the exchange, which no record shows: at the
+ * others `npm run kill:workflows` kills.
+ */
 const all = process.env['QUORATE_MIGRATION_STEPS'] === 'all';
 /** Before the commit it starts as what it was; from then on as what it becomes. */
-const stepsBefore = all ? ['back-up', 'pause-writes', 'last-INDEX', 'copy'] : ['pause-writes', 'copy'];
+const stepsBefore = all ? ['back-up', 'pause-writes', 'last-INDEX', 'copy'] : ['copy'];
 const stepsAfter = all
   ? ['commit', 'exchange', 'done', 'routers-follow', 'resume-writes', 'routers-arrived']
-  : ['commit', 'exchange', 'routers-follow'];
+  : ['commit', 'exchange'];
 
 function startController(url: string, directory: string, last?: string): Promise<RunningProcess> {
   const child = `${checkoutRoot}/dist/test/e2e/migration-child.js`;

@@ -1,0 +1,61 @@
+/** `npm run kill:workflows`: kills at every step of every workflow, one after the other, and prints the matrix. */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { readOptions } from '../support/options.js';
+import { cellNames, cellsOf, nameOf } from './cells.js';
+import { matrixOf, summaryOf } from './report.js';
+import type { Row } from './round.js';
+import { runCells } from './run.js';
+
+const values = readOptions(
+  {
+    command: 'npm run kill:workflows',
+    purpose:
+      'Kills the leader, the target and the terminal at every step of every workflow: none may end half, and nothing acknowledged may be lost.',
+    examples: [
+      ['', 'all of it: half an hour and more'],
+      ['--only join,remove', 'two workflows'],
+      ['--only join --at promote', 'one step'],
+      ['--rows rows.jsonl', 'keeps each outcome in a file as it comes'],
+      ['--matrix rows.jsonl', 'prints the matrix of such a file, and kills nobody'],
+    ],
+  },
+  {
+    only: { type: 'string', describe: 'workflows, with commas' },
+    at: { type: 'string', describe: 'steps, with commas' },
+    victim: { type: 'string', describe: 'leader, target, "target for good" or terminal, with commas' },
+    rows: { type: 'string', describe: 'a file to which each outcome is added, as a line of JSON' },
+    matrix: { type: 'string', describe: 'prints what is in such a file' },
+  },
+);
+
+function rowsIn(file: string): readonly Row[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Row);
+}
+
+const listed = (text: string | undefined): readonly string[] | undefined => text?.split(',');
+const matches = (wanted: readonly string[] | undefined, value: string): boolean => wanted?.includes(value) ?? true;
+
+const rows: Row[] = [];
+if (values.matrix !== undefined) rows.push(...rowsIn(values.matrix));
+else {
+  const [only, at, victim] = [listed(values.only), listed(values.at), listed(values.victim)];
+  const cells = cellNames
+    .filter((name) => matches(only, name))
+    .flatMap(cellsOf)
+    .filter((cell) => matches(at, cell.at) && matches(victim, cell.victim));
+  await runCells({
+    cells,
+    onRow: (row) => {
+      rows.push(row);
+      console.log(`${rows.length}/${cells.length} ${nameOf(row.cell)}: ${row.outcome} (${Math.round(row.tookMs)} ms)`);
+      for (const problem of row.problems) console.log(`WRONG: ${problem}`);
+      if (values.rows !== undefined) appendFileSync(values.rows, `${JSON.stringify(row)}\n`);
+    },
+  });
+}
+console.log(matrixOf(rows));
+console.log(summaryOf(rows));
+process.exit(rows.some(({ problems }) => problems.length > 0) || rows.length === 0 ? 1 : 0);
