@@ -165,6 +165,10 @@ export const errorTable = {
     'Another process listens on the address that was given.',
     'Give another address with --http HOST:PORT (port 0: any that is free), or `--http off`; or end that process.',
   ),
+  'not-blank': entry(
+    'The data directory holds something already.',
+    'Give a directory that is empty, or make this one blank: `quorate reset --data-dir DIR`.',
+  ),
   'cluster-exists': entry(
     'A cluster of this name is already there; a second one beside it is not begun.',
     'Start the controller without --bootstrap and join it: `quorate members join ID`.',

@@ -185,7 +185,7 @@ function choose(view: RecoveryView, wanted: string | undefined): Survivor {
   if (node === null) {
     throw new QuorateError('not-a-member', 'no voter is among the controllers that are heard', {
       remedy:
-        'A learner cannot go on alone: begin a new cluster on a snapshot of it: `quorate snapshot create`, then `quorate node --restore-from FILE`.',
+        'A learner cannot go on alone: begin a new cluster on a snapshot of it: `quorate snapshot create`, then `quorate restore --from FILE --id ID --data-dir DIR`.',
     });
   }
   if (found === undefined) {

@@ -9,10 +9,11 @@ import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { uploadChunkBytesMax } from '../../messaging/schemas/api.js';
 import type { WorkflowParameters } from '../../messaging/schemas/operations.js';
-import { clientSettings, setting } from '../config/common.js';
+import { clientSettings, defaultCluster, setting } from '../config/common.js';
 import { anyText, text } from '../config/setting.js';
-import { argument, type CommandContext, defineCommand } from './command.js';
+import { argument, type CommandContext, defineCommand, usageError } from './command.js';
 import { operationJsonShape, operationSettings, runOperation } from './operation-flow.js';
+import { restoreFrom, restoreFromJsonShape, restoreFromSettings } from './restore-from.js';
 
 type RestoreParameters = Extract<WorkflowParameters, { readonly workflow: 'restore' }>;
 
@@ -23,16 +24,15 @@ const stallMaxMs = 60_000;
 
 export const restoreCommand = defineCommand({
   path: ['restore'],
-  summary: 'Put the model of a snapshot in the place of the present one',
+  summary: 'Put the model of a snapshot in the place of the present one, or begin a new cluster on it',
   description:
-    'Sends the file to the leader, which verifies it; shows the checks and what would be lost; and asks for the name of the cluster to be typed. Then the leader brings the file to every member, pauses writes, backs up what is there, and switches all members by one entry of the log. Clients that write meanwhile are told to try again. Members, configuration and operations stay; a new timeline begins, and routers take the whole model. With --node the file is one in the folder for backups of that controller. To begin a new cluster on a file: `quorate node --restore-from FILE`.',
+    'Sends the file to the leader, which verifies it; shows the checks and what would be lost; and asks for the name of the cluster to be typed. Then the leader brings the file to every member, pauses writes, backs up what is there, and switches all members by one entry of the log. Clients that write meanwhile are told to try again. Members, configuration and operations stay; a new timeline begins, and routers take the whole model. With --node the file is one in the folder for backups of that controller. With --from, where the cluster is gone: reads the file whole, makes the blank directory of one controller that of the only voter of a new cluster on it, and says how to start it; the others join. Refused where a cluster of that name is heard, or the directory holds anything.',
   args: {
     file: argument({
       placeholder: 'FILE',
-      required: true,
       completes: 'file',
-      describe: 'The snapshot, as `quorate snapshot create` wrote it',
-      schema: anyText,
+      describe: 'The snapshot that is restored into the running cluster, as `quorate snapshot create` wrote it',
+      schema: anyText.optional(),
     }),
   },
   settings: {
@@ -53,6 +53,7 @@ export const restoreCommand = defineCommand({
       schema: anyText.optional(),
     }),
     ...clientSettings,
+    ...restoreFromSettings,
   },
   examples: [
     { comment: 'What would be lost?', line: 'quorate restore /backup/before-upgrade.snapshot --dry-run' },
@@ -61,18 +62,42 @@ export const restoreCommand = defineCommand({
       comment: 'A file that a controller wrote, in a script',
       line: 'quorate restore before-upgrade.snapshot --node ctrl2 --yes --i-understand production',
     },
+    {
+      comment: 'The cluster is gone: begin a new one on a file, in a blank directory',
+      line: 'quorate restore --from /backup/good.snapshot --id ctrl1 --data-dir /var/lib/quorate',
+    },
   ],
-  jsonShape: operationJsonShape,
+  jsonShape: `${operationJsonShape}; with --from: ${restoreFromJsonShape}`,
   async run(context, given) {
-    refuseUnconfirmed(given);
-    const local = given.node === undefined ? await readLocal(given.file) : null;
-    return runOperation(context, given, (client) =>
+    const { file, from, node } = given;
+    if (from !== undefined) {
+      refuseTwoSources(from, file, node);
+      return restoreFrom(context, given, from);
+    }
+    if (file === undefined)
+      throw usageError(
+        'FILE is missing: which snapshot is to be restored?',
+        'Give FILE to restore it into the running cluster; to begin a new cluster on it, --from FILE.',
+      );
+    const running = { ...given, cluster: given.cluster ?? defaultCluster };
+    refuseUnconfirmed(running);
+    const local = node === undefined ? await readLocal(file) : null;
+    return runOperation(context, running, (client) =>
       local === null
-        ? takeFrom(context, client, given.node ?? '', given.file)
-        : bringToLeader(context, client, local, resolve(given.file)),
+        ? takeFrom(context, client, node ?? '', file)
+        : bringToLeader(context, client, local, resolve(file)),
     );
   },
 });
+
+function refuseTwoSources(from: string, file: string | undefined, node: string | undefined): void {
+  if (file === undefined && node === undefined) return;
+  const other = file === undefined ? `--node ${node}` : file;
+  throw usageError(
+    `more than one source is given: --from ${from}, and ${other}`,
+    'A model has one source. FILE, or FILE and --node, is restored into the running cluster; --from FILE begins a new one.',
+  );
+}
 
 /** Before anything is sent: what is replaced is named twice, or typed. */
 function refuseUnconfirmed(given: {

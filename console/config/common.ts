@@ -49,6 +49,7 @@ export const configSetting = setting({
   schema: path.optional(),
 });
 
+export const defaultCluster = 'default';
 export const defaultServer = 'nats://127.0.0.1:4222';
 
 /** For whoever connects to NATS, a controller or router too. */
@@ -72,8 +73,8 @@ export const connectionSettings = {
     placeholder: 'NAME',
     group: 'Connection',
     describe: 'Name of the cluster of controllers',
-    defaultText: 'default',
-    schema: text(identifierSchema).default('default'),
+    defaultText: defaultCluster,
+    schema: text(identifierSchema).default(defaultCluster),
   }),
   user: setting({
     flag: 'user',

@@ -99,7 +99,7 @@ const reset =
   'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), start it, and join it: `quorate members join ID`.';
 
 const otherSource =
-  'Recover on another controller that survived; without one, begin a new cluster on the newest snapshot: `quorate node --restore-from FILE`.';
+  'Recover on another controller that survived; without one, begin a new cluster on the newest snapshot: `quorate restore --from FILE --id ID --data-dir DIR`.';
 
 /** `{directory}`, `{node}`, `{cluster}`, `{details}` and `{file}` are filled in. The order matters. */
 export const startRules: readonly StartRule[] = [

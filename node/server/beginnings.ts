@@ -31,7 +31,7 @@ const listenMs = 500;
 /** @throws QuorateError `cluster-exists` */
 export async function bootstrap(sources: BeginningSources): Promise<void> {
   const { config, storage, log } = sources;
-  await listenForOthers(sources, '--bootstrap');
+  await listenForOthers(sources, joinInstead(config, '--bootstrap'));
   const clusterId = randomUUID();
   await storage.initialise({
     identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
@@ -49,7 +49,7 @@ export async function beginOnSnapshot(sources: BeginningSources): Promise<void> 
   const { config, storage, log } = sources;
   // The file first: what is wrong with it is said although nobody else is there.
   const file = await inspectForRestore(storage, config.restoreFrom ?? '');
-  await listenForOthers(sources, '--restore-from');
+  await listenForOthers(sources, joinInstead(config, '--restore-from'));
   const state = stateFromFile(file, config.cluster, describeSelf(sources));
   await storage.initialise(state);
   const { clusterId } = state.identity;
@@ -59,7 +59,7 @@ export async function beginOnSnapshot(sources: BeginningSources): Promise<void> 
 /** @throws QuorateError `cluster-exists` */
 export async function beginStandalone(sources: BeginningSources): Promise<void> {
   const { config, storage, log } = sources;
-  await listenForOthers(sources, '--standalone');
+  await listenForOthers(sources, joinInstead(config, '--standalone'));
   const clusterId = randomUUID();
   await storage.initialiseStandalone({
     identity: { clusterName: config.cluster, clusterId, nodeId: config.nodeId },
@@ -69,7 +69,14 @@ export async function beginStandalone(sources: BeginningSources): Promise<void> 
   log.info('began to serve alone', { clusterId });
 }
 
-async function listenForOthers({ config, client }: BeginningSources, setting: string): Promise<void> {
+/** @throws QuorateError `cluster-exists`, with this remedy, where others are a cluster of this name. */
+export async function listenForOthers(
+  {
+    config,
+    client,
+  }: Pick<BeginningSources, 'client'> & { readonly config: Pick<ControllerConfig, 'cluster' | 'nodeId'> },
+  remedy: string,
+): Promise<void> {
   const there = (await client.collectStatus(listenMs)).filter(
     (status) => status.clusterId !== null && status.node !== config.nodeId,
   );
@@ -78,8 +85,12 @@ async function listenForOthers({ config, client }: BeginningSources, setting: st
   throw new QuorateError(
     'cluster-exists',
     `the cluster ${config.cluster} is there already: ${there.map((status) => status.node).join(', ')} (cluster id ${first.clusterId})`,
-    { remedy: `Start it without ${setting}, then join it: quorate members join ${config.nodeId}` },
+    { remedy },
   );
+}
+
+function joinInstead(config: ControllerConfig, setting: string): string {
+  return `Start it without ${setting}, then join it: quorate members join ${config.nodeId}`;
 }
 
 function describeSelf({ config, version, clock, protocol }: BeginningSources): MemberRecord {

@@ -70,7 +70,7 @@ export function refuseRecovery(
   if (!votersOf(meta.configuration).includes(nodeId)) {
     throw new QuorateError('not-a-member', `${nodeId} is no voter: it may lack what was acknowledged.`, {
       remedy:
-        'Recover on a voter that survived. Without one, begin a new cluster on a snapshot: `quorate node --restore-from FILE`.',
+        'Recover on a voter that survived. Without one, begin a new cluster on a snapshot: `quorate restore --from FILE --id ID --data-dir DIR`.',
     });
   }
   if (meta.position.index < raft.compactionPoint().index)

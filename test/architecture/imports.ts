@@ -39,6 +39,7 @@ export const directions: readonly Direction[] = [
         'console/commands/node.ts',
         'console/commands/recover.ts',
         'console/commands/reset.ts',
+        'console/commands/restore-from.ts',
         'console/commands/snapshot.ts',
       ],
       folders: ['node'],

@@ -1,0 +1,95 @@
+/** `quorate restore --from FILE`: the site burned down, and this file is left. Real processes. */
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { startCluster } from '../support/cluster.js';
+import { type FinishedProcess, runQuorate, startQuorate } from '../support/process.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { createServices, sameHashes } from './support.js';
+
+const slowMs = 60_000;
+const cluster = 'burned';
+
+test('one command prepares a blank directory, its last line starts it, and the others join; whatever else is there is refused untouched', async (t) => {
+  t.timeout(300_000);
+  const running = await startCluster({ controllers: 1, name: cluster });
+  const { api, natsUrl } = running;
+  await createServices(api, 'kept', 5);
+  const { path: made } = await api.request('snapshot.create', { name: 'left.snapshot' }, { node: 'n1' });
+  const file = path.join(temporaryDirectory('file'), 'left.snapshot');
+  copyFileSync(made, file);
+  const directory = path.join(temporaryDirectory('ctrl1'), 'data');
+  const restore = (...args: readonly string[]): Promise<FinishedProcess> =>
+    runQuorate(['restore', ...args, '--nats', natsUrl], { timeoutMs: slowMs });
+  const begin = (from: string, ...more: readonly string[]) =>
+    restore('--from', from, '--id', 'ctrl1', '--data-dir', directory, ...more);
+  const refused = async (result: Promise<FinishedProcess>, code: number, expected: RegExp) => {
+    const { code: found, stderr } = await result;
+    t.is(found, code, stderr);
+    t.regex(stderr, expected);
+    t.false(existsSync(directory), 'nothing was made');
+  };
+
+  // The cluster that is to have burned down is there.
+  await refused(begin(file), 1, /the cluster burned is there already: n1 .*\(cluster-exists\)/);
+  const used = running.node('n1').dataDirectory;
+  const intoUsed = () => restore('--from', file, '--id', 'n1', '--data-dir', used);
+  await refused(intoUsed(), 1, /\(data-dir-locked\)/);
+  await running.kill('n1', 'SIGKILL');
+  await refused(intoUsed(), 1, /belongs to n1 of the cluster burned already \(not-blank\)/);
+
+  const wrong = (name: string, content: string): string => {
+    const at = path.join(temporaryDirectory('wrong'), name);
+    writeFileSync(at, content);
+    return at;
+  };
+  await refused(begin(wrong('empty', '')), 1, /\(snapshot-invalid\)/);
+  await refused(begin(wrong('stray', 'something else')), 1, /\(snapshot-invalid\)/);
+  await refused(begin(file, '--node', 'n1'), 2, /more than one source/);
+  await refused(restore(file, '--from', file), 2, /more than one source/);
+  const configured = { env: { QUORATE_BOOTSTRAP: 'true' }, timeoutMs: slowMs };
+  const args = ['restore', '--from', file, '--id', 'ctrl1', '--data-dir', directory, '--nats', natsUrl];
+  await refused(runQuorate(args, configured), 2, /more than one source .*bootstrap/);
+
+  const dry = await begin(file, '--dry-run', '--json');
+  t.is(dry.code, 0, dry.stderr);
+  const plan = JSON.parse(dry.stdout);
+  t.like(plan, { node: 'ctrl1', cluster, restored: false, clusterId: null, entities: { service: 5 } });
+  t.false(existsSync(directory), 'a dry run makes nothing');
+
+  const done = await begin(file);
+  t.is(done.code, 0, done.stderr);
+  const [start = ''] = /^ {2}quorate (node .*)$/m.exec(done.stdout)?.slice(1) ?? [];
+  t.true(start.includes(directory), done.stdout);
+  const first = await startQuorate(start.split(' '), { name: 'ctrl1' });
+  await startQuorate([
+    'node',
+    '--cluster',
+    cluster,
+    '--id',
+    'ctrl2',
+    '--nats',
+    natsUrl,
+    '--data-dir',
+    temporaryDirectory('ctrl2'),
+  ]);
+  const listed = await api.request('model.list', { kind: 'service', limit: 10 }, { timeoutMs: slowMs });
+  t.deepEqual(
+    listed.entities.map(({ id }) => id),
+    ['kept0', 'kept1', 'kept2', 'kept3', 'kept4'],
+  );
+  const status = await api.request('status.get', {}, { node: 'ctrl1', timeoutMs: slowMs });
+  t.is(status.position?.timeline.epoch, 2);
+  t.deepEqual(status.raft?.configuration.voters, ['ctrl1']);
+  const joined = await runQuorate(['members', 'join', 'ctrl2', '--yes', '--cluster', cluster, '--nats', natsUrl], {
+    timeoutMs: slowMs,
+  });
+  t.is(joined.code, 0, joined.stderr);
+  await sameHashes(api, ['ctrl1', 'ctrl2']);
+  // Whoever is in doubt and gives the command again does no harm.
+  const again = await begin(file);
+  t.regex(again.stderr, /\((data-dir-locked|cluster-exists)\)/);
+  await first.stop();
+  t.regex((await begin(file)).stderr, /\(not-blank\)/);
+  await running.end();
+});
