@@ -5,7 +5,8 @@ import { keysOf } from './ink-keys.js';
 import { Screens } from './screens/index.js';
 import type { Shell } from './shell.js';
 
-const framesPerSecondMax = 30;
+/** The shell limits the frames. Ink's own limit would hold the frame of a key back that comes just after another frame. */
+const framesPerSecondMax = 1_000;
 
 export interface Drawing {
   readonly quit: () => void;

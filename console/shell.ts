@@ -1,12 +1,14 @@
 /**
  * The one place where the console touches the world: it gathers what the cluster says into batches, steps the reducer,
- * does what the reducer wants done, and tells whoever draws. At most ten batches a second; keys do not wait for them.
+ * does what the reducer wants done, and tells whoever draws. What is heard waits for
+ * the next frame (frames.ts); keys do not.
  */
 import type { ApiClient } from '../messaging/api-client.js';
 import { type NatsConnection, NatsEvents } from '../messaging/connection.js';
 import { toQuorateError } from '../messaging/errors.js';
 import type { QuorateEvent } from '../messaging/schemas/events.js';
-import { eventsMax, frameMs, tickMs } from './state/limits.js';
+import { paceFrames } from './frames.js';
+import { eventsMax, tickMs } from './state/limits.js';
 import type { Answer, Effect, Message, Outcome, Request } from './state/messages.js';
 import { reduceAll } from './state/reduce.js';
 import type { State } from './state/state.js';
@@ -41,42 +43,37 @@ export function startShell(options: ShellOptions): Shell {
   let state = options.initial;
   let pending: Message[] = [];
   let events: QuorateEvent[] = [];
-  let frame: NodeJS.Timeout | null = null;
-  let drawnAt = Number.NEGATIVE_INFINITY;
   let stopped = false;
   const listeners = new Set<() => void>();
 
-  /** What the operator does is drawn at once; what is heard waits for the next frame. */
-  function step(messages: readonly Message[], draw: 'now' | 'with the frame'): void {
+  function step(messages: readonly Message[]): void {
     if (stopped) return;
     const [next, effects] = reduceAll(state, [{ type: 'tick', now: Date.now() }, ...messages]);
     state = next;
     for (const effect of effects) perform(effect);
-    if (draw === 'now') tellListeners();
-    else schedule();
   }
 
-  function tellListeners(): void {
-    drawnAt = performance.now();
-    for (const listener of listeners) listener();
-  }
-
-  function flush(): void {
-    frame = null;
+  /** What was heard becomes one step, and one frame. */
+  function takeHeard(): void {
     const batch = events.length === 0 ? pending : [...pending, { type: 'events' as const, events }];
     pending = [];
     events = [];
-    step(batch, 'now');
+    step(batch);
   }
 
-  function schedule(): void {
-    if (frame !== null || stopped) return;
-    frame = setTimeout(flush, Math.max(0, frameMs - (performance.now() - drawnAt)));
+  const frames = paceFrames((why) => {
+    if (why === 'heard') takeHeard();
+    for (const listener of listeners) listener();
+  });
+
+  function act(message: Message): void {
+    step([message]);
+    frames.acted();
   }
 
   function hear(message: Message): void {
     pending.push(message);
-    schedule();
+    frames.heard();
   }
 
   function perform(effect: Effect): void {
@@ -116,17 +113,18 @@ export function startShell(options: ShellOptions): Shell {
     // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but
     // cannot for a union of verbs.
     // An answer is stepped at once, because the next page of a long list waits for it.
-    step([{ type: 'answer', verb: request.verb, request, outcome } as Answer], 'with the frame');
+    step([{ type: 'answer', verb: request.verb, request, outcome } as Answer]);
+    frames.heard();
   }
 
   async function edit(number: number, fileName: string, text: string): Promise<void> {
     const outcome = await outcomeOf(() => options.edit(fileName, text));
-    step([{ type: 'edited', number, outcome }], 'now');
+    act({ type: 'edited', number, outcome });
   }
 
   async function save(fileName: string, text: string): Promise<void> {
     const outcome = await outcomeOf(() => options.save(fileName, text));
-    step([{ type: 'saved', outcome }], 'now');
+    act({ type: 'saved', outcome });
   }
 
   async function collect(): Promise<void> {
@@ -150,17 +148,17 @@ export function startShell(options: ShellOptions): Shell {
       // More than is kept would be forgotten in the same step.
       if (events.length >= eventsMax) events.shift();
       events.push(event);
-      schedule();
+      frames.heard();
     }),
     client.watchOperations((operation) => hear({ type: 'operation', operation })),
   ];
-  const ticking = setInterval(() => (frame === null ? step([], 'now') : undefined), tickMs);
+  const ticking = setInterval(frames.heard, tickMs);
   void collect();
   void followConnection();
 
   return {
     state: () => state,
-    act: (message) => step([message], 'now'),
+    act,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -168,7 +166,7 @@ export function startShell(options: ShellOptions): Shell {
     stop: () => {
       stopped = true;
       clearInterval(ticking);
-      if (frame !== null) clearTimeout(frame);
+      frames.stop();
       for (const stop of stops) stop();
     },
   };

@@ -55,8 +55,10 @@ export const preparingPollMs = 500;
 export const flashMs = 6_000;
 /** What went wrong stays longer; any key takes it away. */
 export const flashOfTroubleMs = 60_000;
-/** What is heard is drawn at most this often; what the operator does is drawn at once, and so finds the screen idle. */
+/** What is heard is drawn after this long without a frame. */
 export const frameMs = 100;
+/** What the operator does is drawn at once, and not more often than this. With `frameMs`: thirty frames a second at most. */
+export const keyFrameMs = 1_000 / 30;
 export const tickMs = 250;
 
 export const columnsMin = 80;

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { startShell } from '../../console/shell.js';
+import { keyFrameMs } from '../../console/state/limits.js';
 import { QuorateError } from '../../messaging/index.js';
 import { eventually } from '../support/wait.js';
 import { type Answerer, fakeCluster } from './fake-cluster.js';
@@ -66,6 +67,26 @@ test('a thousand events at once are one step', async (t) => {
   for (let index = 1; index <= 1_000; index += 1) event(changeEvent(index, entityOf('service', `s${index}`), 0));
   await eventually(() => shell.state().events.heard === 1_000, { what: 'all events' });
   t.true(steps <= 2, `${steps} steps`);
+});
+
+test('a key is drawn at once, and keys that are faster than frames may be are drawn together', async (t) => {
+  const { shell, press, event } = shellOn(routersOnly);
+  t.teardown(shell.stop);
+  await eventually(() => shell.state().routers.views.length === 5, { what: 'five routers' });
+  let draws = 0;
+  shell.subscribe(() => {
+    draws += 1;
+  });
+  const began = performance.now();
+  press('5');
+  t.is(draws, 1, 'drawn before the call returns');
+  for (let index = 1; index <= 200; index += 1) {
+    event(changeEvent(index, entityOf('service', `s${index}`), 0));
+    press(index % 2 === 0 ? '5' : '3');
+  }
+  await eventually(() => shell.state().events.heard === 200 && draws >= 2, { what: 'the last of the keys' });
+  const most = 1 + Math.ceil((performance.now() - began) / keyFrameMs);
+  t.true(draws <= most, `${draws} frames, of ${most} that may be`);
 });
 
 test('a refusal becomes what the screen shows, with its remedy', async (t) => {
