@@ -564,6 +564,7 @@ export class Controller {
       protocol: this.#protocol,
       snapshotServer: this.#snapshotServer,
       events: this.#events,
+      alarms: this.#alarms,
       routers: () => this.#routers,
       restoreFiles: this.#restoreFiles,
       mode: {

@@ -17,6 +17,7 @@ import type { RaftStatus } from '../raft/index.js';
 import type { ControllerStorage } from '../storage/index.js';
 import type { Actions } from '../workflows/actions.js';
 import { candidateOf, type Facts, type Probe } from '../workflows/facts.js';
+import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
@@ -43,6 +44,7 @@ export interface WorkflowSources {
   readonly tickMs: number;
   readonly protocol: VersionRange;
   readonly events: EventPublisher;
+  readonly alarms: Alarms;
   readonly restoreFiles: RestoreFiles;
   readonly mode: ModeSources;
   readonly backupDirectory: string;
@@ -54,6 +56,8 @@ export interface WorkflowSources {
   routers(): RouterService | undefined;
 }
 
+/** Of the alarm. */
+const unknownOperation = 'unknown-operation';
 const askTimeoutMs = 1_000;
 const probeTimeoutMs = 3_000;
 const roundTrips = 3;
@@ -276,6 +280,17 @@ export function createActions(sources: WorkflowSources): Actions {
       if (outcome.type !== 'operation') throw refusalOf(outcome);
       publishRecord(record);
       return outcome.revision;
+    },
+    protocol: () => sources.protocol,
+    tellUnknown: (operation) => {
+      if (operation === null) return sources.alarms.clear(unknownOperation);
+      const { id, parameters, runner } = operation;
+      sources.alarms.raise(unknownOperation, {
+        code: 'unknown-operation',
+        severity: 'warning',
+        message: `the operation ${id} (${parameters.workflow}) was begun by a newer version, last run by ${runner}; ${nodeId} leads, does not know it, and finds nobody to lead who does: the operation waits`,
+        remedy: `Start ${runner} again, or upgrade the voters: it goes on by itself as soon as one of a newer version can lead.`,
+      });
     },
     reportError: (error, what) =>
       sources.log.limited(`workflow-${what}`, 'warn', what, { error: toQuorateError(error).message }),

@@ -5,7 +5,16 @@
  * An action that fails rejects with a `QuorateError`. Those that propose (`proposeConfChange`, `putOperation`) reject with
  * `timeout` or `leadership-lost` where the outcome is not known; the engine then looks whether it happened.
  */
-import type { IndexType, Member, ModelComparison, NodeStatus, Position, ProgressView } from '../../messaging/index.js';
+import type {
+  IndexType,
+  Member,
+  ModelComparison,
+  NodeStatus,
+  Operation,
+  Position,
+  ProgressView,
+  VersionRange,
+} from '../../messaging/index.js';
 import type { OperationRecord, RaisedGate } from '../model/index.js';
 import type { ConfChange, Configuration } from '../raft/index.js';
 import type { FactGatherer, RestoreAnswer } from './facts.js';
@@ -98,6 +107,10 @@ export interface Actions extends FactGatherer {
    * Rejects with `version-mismatch` or `operation-running` as the model decides.
    */
   putOperation(record: OperationRecord): Promise<number>;
+  /** What this member speaks. */
+  protocol(): VersionRange;
+  /** An operation of a newer version waits because nobody who knows it can lead: the operator is told. Null: none does. */
+  tellUnknown(operation: Operation | null): void;
   /** Something failed that is not the operation's own failure. */
   reportError(error: unknown, what: string): void;
 }

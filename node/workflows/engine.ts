@@ -18,6 +18,7 @@ import { type Check, cluster, evaluate } from './checks/index.js';
 import { judgeCancel, judgeResume, type Requester, resumed } from './control.js';
 import type { Workflow } from './definition.js';
 import { type Facts, heardOf, targetOf } from './facts.js';
+import { handOn, isKnown } from './hand-on.js';
 import { impactNow } from './impact.js';
 import { join } from './join.js';
 import { migrate } from './migrate.js';
@@ -59,6 +60,8 @@ export class OperationEngine {
   constructor(
     private readonly actions: Actions,
     private readonly self: string,
+    /** Those of this build. */
+    private readonly known: Partial<Record<string, Workflow>> = workflows,
   ) {}
 
   /** Id of the operation that runs here. */
@@ -144,7 +147,10 @@ export class OperationEngine {
   async cancel(id: string, by: Requester): Promise<Operation> {
     for (;;) {
       const record = this.recordOf(id);
-      const verdict = judgeCancel(workflowOf(record.operation), record.operation, { ...by, at: this.actions.now() });
+      const verdict = judgeCancel(this.workflowOf(record.operation), record.operation, {
+        ...by,
+        at: this.actions.now(),
+      });
       switch (verdict.type) {
         case 'refused':
           throw verdict.error;
@@ -163,7 +169,7 @@ export class OperationEngine {
    */
   async planResume(id: string): Promise<ResumePlan> {
     const { operation } = this.recordOf(id);
-    const verdict = judgeResume(workflowOf(operation), operation, '');
+    const verdict = judgeResume(this.workflowOf(operation), operation, '');
     switch (verdict.type) {
       case 'refused':
         throw verdict.error;
@@ -191,7 +197,7 @@ export class OperationEngine {
   async letGoOn(id: string, by: Requester & { readonly requestId: string }): Promise<Operation> {
     for (;;) {
       const record = this.recordOf(id);
-      const verdict = judgeResume(workflowOf(record.operation), record.operation, by.requestId);
+      const verdict = judgeResume(this.workflowOf(record.operation), record.operation, by.requestId);
       switch (verdict.type) {
         case 'refused':
           throw verdict.error;
@@ -245,13 +251,17 @@ export class OperationEngine {
   }
 
   private async drive(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.actions.leadership().leading) {
-      await this.settle(signal);
-      if (signal.aborted) return;
-      const record = this.actions.operationRecords().find(({ operation }) => isUnderWay(operation));
-      if (record === undefined) return;
-      if (!(await this.carryOn(record, signal))) return;
-      if (!signal.aborted) await this.actions.sleep(resumePauseMs, signal);
+    try {
+      while (!signal.aborted && this.actions.leadership().leading) {
+        await this.settle(signal);
+        if (signal.aborted) return;
+        const record = this.actions.operationRecords().find(({ operation }) => isUnderWay(operation));
+        if (record === undefined) return;
+        await this.carryOn(record, signal);
+        if (!signal.aborted) await this.actions.sleep(resumePauseMs, signal);
+      }
+    } finally {
+      this.actions.tellUnknown(null);
     }
   }
 
@@ -263,24 +273,23 @@ export class OperationEngine {
     }
   }
 
-  /** False: this build cannot. */
-  private async carryOn(record: OperationRecord, signal: AbortSignal): Promise<boolean> {
-    const workflow = workflowOf(record.operation);
-    if (workflow === undefined) {
-      const { id, parameters } = record.operation;
-      this.actions.reportError(
-        new Error(`${parameters.workflow} is not known here: a newer version has to lead`),
-        `the operation ${id}`,
-      );
-      return false;
-    }
+  private async carryOn(record: OperationRecord, signal: AbortSignal): Promise<void> {
+    const workflow = this.workflowOf(record.operation);
+    if (workflow === undefined) return handOn(this.actions, this.self, record.operation, signal);
+    this.actions.tellUnknown(null);
     this.run = new Run(this.actions, this.self, workflow, record, signal);
     try {
       await this.run.finish();
     } finally {
       this.run = undefined;
     }
-    return true;
+  }
+
+  /** Undefined: a newer version's. */
+  private workflowOf(operation: Operation): Workflow | undefined {
+    const { workflow: name } = operation.parameters;
+    const workflow = Object.hasOwn(this.known, name) ? this.known[name] : undefined;
+    return workflow !== undefined && isKnown(workflow, operation) ? workflow : undefined;
   }
 }
 
@@ -292,11 +301,6 @@ const generalChecks: ReadonlySet<Check> = new Set([
   cluster.noOperationRunning,
   cluster.noTransferRunning,
 ]);
-
-/** Undefined: a newer version's. */
-function workflowOf({ parameters }: Operation): Workflow | undefined {
-  return Object.hasOwn(workflows, parameters.workflow) ? workflows[parameters.workflow] : undefined;
-}
 
 function leftOf({ steps, verifications }: Operation): OperationPlan['steps'] {
   return [...steps, ...verifications]

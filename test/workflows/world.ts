@@ -7,6 +7,7 @@ import {
   type NodeStatus,
   type Operation,
   QuorateError,
+  type VersionRange,
   type WorkflowParameters,
 } from '../../messaging/index.js';
 import {
@@ -37,6 +38,7 @@ import {
   type Probe,
   type RestoreAnswer,
   type RestoreFacts,
+  type Workflow,
 } from '../../node/workflows/index.js';
 import { begun, timeline } from '../model/support.js';
 import { VirtualClock } from './clock.js';
@@ -53,7 +55,8 @@ type Payload =
 
 export interface Controller {
   readonly id: string;
-  readonly engine: OperationEngine;
+  engine: OperationEngine;
+  protocol: VersionRange;
   alive: boolean;
   /** Lives, but nobody hears it. */
   cutOff: boolean;
@@ -90,6 +93,8 @@ export class World {
   readonly store: ModelStore;
   readonly controllers = new Map<string, Controller>();
   readonly errors: unknown[] = [];
+  /** Who tells the operator now that it leads and does not know an operation, and which. */
+  readonly unknownToldBy = new Map<string, string>();
   /** Every action of every leader, in order. */
   readonly actionsTaken: string[] = [];
   leader: string | null = 'a';
@@ -149,6 +154,22 @@ export class World {
     this.clock.at(this.clock.now() + 3_000, () => {
       Object.assign(controller, { alive: true, version, incarnation: controller.incarnation + 1 });
     });
+  }
+
+  /** From now on the controller is a build that speaks these versions and knows these workflows. */
+  becomes(id: string, protocol: VersionRange, known: Partial<Record<string, Workflow>>): void {
+    const controller = this.controller(id);
+    void controller.engine.letGo();
+    Object.assign(controller, { protocol, engine: new OperationEngine(this.actionsOf(id), id, known) });
+    if (this.leader === id) controller.engine.resume();
+  }
+
+  /** An operation that somebody else began; the leader finds it. */
+  begin(operation: Operation): void {
+    this.lastIndex += 1;
+    const data = encodeCommand({ type: 'operation.put', revision: 0, operation });
+    this.applyEntry({ type: 'normal', term: this.term, index: this.lastIndex, data });
+    if (this.leader !== null) this.controller(this.leader).engine.resume();
   }
 
   /** It was joined as a learner before. */
@@ -263,10 +284,10 @@ export class World {
   // ---------------------------------------------------------------------------------------------------- the cluster
 
   private addController(id: string, state: NodeStatus['state']): void {
-    const engine = new OperationEngine(this.actionsOf(id), id);
     this.controllers.set(id, {
       id,
-      engine,
+      engine: new OperationEngine(this.actionsOf(id), id),
+      protocol: { min: 1, max: 1 },
       alive: true,
       cutOff: false,
       state,
@@ -515,6 +536,11 @@ export class World {
       operationRecords: () => this.store.records('operation').map(({ value }) => value),
       putOperation: ({ revision, operation }) =>
         this.counted(self, `record ${operation.state}`, () => this.put(self, revision, operation)),
+      protocol: () => this.controller(self).protocol,
+      tellUnknown: (operation) => {
+        if (operation === null) this.unknownToldBy.delete(self);
+        else this.unknownToldBy.set(self, operation.id);
+      },
       reportError: (error) => this.errors.push(error),
     };
   }
@@ -579,7 +605,7 @@ export class World {
   }
 
   private statusOf(id: string): { readonly status: NodeStatus; readonly ageMs: number } {
-    const { state, alive, cutOff, incarnation, version } = this.controller(id);
+    const { state, alive, cutOff, incarnation, version, protocol } = this.controller(id);
     const { voters, learners } = this.configuration;
     const applied = this.matchOf(id);
     const raft: NodeStatus['raft'] = {
@@ -598,7 +624,7 @@ export class World {
     };
     const status = nodeStatus(id, state, state === 'member' ? raft : null);
     const position = status.position === null ? null : (this.store.meta()?.position ?? null);
-    return { ageMs: alive && !cutOff ? 100 : 60_000, status: { ...status, position, incarnation, version } };
+    return { ageMs: alive && !cutOff ? 100 : 60_000, status: { ...status, position, incarnation, version, protocol } };
   }
 
   facts(parameters: WorkflowParameters): Facts {
