@@ -52,6 +52,8 @@ export const operationArgument = argument({
 export const operationJsonShape =
   'the operation: { id, parameters, state, findings, before, after, steps, verifications, error, ... }; with --dry-run the plan: { parameters, findings, before, after, steps, mayRun, confirmation }';
 
+/** What a restore would change is counted before it is planned or begun: of a million entities in some ten seconds. */
+const countingMaxMs = 300_000;
 /** Published messages may be lost: what was not heard for this long is asked for. */
 const askAgainMs = 1000;
 
@@ -65,7 +67,9 @@ export async function runOperation(
   return withSession(context, given, async (session) => {
     const parameters = typeof wanted === 'function' ? await wanted(session.client) : wanted;
     refuseUnconfirmed(given, parameters);
-    const plan = await out.during('Running the checks', session.client.request('operation.plan', parameters));
+    const timeoutMs = parameters.workflow === 'restore' ? Math.max(given.timeoutMs, countingMaxMs) : given.timeoutMs;
+    const asked = session.client.request('operation.plan', parameters, { timeoutMs, signal });
+    const plan = await out.during('Running the checks', asked);
     if (given.dryRun) {
       if (out.json) out.printJson(plan);
       else
@@ -83,7 +87,7 @@ export async function runOperation(
     await confirm(out, { word: plan.confirmation, purpose: goalOf(parameters), yes: given.yes, signal });
     const started = await out.during(
       'Starting',
-      session.client.request('operation.start', parameters, { requestId: randomUUID(), signal }),
+      session.client.request('operation.start', parameters, { requestId: randomUUID(), timeoutMs, signal }),
     );
     return given.detach ? detached(out, started) : followOperation(context, session, started);
   });

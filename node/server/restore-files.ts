@@ -55,7 +55,7 @@ export class RestoreFiles {
   readonly #options: RestoreFilesOptions;
   #held: Held | undefined;
   #differences:
-    | { readonly held: Held; readonly at: number; readonly counted: Promise<readonly KindDifference[]> }
+    | { readonly held: Held; readonly counted: Promise<readonly KindDifference[]>; countedAt: number | null }
     | undefined;
 
   constructor(options: RestoreFilesOptions) {
@@ -139,12 +139,20 @@ export class RestoreFiles {
     if (held?.meta.sha256 !== sha256) throw new QuorateError('not-found', 'the file is not here');
     const { storage, clock } = this.#options;
     const kept = this.#differences;
-    if (kept?.held === held && clock.monotonicMs() - kept.at < differencesKeptMs) return kept.counted;
+    // Of a large model counting takes longer than a client waits before it asks again.
+    const isFresh = kept?.countedAt === null || clock.monotonicMs() - (kept?.countedAt ?? 0) < differencesKeptMs;
+    if (kept?.held === held && isFresh) return kept.counted;
     const counted = storage.compareRestore();
-    this.#differences = { held, at: clock.monotonicMs(), counted };
-    counted.catch(() => {
-      this.#differences = undefined;
-    });
+    const counting = { held, counted, countedAt: null as number | null };
+    this.#differences = counting;
+    counted.then(
+      () => {
+        counting.countedAt = clock.monotonicMs();
+      },
+      () => {
+        if (this.#differences === counting) this.#differences = undefined;
+      },
+    );
     return counted;
   }
 

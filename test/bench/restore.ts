@@ -1,6 +1,7 @@
 /**
- * `npm run bench:restore`: how long a backup and a restore take. First on one data directory, by the storage alone; then in a
- * cluster of three real controllers: how long the operation takes in all, and for how long writes are paused in it.
+ * `npm run bench:restore`: how long a backup and a restore take. First on one data directory, by the storage alone; then as an
+ * operator meets them, by the commands: a new cluster begins on the file and two controllers join it; a snapshot is written
+ * and verified while it runs; the file is restored into the running cluster, with how long writes are paused in that.
  */
 import { copyFileSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -13,7 +14,7 @@ import { commitEntry, metaAfter, stageRestore } from '../storage/restore-contrac
 import { begin } from '../storage/storage-contract.js';
 import { startNatsServer } from '../support/nats.js';
 import { readOptions } from '../support/options.js';
-import { startQuorate } from '../support/process.js';
+import { runQuorate, startQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
 
@@ -37,6 +38,7 @@ const patienceMs = 3_600_000;
 const batch = 2_000;
 const about = { clusterName: 'bench', nodeId: 'n1', softwareVersion: 'bench', now: () => Date.now() };
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const load = (): string => `load ${loadavg()[0]?.toFixed(1)}`;
 const seconds = (ms: number): number => Math.round(ms / 10) / 100;
 
 async function timed<Result>(work: () => Promise<Result> | Result): Promise<readonly [Result, number]> {
@@ -81,6 +83,15 @@ async function storageFigures(entities: number): Promise<readonly [StorageFigure
 }
 
 interface ClusterFigures {
+  /** `quorate restore --from`, and the start until it leads. */
+  readonly beginS: number;
+  readonly startS: number;
+  /** One after the other, each until it is a voter. */
+  readonly joinS: readonly number[];
+  readonly backupS: number;
+  readonly verifyS: number;
+  /** `quorate restore FILE`, from the first byte that is sent to the last verification. */
+  readonly restoreS: number;
   readonly operationS: number;
   readonly pausedS: number;
   readonly steps: Readonly<Record<string, number>>;
@@ -91,43 +102,68 @@ async function clusterFigures(file: SnapshotFile): Promise<ClusterFigures> {
   const connection = await connectNats({ servers: [nats.url], name: 'bench' });
   const api = createApiClient({ connection, cluster: 'bench', from: 'bench', timeoutMs: patienceMs });
   const directories = new Map(['n1', 'n2', 'n3'].map((id) => [id, temporaryDirectory(id)]));
-  const processes = await Promise.all(
-    [...directories].map(([id, directory]) => {
-      const args = ['node', '--cluster', 'bench', '--id', id, '--nats', nats.url, '--data-dir', directory];
-      return startQuorate(id === 'n1' ? [...args, '--restore-from', file.path] : args, { name: id });
-    }),
-  );
-  const wait = { timeoutMs: patienceMs, intervalMs: 500 };
+  const reached = ['--cluster', 'bench', '--nats', nats.url];
+  const of = (id: string) => ['--id', id, '--data-dir', directories.get(id) ?? ''];
+  const start = (id: string) => startQuorate(['node', ...reached, ...of(id)], { name: id });
+  const quorate = async (what: string, ...args: readonly string[]): Promise<readonly [string, number]> => {
+    const [ended, tookS] = await timed(() => runQuorate([...args, ...reached, '--json'], { timeoutMs: patienceMs }));
+    if (ended.code !== 0) throw new Error(`${args.join(' ')}: ${ended.stderr}`);
+    say(`  ${what} ${tookS} s (${load()})`);
+    return [ended.stdout, tookS];
+  };
+  const wait = { timeoutMs: patienceMs, intervalMs: 100 };
   const statusOf = (node: string) => api.request('status.get', {}, { node });
-  await eventually(async () => (await statusOf('n1')).raft?.role === 'leader', { what: 'n1 to lead', ...wait });
+
+  const [, beginS] = await quorate('a new cluster is written in', 'restore', '--from', file.path, ...of('n1'));
+  const processes = [await start('n1')];
+  const [, startS] = await timed(() =>
+    eventually(async () => (await statusOf('n1')).raft?.role === 'leader', { what: 'n1 to lead', ...wait }),
+  );
+  say(`  it leads after ${startS} s`);
+  const joinS: number[] = [];
   for (const node of ['n2', 'n3']) {
+    processes.push(await start(node));
     await eventually(async () => (await statusOf(node)).state === 'blank', { what: `${node} to be blank`, ...wait });
-    const { id } = await api.request('operation.start', { workflow: 'join', node });
-    const joined = await ended(api, id, patienceMs);
+    const [joined, tookS] = await timed(async () => {
+      const { id } = await api.request('operation.start', { workflow: 'join', node });
+      return ended(api, id, patienceMs);
+    });
     if (joined.state !== 'done') throw new Error(`${node} did not join: ${joined.error?.message}`);
+    joinS.push(tookS);
+    say(`  ${node} joins in ${tookS} s (${load()})`);
   }
+
+  const [, backupS] = await quorate(
+    'a snapshot is written in',
+    'snapshot',
+    'create',
+    '--node',
+    'n1',
+    '--name',
+    'b.snapshot',
+  );
+  const [, verifyS] = await quorate('it is verified in', 'snapshot', 'verify', 'b.snapshot', '--node', 'n1');
   await api.request('model.create', { kind: 'service', id: 'one-more', name: 'one-more', spec: {} });
-  copyFileSync(file.path, join(directories.get('n1') ?? '', 'backups', 'bench.snapshot'));
-  const { sha256, sizeBytes } = await api.request('restore.take', { name: 'bench.snapshot' }, { node: 'n1' });
-  const parameters = { workflow: 'restore', sha256, sizeBytes, name: 'bench.snapshot' } as const;
-  await eventually(async () => (await api.request('restore.stage', { sha256, sizeBytes })).state === 'ready', {
-    what: 'the file',
-    ...wait,
-  });
-  await eventually(async () => (await api.request('operation.plan', parameters)).mayRun, {
-    what: 'it may run',
-    ...wait,
-  });
-  const { id } = await api.request('operation.start', parameters);
-  const operation = await ended(api, id, patienceMs);
-  if (operation.state !== 'done') throw new Error(operation.error?.message ?? operation.state);
+  const confirmed = ['--yes', '--i-understand', 'bench'];
+  const [record, restoreS] = await quorate(
+    'it is restored into the running cluster in',
+    'restore',
+    file.path,
+    ...confirmed,
+  );
+  const figures = figuresOf(JSON.parse(record));
   await Promise.all(processes.map((each) => each.stop()));
   await connection.close();
   await nats.stop();
-  return figuresOf(operation);
+  return { beginS, startS, joinS, backupS, verifyS, restoreS, ...figures };
 }
 
-function figuresOf({ startedAt, finishedAt, steps, verifications }: Operation): ClusterFigures {
+function figuresOf({
+  startedAt,
+  finishedAt,
+  steps,
+  verifications,
+}: Operation): Pick<ClusterFigures, 'operationS' | 'pausedS' | 'steps'> {
   const began = (name: string): number => steps.find(({ step }) => step === name)?.startedAt ?? 0;
   return {
     operationS: seconds((finishedAt ?? 0) - startedAt),
@@ -142,23 +178,23 @@ function figuresOf({ startedAt, finishedAt, steps, verifications }: Operation): 
 }
 
 for (const entities of given.entities.split(',').map(Number)) {
-  say(`${entities.toLocaleString('en-US')} entities (load ${loadavg()[0]?.toFixed(1)})`);
+  say(`${entities.toLocaleString('en-US')} entities (${load()})`);
   const [storage, file] = await storageFigures(entities);
+  const { fileMiB, backupS, verifyS, compareS, restoreS } = storage;
+  say(
+    `  storage alone: a file of ${fileMiB} MiB; backup ${backupS} s, verify ${verifyS} s, compare ${compareS} s, restore ${restoreS} s`,
+  );
   const cluster = given['no-cluster'] ? null : await clusterFigures(file);
-  if (given.json) process.stdout.write(`${JSON.stringify({ ...storage, cluster, load: loadavg()[0] })}\n`);
-  else {
-    const { fileMiB, backupS, verifyS, compareS, restoreS } = storage;
+  if (cluster !== null) {
+    const newClusterS = seconds(1_000 * (cluster.beginS + cluster.startS + cluster.joinS.reduce((a, b) => a + b, 0)));
+    say(`  from the file alone to three voters: ${newClusterS} s`);
+    say(`  in the running cluster: the operation ${cluster.operationS} s, writes paused for ${cluster.pausedS} s`);
     say(
-      `  storage: a file of ${fileMiB} MiB; backup ${backupS} s, verify ${verifyS} s, compare ${compareS} s, restore ${restoreS} s`,
+      `    ${Object.entries(cluster.steps)
+        .map(([step, took]) => `${step} ${took}`)
+        .join(', ')}`,
     );
-    if (cluster !== null) {
-      say(`  cluster of three: the operation ${cluster.operationS} s, writes paused for ${cluster.pausedS} s`);
-      say(
-        `    ${Object.entries(cluster.steps)
-          .map(([step, took]) => `${step} ${took}`)
-          .join(', ')}`,
-      );
-    }
   }
+  if (given.json) process.stdout.write(`${JSON.stringify({ ...storage, cluster, load: loadavg()[0] })}\n`);
 }
 process.exit(0);
