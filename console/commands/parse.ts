@@ -73,12 +73,21 @@ export function findCommand(
       const line = commandLine(command.path);
       throw usageError(
         `\`${line}\` has no command "${word}"`,
-        didYouMean(word, names) ?? `It has ${names.join(', ')}; see \`${line} --help\`.`,
+        homeOf(word, command, commands) ??
+          didYouMean(word, names) ??
+          `It has ${names.join(', ')}; see \`${line} --help\`.`,
       );
     }
     command = child;
     rest = rest.slice(1);
   }
+}
+
+/** Who leaves a group out (`quorate join` for `quorate members join`) is told where the command lives. */
+function homeOf(word: string, group: Command, commands: readonly Command[]): string | undefined {
+  const homes = commands.filter((each) => each.path.length > group.path.length + 1 && each.path.at(-1) === word);
+  if (homes.length === 0) return undefined;
+  return `Did you mean ${homes.map((each) => `\`${commandLine(each.path)}\``).join(' or ')}?`;
 }
 
 function refuseUnknownFlags(given: Readonly<Record<string, unknown>>, command: Command): void {

@@ -152,7 +152,10 @@ test.serial('an operation is cancelled, says by whom and from where, and is not 
   t.regex(cancelled.stdout, /^✔ Cancelled: what it had done is taken back \(operation /);
   const again = operationSchema.parse(json(await run('operations', 'cancel', id, '--json')));
   t.is(again.state, 'cancelled');
-  t.regex((await run('operations', 'show', id)).stdout, /asked for by tester from .*@[\s\S]*\ncancelled by tester from .*@/);
+  t.regex(
+    (await run('operations', 'show', id)).stdout,
+    /asked for by tester from .*@[\s\S]*\ncancelled by tester from .*@/,
+  );
   const resumed = await run('operations', 'resume', id, '--yes', '--json');
   t.like(JSON.parse(resumed.stderr), { error: { code: 'not-resumable' } });
   t.is((await run('operations', 'cancel', 'nothing')).code, 1);

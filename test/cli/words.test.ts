@@ -31,6 +31,12 @@ test('short flags, - as a file, values that look like numbers stay text', (t) =>
 test('slips are named, with what was meant', (t) => {
   const slips: readonly (readonly [string, string, string])[] = [
     ['statsu', '`quorate` has no command "statsu"', 'Did you mean "status"?'],
+    ['join ctrl4', '`quorate` has no command "join"', 'Did you mean `quorate members join`?'],
+    [
+      'remove ctrl4',
+      '`quorate` has no command "remove"',
+      'Did you mean `quorate members remove` or `quorate context remove`?',
+    ],
     ['members jion ctrl4', '`quorate members` has no command "jion"', 'Did you mean "join"?'],
     ['status --clutser x', '`quorate status` has no option --clutser', 'Did you mean --cluster?'],
     ['status --dry-run', '`quorate status` has no option --dry-run', '`quorate status --help` lists its options.'],
