@@ -15,6 +15,7 @@ import { doctorCommand } from './doctor.js';
 import { eventsCommand } from './events.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
+import { logLevelCommand } from './log-level.js';
 import { manCommand } from './man.js';
 import {
   demoteCommand,
@@ -114,6 +115,7 @@ export const commands: readonly Command[] = [
   contextListCommand,
   contextRemoveCommand,
   nodeCommand,
+  logLevelCommand,
   doctorCommand,
   resetCommand,
   recoverCommand,

@@ -64,6 +64,8 @@ const backupNameSchema = z
 /** Bytes of a file that one request carries at most: as base64 it is well under NATS's default `max_payload` of 1 MiB. */
 export const uploadChunkBytesMax = 384 * 1024;
 
+export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error']);
+
 /** How far a controller is with a file that is to be restored. `ready`: whole, read and checked. */
 export const stagedStateSchema = z.enum(['missing', 'receiving', 'verifying', 'ready', 'failed']);
 
@@ -315,6 +317,23 @@ export const apiVerbs = {
     since: 2,
     params: z.object({ id: z.string() }),
     result: operationSchema,
+  },
+  'log.level': {
+    summary:
+      'Sets which lines the controller that is asked writes to its log, until it is set again or started anew, or for a time; without `level`: says which.',
+    to: 'node',
+    changes: true,
+    since: 2,
+    params: z.object({
+      level: logLevelSchema.optional(),
+      /** Then back to the level that it was started with. */
+      forMs: z.int().min(1_000).max(86_400_000).optional(),
+    }),
+    result: z.object({
+      level: logLevelSchema,
+      /** When it goes back, in milliseconds since 1970; null: not by itself. */
+      until: z.number().nullable(),
+    }),
   },
   'operation.get': {
     summary: 'The record of one operation.',

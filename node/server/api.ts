@@ -116,7 +116,10 @@ export class ApiServer {
     this.counters.requests += 1;
     this.#running += 1;
     this.#handle(message)
-      .then((answer) => this.#respond(message, answer))
+      .then((answer) => {
+        this.#respond(message, answer);
+        if (this.#options.log.writes('debug')) this.#options.log.debug('answered a request', requestIn(message));
+      })
       .catch((error: unknown) => this.#refuse(message, forWhomItWasMeant(message, toQuorateError(error))))
       .finally(() => {
         this.#running -= 1;
@@ -148,11 +151,14 @@ export class ApiServer {
   #refuse(message: Msg, error: QuorateError): void {
     this.counters.refused += 1;
     this.refusedBy[error.code] = (this.refusedBy[error.code] ?? 0) + 1;
+    const { log } = this.#options;
     if (error.code === 'internal')
-      this.#options.log.limited('api-internal', 'error', 'a request failed', {
+      log.error('request-failed', 'a request failed', {
+        ...requestIn(message),
         error: error.message,
         stack: (error.cause as Error | undefined)?.stack,
       });
+    else if (log.writes('debug')) log.debug('refused a request', { ...requestIn(message), errorCode: error.code });
     const refusal = { v: protocolVersion, ok: false, node: this.#options.nodeId, error: error.toWire() };
     this.#respond(message, JSON.stringify(refusal));
   }
@@ -162,9 +168,16 @@ export class ApiServer {
       message.respond(answer);
     } catch (error) {
       // The connection is closed.
-      this.#options.log.limited('api-respond', 'warn', 'an answer could not be sent', { error: String(error) });
+      this.#options.log.warn('answer-not-sent', 'an answer could not be sent', { error: String(error) });
     }
   }
+}
+
+/** For the log. */
+function requestIn(message: Msg) {
+  const parsed = apiRequestSchema.safeParse(parseJson(message));
+  const [verb, from] = [subjectRest(message.subject, 3), subjectToken(message.subject, 2)];
+  return { requestId: parsed.success ? parsed.data.requestId : undefined, verb, from };
 }
 
 /** Who asked for the leader may ask again: that this controller is no member any more says nothing of the one that leads. */

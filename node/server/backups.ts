@@ -73,7 +73,7 @@ export class ScheduledBackups {
     try {
       await this.#findLast();
     } catch (error) {
-      log.warn('the folder for backups cannot be read', { error: toQuorateError(error).message });
+      log.warn('backups-unreadable', 'the folder for backups cannot be read', { error: toQuorateError(error).message });
     }
     if (this.#stopLooking === undefined) return;
     const { everyMs } = this.#options.schedule;
@@ -147,7 +147,7 @@ export class ScheduledBackups {
     } catch (error) {
       const { code, message } = toQuorateError(error);
       this.#failure = { at, code, message };
-      log.limited('backup-failed', 'error', 'a scheduled backup failed', { error: message });
+      log.error('backup-failed', 'a scheduled backup failed', { error: message });
       alarms.raise(failedKey, {
         code: failedKey,
         severity: 'error',

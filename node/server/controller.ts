@@ -35,6 +35,7 @@ import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
 import { LeadershipNews } from './leadership-news.js';
 import type { Log } from './log.js';
+import type { LogLevels } from './log-levels.js';
 import { compareEveryMsDefault } from './model-watch.js';
 import type { ControllerFacts } from './observe/index.js';
 import { OperationService } from './operations.js';
@@ -72,6 +73,7 @@ export interface ControllerOptions {
   readonly connections: Connections;
   readonly clock: Clock;
   readonly log: Log;
+  readonly logLevels: LogLevels;
   readonly ignoredSettings: readonly string[];
   readonly removed: boolean;
   /** Where health and metrics are served. */
@@ -175,6 +177,7 @@ export class Controller {
       incarnation,
       timeline: () => storage.model.meta()?.position.timeline ?? null,
     });
+    log.describe(() => ({ term: this.#member?.core.term }));
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
@@ -254,6 +257,7 @@ export class Controller {
       nodeId: config.nodeId,
       status: () => this.#buildStatus(this.#status.sequence),
       recovery: this.#recovery,
+      logLevels: this.#options.logLevels,
       onSnapshot: (position) =>
         this.#events.cluster('snapshot.taken', {
           position,
@@ -354,11 +358,13 @@ export class Controller {
     this.#stopMember();
     try {
       if (before === 'member' && this.#damage.drop(failure)) {
-        this.#options.log.warn('a damaged entry was dropped', { found: failure.message });
+        this.#options.log.warn('log-damaged', 'a damaged entry was dropped', { found: failure.message });
         return this.#startMember();
       }
     } catch (error) {
-      this.#options.log.error('a damaged entry could not be dropped', { error: toQuorateError(error).message });
+      this.#options.log.error('damaged', 'a damaged entry could not be dropped', {
+        error: toQuorateError(error).message,
+      });
     }
     this.#damage.outOfService(failure);
     this.#status.now();
@@ -517,7 +523,7 @@ export class Controller {
       onAbandoned: (error) => {
         const { code, message } = toQuorateError(error);
         if (code === 'storage-full') this.#diskNews.noRoomForSnapshot(message);
-        log.limited('snapshot-abandoned', 'warn', 'fetching a snapshot was given up; the leader will offer it again', {
+        log.warn('snapshot-abandoned', 'fetching a snapshot was given up; the leader will offer it again', {
           error: message,
         });
       },
@@ -590,7 +596,7 @@ export class Controller {
       isLeader: () => this.#leading,
       endpoints: endpointsOf(storage.model, config.cluster, config.nodeId),
       publishEvent: (event) => this.#events.routerService(event),
-      log: (level, message, fields) => log[level](message, fields),
+      log: (code, message, fields) => log.error(code, message, fields),
     });
     this.#duties = new LeaderDuties({
       replica,
@@ -718,7 +724,7 @@ export class Controller {
    */
   #onRemoved(by: string): void {
     if (this.#state === 'removed') return;
-    this.#options.log.warn('removed from the cluster', {
+    this.#options.log.warn('removed', 'removed from the cluster', {
       by,
       remedy: `to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${this.#options.config.dataDirectory}\``,
     });
@@ -737,7 +743,7 @@ export class Controller {
     const { config, log, storage } = this.#options;
     storage.raft.markRemoved({ by, index: storage.model.meta()?.position.index ?? 0, leftBehindBy: logTimeline });
     this.#leftBehindBy = logTimeline;
-    log.warn('left behind by a recovery', {
+    log.warn('left-behind', 'left behind by a recovery', {
       by,
       epoch: logTimeline.epoch,
       remedy: `what this log holds beyond the recovery is not in the cluster; to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${config.dataDirectory}\` (a backup is kept)`,

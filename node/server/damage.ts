@@ -53,7 +53,9 @@ export class Damage {
     if (!core.isInDebt) return;
     const message = `entries of ${nodeId}'s log were damaged and dropped; it asks for them again, and gives no vote before it has them`;
     const remedy = 'Nothing, if this ends soon. Examine its disk; should it happen again, replace the controller.';
-    log.warn('entries of the log were damaged and dropped', { lastIndex: this.#options.storage.raft.lastIndex() });
+    log.warn('log-damaged', 'entries of the log were damaged and dropped', {
+      lastIndex: this.#options.storage.raft.lastIndex(),
+    });
     alarms.raise(debtAlarm, { code: 'log-damaged', severity: 'warning', message, remedy });
     events.cluster('log.damaged', { peers: [{ id: nodeId }], message });
     this.#stopWatching = clock.every(watchDebtEveryMs, () => {
@@ -71,14 +73,14 @@ export class Damage {
     alarms.clear(debtAlarm);
     const message = `${nodeId} is out of service, because its data is damaged: ${found}`;
     const remedy = `Replace it: stop it, make it blank with \`quorate reset --data-dir ${dataDirectory}\`, start it under a new id, then \`quorate members replace ${nodeId} NEW\`.`;
-    log.error('damaged: out of service', { found, remedy });
+    log.error('damaged', 'damaged: out of service', { found, remedy });
     alarms.raise('damaged', { code: 'damaged', severity: 'error', message, remedy });
     events.cluster('member.damaged', { peers: [{ id: nodeId }], message });
     try {
       storage.raft.markDamaged(found);
     } catch (error) {
       // The start-up table finds out by itself what it can.
-      log.warn('the mark that it is damaged could not be written', { error: String(error) });
+      log.warn('damage-not-marked', 'the mark that it is damaged could not be written', { error: String(error) });
     }
   }
 

@@ -50,7 +50,7 @@ export class DiskNews {
     this.#told = true;
     const message = why ?? `the disk of ${nodeId} is full: it stores nothing more, and serves reads`;
     const remedy = `Free space where ${dataDirectory} is; ${nodeId} goes on by itself.`;
-    log.error('the disk is full', { message, remedy });
+    log.error('storage-full', 'the disk is full', { found: message, remedy });
     alarms.raise(alarmKey, { code: 'storage-full', severity: 'error', message, remedy });
     events.cluster('storage.full', { peers: [{ id: nodeId }], message });
   }

@@ -20,6 +20,7 @@ import {
 import { type Configuration, membersOf } from '../raft/index.js';
 import { type CataloguedSnapshot, type DirectoryStorage, listSnapshots, type Storage } from '../storage/index.js';
 import type { ApiHandlers, RequestContext } from './api.js';
+import type { LogLevels } from './log-levels.js';
 import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
 import type { Recovery } from './recovery.js';
@@ -43,6 +44,7 @@ export interface HandlerSources {
   readonly nodeId: string;
   status(): NodeStatus;
   readonly recovery: Recovery;
+  readonly logLevels: LogLevels;
   onSnapshot(position: Position): void;
 }
 
@@ -203,6 +205,11 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'restore.take': (params) => {
       replica();
       return sources.restoreFiles.take(params);
+    },
+
+    'log.level': ({ level, forMs }, { requestId, from }) => {
+      const { logLevels } = sources;
+      return level === undefined ? logLevels.view : logLevels.set(level, `asked for by ${from} (${requestId})`, forMs);
     },
 
     'operation.plan': (parameters) => operations().plan(parameters),

@@ -1,17 +1,28 @@
-/** The log: JSON lines, or short coloured lines on a terminal. A kind of warning that repeats is written once a second. */
+/**
+ * The log: JSON lines, or short coloured lines on a terminal. Each warning has a code of the table in `log-codes.ts`; one
+ * that repeats is written once a second. Secrets are taken out of whatever is written.
+ */
 import type { Clock } from '../cluster/clock.js';
+import { type FailureCode, logCode, type WarningCode } from './log-codes.js';
+import { withoutSecrets } from './log-secrets.js';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
-  /** At most one line a second for each `kind`; the next line says how many were left out. */
-  limited(kind: string, level: LogLevel, message: string, fields?: LogFields): void;
+  /** As info, but at most one line a second of the same message; the next one says how many were left out. */
+  infoOften(message: string, fields?: LogFields): void;
+  warn(code: WarningCode, message: string, fields?: LogFields): void;
+  error(code: FailureCode, message: string, fields?: LogFields): void;
+  /** Whether a line of this level is written: for what costs something to gather. */
+  writes(level: LogLevel): boolean;
+  readonly level: LogLevel;
   setLevel(level: LogLevel): void;
+  /** Stands in each line from now on, as it is at that moment. */
+  describe(moment: () => LogFields): void;
 }
 
 export interface LogOptions {
@@ -23,54 +34,101 @@ export interface LogOptions {
   readonly write?: (line: string) => void;
 }
 
-const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 const colours: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 };
 const limitedEveryMs = 1_000;
-/** Kinds that are remembered for limiting. */
-const limitedKindsMax = 256;
+/** Messages that are remembered for limiting. */
+const limitedMax = 256;
 
 export function createLog(options: LogOptions): Log {
-  const { clock, fields: common = {}, pretty = false } = options;
-  const writeLine = options.write ?? ((line: string) => void process.stderr.write(line));
-  let lowest = levels.indexOf(options.level ?? 'info');
-  const limits = new Map<string, { since: number; leftOut: number }>();
+  return new LineLog(options);
+}
 
-  function write(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (levels.indexOf(level) < lowest) return;
-    const time = new Date(clock.now()).toISOString();
-    writeLine(
-      pretty
-        ? prettyLine(time, level, message, fields)
-        : `${JSON.stringify({ time, level, message, ...common, ...fields })}\n`,
-    );
+class LineLog implements Log {
+  readonly #options: LogOptions;
+  readonly #limits = new Map<string, { since: number; leftOut: number }>();
+  #level: LogLevel;
+  #moment: () => LogFields = () => ({});
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+    this.#level = options.level ?? 'info';
   }
 
-  function limited(kind: string, level: LogLevel, message: string, fields: LogFields = {}): void {
-    const now = clock.monotonicMs();
-    const limit = limits.get(kind);
+  get level(): LogLevel {
+    return this.#level;
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#level = level;
+  }
+
+  writes(level: LogLevel): boolean {
+    return logLevels.indexOf(level) >= logLevels.indexOf(this.#level);
+  }
+
+  describe(moment: () => LogFields): void {
+    this.#moment = moment;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write('debug', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write('info', message, fields);
+  }
+
+  infoOften(message: string, fields?: LogFields): void {
+    this.#limited('info', message, fields);
+  }
+
+  warn(code: WarningCode, message: string, fields?: LogFields): void {
+    this.#coded(code, message, fields);
+  }
+
+  error(code: FailureCode, message: string, fields?: LogFields): void {
+    this.#coded(code, message, fields);
+  }
+
+  #coded(code: WarningCode | FailureCode, message: string, fields: LogFields = {}): void {
+    const { level, repeats = false } = logCode(code);
+    if (repeats) this.#limited(level, message, { code, ...fields });
+    else this.#write(level, message, { code, ...fields });
+  }
+
+  #limited(level: LogLevel, message: string, fields: LogFields = {}): void {
+    const now = this.#options.clock.monotonicMs();
+    const key = `${level} ${message}`;
+    const limit = this.#limits.get(key);
     if (limit !== undefined && now - limit.since < limitedEveryMs) {
       limit.leftOut += 1;
       return;
     }
-    if (limits.size >= limitedKindsMax) limits.clear();
-    limits.set(kind, { since: now, leftOut: 0 });
-    write(level, message, limit === undefined || limit.leftOut === 0 ? fields : { ...fields, leftOut: limit.leftOut });
+    if (this.#limits.size >= limitedMax) this.#limits.clear();
+    this.#limits.set(key, { since: now, leftOut: 0 });
+    const leftOut = limit?.leftOut ?? 0;
+    this.#write(level, message, leftOut === 0 ? fields : { ...fields, leftOut });
   }
 
-  return {
-    debug: (message, fields) => write('debug', message, fields),
-    info: (message, fields) => write('info', message, fields),
-    warn: (message, fields) => write('warn', message, fields),
-    error: (message, fields) => write('error', message, fields),
-    limited,
-    setLevel: (level) => {
-      lowest = levels.indexOf(level);
-    },
-  };
+  #write(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (!this.writes(level)) return;
+    const { clock, fields: common = {}, pretty = false } = this.#options;
+    const write = this.#options.write ?? ((line: string) => void process.stderr.write(line));
+    const time = new Date(clock.now()).toISOString();
+    const moment = this.#moment();
+    write(
+      withoutSecrets(
+        pretty
+          ? prettyLine(time, level, message, { ...moment, ...fields })
+          : `${JSON.stringify({ time, level, message, ...common, ...moment, ...fields })}\n`,
+      ),
+    );
+  }
 }
 
 function prettyLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
   const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ');
   return `\u001b[90m${time.slice(11, 23)}\u001b[0m \u001b[${colours[level]}m${level.padEnd(5)}\u001b[0m ${message}${rest === '' ? '' : ` \u001b[90m${rest}\u001b[0m`}\n`;

@@ -15,6 +15,7 @@ import {
 import type { ControllerConfig } from './config.js';
 import { type Beginning, type Connections, Controller } from './controller.js';
 import { createLog, type Log } from './log.js';
+import { LogLevels } from './log-levels.js';
 import { startNatsService } from './nats-service.js';
 import { type ConnectionName, connectionNames, Observer } from './observe/index.js';
 
@@ -28,6 +29,14 @@ export interface RunningController {
   readonly closed: Promise<void>;
 }
 
+/** Shared by all that starts a controller. */
+interface Surroundings {
+  readonly config: ControllerConfig;
+  readonly log: Log;
+  readonly logLevels: LogLevels;
+  readonly observer: Observer;
+}
+
 /** @throws QuorateError where the start-up table refuses to start, or NATS refuses the credentials. */
 export async function runController(config: ControllerConfig): Promise<RunningController> {
   const log = createLog({
@@ -36,6 +45,25 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
     pretty: config.logPretty,
     fields: { cluster: config.cluster, node: config.nodeId },
   });
+  const logLevels = new LogLevels(log, systemClock);
+  // For when no request can reach it.
+  const onSignal = (): void => void logLevels.toggleDebug('SIGUSR2');
+  process.on('SIGUSR2', onSignal);
+  const end = (): void => {
+    process.off('SIGUSR2', onSignal);
+    logLevels.stop();
+  };
+  try {
+    const running = await lockAndStart(config, log, logLevels);
+    running.closed.then(end, end);
+    return running;
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+async function lockAndStart(config: ControllerConfig, log: Log, logLevels: LogLevels): Promise<RunningController> {
   // Locked first: what is found must still be true when it is opened.
   const lock = lockDirectory(config.dataDirectory);
   try {
@@ -48,12 +76,13 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
       recover: false,
     });
     if (outcome.outcome === 'refuse') throw new QuorateError(outcome.code, outcome.found, { remedy: outcome.remedy });
-    for (const setting of outcome.ignored) log.warn('a setting has no effect on what is there already', { setting });
+    for (const setting of outcome.ignored)
+      log.warn('setting-ignored', 'a setting has no effect on what is there already', { setting });
     const how = beginningOf(outcome.outcome);
     // Before anything is opened or connected: a controller that waits can be asked what for.
     const observer = await Observer.open({ config, version: softwareVersion, clock: systemClock, log });
     try {
-      return await open(config, lock, how, outcome.ignored, log, observer);
+      return await open({ config, log, logLevels, observer }, lock, how, outcome.ignored);
     } catch (error) {
       await observer.close();
       throw error;
@@ -65,13 +94,12 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
 }
 
 async function open(
-  config: ControllerConfig,
+  surroundings: Surroundings,
   lock: DirectoryLock,
   how: Beginning,
   ignoredSettings: readonly string[],
-  log: Log,
-  observer: Observer,
 ): Promise<RunningController> {
+  const { config } = surroundings;
   const storage = openStorage({
     directory: config.dataDirectory,
     lock,
@@ -81,7 +109,7 @@ async function open(
     now: systemClock.now,
   });
   try {
-    return await start(config, storage, how, ignoredSettings, log, observer);
+    return await start(surroundings, storage, how, ignoredSettings);
   } catch (error) {
     storage.close();
     throw error;
@@ -109,16 +137,14 @@ function beginningOf(action: StartAction): Beginning {
 }
 
 async function start(
-  config: ControllerConfig,
+  { config, log, logLevels, observer }: Surroundings,
   storage: DirectoryStorage,
   how: Beginning,
   ignoredSettings: readonly string[],
-  log: Log,
-  observer: Observer,
 ): Promise<RunningController> {
   const { min, max } = config.protocol ?? supportedVersions;
   if (max < supportedVersions.max)
-    log.warn('acts as an older version', { protocol: { min, max }, because: protocolMaxVariable });
+    log.warn('older-protocol', 'acts as an older version', { protocol: { min, max }, because: protocolMaxVariable });
   const connections = await connectAll(config, log, observer);
   let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   const closed = new Promise<void>((resolve, reject) => {
@@ -133,14 +159,15 @@ async function start(
     connections,
     clock: systemClock,
     log,
+    logLevels,
     ignoredSettings,
     removed: how === 'removed',
     httpAddress: observer.address,
     onFatal: (error) => {
       const { code, message, remedy } = toQuorateError(error);
-      log.error('cannot go on', {
+      log.error('cannot-go-on', 'cannot go on', {
         error: message,
-        code,
+        errorCode: code,
         remedy,
         stack: error instanceof Error ? error.stack : undefined,
       });
@@ -186,7 +213,10 @@ async function connectAll(config: ControllerConfig, log: Log, observer: Observer
     observer.connected(purpose, true);
     return connection;
   };
-  const slow = setTimeout(() => log.warn('still trying to reach NATS', { servers: config.nats.servers }), 2_000);
+  const slow = setTimeout(
+    () => log.warn('nats-waiting', 'still trying to reach NATS', { servers: config.nats.servers }),
+    2_000,
+  );
   try {
     const [control, bulk, service] = await Promise.all([connect('control'), connect('bulk'), connect('service')]);
     return { control, bulk, service };
@@ -211,14 +241,14 @@ async function watch(
   for await (const { type, data, permissionContext } of connection.status()) {
     if (type === NatsEvents.Disconnect) {
       observer.connected(name, false);
-      log.limited('nats-lost', 'warn', 'lost the connection to NATS', { server: String(data) });
+      log.warn('nats-lost', 'lost the connection to NATS', { server: String(data) });
     }
     if (type === NatsEvents.Reconnect) {
       observer.connected(name, true);
-      log.limited('nats-back', 'info', 'connected to NATS again', { server: String(data) });
+      log.infoOften('connected to NATS again', { server: String(data) });
       controller.connectionRestored();
     }
     if (permissionContext !== undefined) controller.permissionDenied(permissionContext.subject);
-    if (type === NatsEvents.Error) log.limited('nats-error', 'warn', 'NATS reports an error', { error: String(data) });
+    if (type === NatsEvents.Error) log.warn('nats-error', 'NATS reports an error', { error: String(data) });
   }
 }

@@ -57,7 +57,7 @@ export class ModelWatch {
       const comparison = await compare(members);
       if (this.#cancel === cancel) this.#judge(comparison);
     } catch (error) {
-      log.warn('the models of the members could not be compared', {
+      log.warn('models-not-compared', 'the models of the members could not be compared', {
         error: error instanceof Error ? error.message : String(error),
       });
     }
@@ -88,7 +88,7 @@ export class ModelWatch {
           : `Remove it (quorate members remove ${differing[0]}), make its directory blank (quorate reset), and join it under a new id.`,
     });
     if (!isNews) return;
-    log.error(message, { index: position.index });
+    log.error('models-differ', message, { index: position.index });
     events.cluster('model.differs', { position, message, peers: differing.map((id) => ({ id })) });
   }
 }

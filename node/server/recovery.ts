@@ -137,7 +137,7 @@ export class Recovery {
 
   async #recover(timeline: Timeline, leftBehind: readonly string[]): ReturnType<DirectoryStorage['recover']> {
     const { nodeId, cluster, storage, log, clock, pause, resume, fatal } = this.#options;
-    log.warn('the quorum is lost for good: going on alone', { epoch: timeline.epoch, leftBehind });
+    log.warn('recovery-begun', 'the quorum is lost for good: going on alone', { epoch: timeline.epoch, leftBehind });
     let committed = false;
     pause();
     try {
@@ -158,9 +158,13 @@ export class Recovery {
       // Beyond the commit only the next opening can finish it.
       if (committed) fatal(error);
       else resume('as-before');
-      log.error(committed ? 'the recovery was interrupted' : 'the recovery failed; nothing was changed', {
-        error: toQuorateError(error).message,
-      });
+      log.error(
+        'recovery-failed',
+        committed ? 'the recovery was interrupted' : 'the recovery failed; nothing was changed',
+        {
+          error: toQuorateError(error).message,
+        },
+      );
       throw error;
     }
   }

@@ -255,7 +255,9 @@ export class RestoreFiles {
   #fail(held: Held, error: unknown): void {
     held.state = 'failed';
     held.problem = toQuorateError(error);
-    this.#options.log.warn('a file that is to be restored was refused', { error: held.problem.message });
+    this.#options.log.warn('restore-file-refused', 'a file that is to be restored was refused', {
+      error: held.problem.message,
+    });
     if (this.#held === held) this.#options.storage.discardRestore();
   }
 }

@@ -22,6 +22,7 @@ import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
 import type { Log } from './log.js';
 import { createModeActions, type ModeSources } from './mode-actions.js';
+import { OperationLog } from './operation-log.js';
 import { type MembershipAnswer, membershipSchema, probeSchema } from './peers.js';
 import { createRestoreActions } from './restore-actions.js';
 import type { RestoreFiles } from './restore-files.js';
@@ -76,7 +77,9 @@ export function createActions(sources: WorkflowSources): Actions {
 
   const modes = createModeActions(sources, sources.mode);
 
+  const operationLog = new OperationLog(sources.log);
   function publishRecord({ operation, revision }: OperationRecord): void {
+    operationLog.note(operation);
     sources.connection.publish(sources.subjects.operation(operation.id), JSON.stringify(operation));
     const what = inWords(operation.parameters);
     if (revision === 0)
@@ -292,8 +295,7 @@ export function createActions(sources: WorkflowSources): Actions {
         remedy: `Start ${runner} again, or upgrade the voters: it goes on by itself as soon as one of a newer version can lead.`,
       });
     },
-    reportError: (error, what) =>
-      sources.log.limited(`workflow-${what}`, 'warn', what, { error: toQuorateError(error).message }),
+    reportError: (error, what) => sources.log.warn('operation-trouble', what, { error: toQuorateError(error).message }),
   };
 }
 

@@ -55,6 +55,7 @@ import {
 import { laneOf } from '../../node/cluster/transport.js';
 import { kinds } from '../../node/model/kinds/index.js';
 import type { Message } from '../../node/raft/index.js';
+import { logsDocument } from '../observe/logs-document.js';
 import { metricsDocument } from '../observe/metrics-document.js';
 import { checkoutRoot } from '../support/checkout.js';
 import { type NamedSchema, SchemaTables } from './schema-tables.js';
@@ -239,6 +240,7 @@ export function madeDocuments(): readonly MadeDocument[] {
   const protocol = read('docs/protocol.md');
   return [
     { name: 'docs/errors.md', written: readIfThere('docs/errors.md'), wanted: errorsDocument() },
+    { name: 'docs/logs.md', written: readIfThere('docs/logs.md'), wanted: logsDocument() },
     { name: 'docs/metrics.md', written: readIfThere('docs/metrics.md'), wanted: metricsDocument() },
     { name: 'docs/protocol.md', written: protocol, wanted: refreshed(protocol) },
   ];

@@ -3,8 +3,9 @@ import test from 'ava';
 import { connectNats, QuorateError } from '../../messaging/index.js';
 import { type ApiResponse, apiResponseSchema, apiVerbs } from '../../messaging/schemas/api.js';
 import { subjectsOf } from '../../messaging/subjects.js';
+import { systemClock } from '../../node/cluster/clock.js';
 import { type ApiHandlers, ApiServer } from '../../node/server/api.js';
-import type { Log } from '../../node/server/log.js';
+import { createLog } from '../../node/server/log.js';
 import { startNatsServer } from '../support/nats.js';
 
 const subjects = subjectsOf('test');
@@ -17,7 +18,7 @@ async function serverWith(handlers: Partial<ApiHandlers>) {
     connectNats({ servers: [nats.url], name: 'controller' }),
     connectNats({ servers: [nats.url], name: 'client' }),
   ]);
-  const silent = { limited: () => undefined } as unknown as Log;
+  const silent = createLog({ clock: systemClock, write: () => undefined });
   const server = new ApiServer({ connection, subjects, nodeId: 'n1', log: silent, handlers: handlers as ApiHandlers });
   server.start();
   return {

@@ -4,7 +4,7 @@
  */
 import { supportedVersions } from '../../../messaging/protocol.js';
 import type { Clock } from '../../cluster/clock.js';
-import type { ControllerConfig } from '../config.js';
+import type { ControllerConfig, HttpWanted } from '../config.js';
 import type { Log } from '../log.js';
 import { exposition, expositionType } from './exposition.js';
 import type { ControllerFacts, Facts } from './facts.js';
@@ -75,18 +75,29 @@ export class Observer {
   }
 
   async #listen(): Promise<void> {
-    const { config, log } = this.#options;
-    const wanted = config.http ?? { type: 'off' };
+    const wanted = this.#options.config.http ?? { type: 'off' };
     this.#server = await openHttp(wanted, {
       '/livez': (query) => this.#health('livez', aliveness(this.#facts()), query),
       '/readyz': (query) => this.#health('readyz', readiness(this.#facts()), query),
       '/metrics': () => ({ status: 200, type: expositionType, body: this.#exposition() }),
     });
-    if (this.#server !== null) log.info('serves health and metrics', { http: `http://${this.#server.address}` });
-    else if (wanted.type === 'default')
-      log.warn('no port is free for health and metrics', {
-        ports: `${defaultPort} to ${defaultPort + defaultPortsMax - 1}`,
-        remedy: 'give one with --http HOST:PORT, or `--http off`',
+    this.#say(wanted);
+  }
+
+  #say(wanted: HttpWanted): void {
+    const { log } = this.#options;
+    if (this.#server === null) {
+      if (wanted.type === 'default')
+        log.warn('http-no-port', 'no port is free for health and metrics', {
+          ports: `${defaultPort} to ${defaultPort + defaultPortsMax - 1}`,
+        });
+      return;
+    }
+    const { address } = this.#server;
+    log.info('serves health and metrics', { http: `http://${address}` });
+    if (wanted.type === 'address' && !isLoopback(wanted.host))
+      log.warn('http-open', 'health and metrics are served beyond this machine, without authentication', {
+        http: address,
       });
   }
 
@@ -121,3 +132,5 @@ export class Observer {
     };
   }
 }
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');

@@ -56,7 +56,12 @@ export interface RouterServiceOptions {
   /** Versions spoken with routers. Default: all of this build. */
   readonly protocol?: VersionRange;
   readonly sharedModelLimits?: SharedModelOptions['limits'];
-  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** An error in this controller, which a router met. */
+  readonly log: (
+    code: 'router-unanswered' | 'router-message-failed',
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ) => void;
   /** Milliseconds that never go back. */
   readonly now?: () => number;
   /** Runs `work` every `intervalMs`; returns how to stop. */
@@ -347,7 +352,7 @@ class NatsRouterService implements RouterService {
       const refusal = toQuorateError(error);
       if (refusal.code === 'overloaded') this.#counters.overloaded += 1;
       if (refusal.code === 'internal')
-        this.#options.log('error', 'a router could not be answered', { error: refusal.message });
+        this.#options.log('router-unanswered', 'a router could not be answered', { error: refusal.message });
       if (!this.#stopped)
         message.respond(JSON.stringify({ v: protocolVersion, what: 'refused', error: refusal.toWire() }));
     }
@@ -482,7 +487,9 @@ class NatsRouterService implements RouterService {
         } catch (failure) {
           const refusal = toQuorateError(failure);
           if (refusal.code === 'internal')
-            this.#options.log('error', 'a router message could not be handled', { error: refusal.message });
+            this.#options.log('router-message-failed', 'a router message could not be handled', {
+              error: refusal.message,
+            });
           else this.#counters.undecodable += 1;
         }
       },
