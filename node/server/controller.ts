@@ -34,6 +34,7 @@ import { EventPublisher } from './events.js';
 import { createHandlers } from './handlers.js';
 import { LeaderDuties } from './leader-duties.js';
 import { LeadershipNews } from './leadership-news.js';
+import { LeftBehind } from './left-behind.js';
 import type { Log } from './log.js';
 import type { LogLevels } from './log-levels.js';
 import { compareEveryMsDefault } from './model-watch.js';
@@ -122,8 +123,8 @@ export class Controller {
   readonly #restoreFiles: RestoreFiles;
   readonly #startedAt: number;
   #state: NodeState;
-  /** The timeline that a recovery began elsewhere, and that left this controller's log behind. */
-  #leftBehindBy: Timeline | null;
+  /** Whether a recovery elsewhere left this controller's log behind. */
+  readonly #leftBehind: LeftBehind;
   /** Which cluster a blank controller was told to join; forgotten by a restart, for it has promised nothing yet. */
   #preparedFor: string | null = null;
   /** In a cluster, or on the way into one. */
@@ -148,7 +149,7 @@ export class Controller {
     this.#startedAt = clock.now();
     this.#subjects = subjectsOf(config.cluster);
     this.#state = options.removed ? 'removed' : 'starting';
-    this.#leftBehindBy = storage.raft.removedMark()?.leftBehindBy ?? null;
+    this.#leftBehind = new LeftBehind({ storage, clock });
     this.#backupDirectory = join(config.dataDirectory, backupsFolderName);
     mkdirSync(this.#backupDirectory, { recursive: true });
     this.#transport = new NatsTransport({
@@ -291,7 +292,7 @@ export class Controller {
       case 'removed':
         this.#state = 'removed';
         // One that recovery has left behind must not help the others of its log to elect anybody.
-        if (this.#leftBehindBy === null) this.#createMember().start();
+        if (this.#leftBehind.by === null) this.#createMember().start();
         break;
       case 'blank':
         this.#state = 'blank';
@@ -740,9 +741,8 @@ export class Controller {
   /** The quorum was lost, and `by` has gone on alone, or those who followed it: what this log holds beyond that is given up. */
   #onLeftBehind(by: string, logTimeline: Timeline): void {
     if (this.#state === 'removed' || this.#state === 'stopping') return;
-    const { config, log, storage } = this.#options;
-    storage.raft.markRemoved({ by, index: storage.model.meta()?.position.index ?? 0, leftBehindBy: logTimeline });
-    this.#leftBehindBy = logTimeline;
+    const { config, log } = this.#options;
+    this.#leftBehind.begin(by, logTimeline);
     log.warn('left-behind', 'left behind by a recovery', {
       by,
       epoch: logTimeline.epoch,
@@ -785,7 +785,7 @@ export class Controller {
 
   /** The newest that is known here: see `logTimeline` of the status. */
   #logTimeline(): Timeline | null {
-    return this.#leftBehindBy ?? this.#options.storage.model.meta()?.logTimeline ?? null;
+    return this.#leftBehind.by ?? this.#options.storage.model.meta()?.logTimeline ?? null;
   }
 
   #buildStatus(sequence: number): NodeStatus {

@@ -1,6 +1,7 @@
 /**
  * What must hold at every step, whatever happens: checked from outside, on what members have on disk, what they send, and
- * what they apply. It knows Raft's promises and none of its code; majorities are counted here once more.
+ * what they apply. It knows Raft's promises and none of its code; majorities are counted here once more. One checker is for
+ * one log: recovery begins another, and what is left of the old one must still keep its promises to itself.
  */
 import type { Timeline } from '../../messaging/position.js';
 import type { AppliedEntry } from '../../node/cluster/member.js';
@@ -70,13 +71,18 @@ interface Committed {
 /** A term and an index in one number. */
 const termStep = 1 << 20;
 
+export interface CheckerSurroundings {
+  readonly coverage: Coverage;
+  readonly electionTimeoutTicks: number;
+  violate(check: string, text: string): void;
+  elected(): void;
+  restored(timelineId: string): void;
+}
+
 export class Checker {
-  violation: Violation | undefined;
-  onElected: (() => void) | undefined;
-  onRestored: ((timelineId: string) => void) | undefined;
+  readonly #surroundings: CheckerSurroundings;
   readonly #coverage: Coverage;
   readonly #electionTimeoutTicks: number;
-  readonly #now: () => number;
   readonly records = new Map<NodeId, Remembered>();
   readonly leaders = new Map<Term, NodeId>();
   /** Votes that were ever on disk, by term. */
@@ -95,23 +101,41 @@ export class Checker {
   /** Whether requests that were judged changed anything, on this timeline and on those before. */
   readonly #judgedNow = new Map<string, boolean>();
   readonly #judgedEarlier = new Map<string, boolean>();
-  #epoch = 1;
+  #epoch: number;
 
-  constructor(coverage: Coverage, electionTimeoutTicks: number, now: () => number) {
-    this.#coverage = coverage;
-    this.#electionTimeoutTicks = electionTimeoutTicks;
-    this.#now = now;
+  /** `epoch`: of the timeline that the log begins with. */
+  constructor(surroundings: CheckerSurroundings, epoch: number) {
+    this.#surroundings = surroundings;
+    this.#coverage = surroundings.coverage;
+    this.#electionTimeoutTicks = surroundings.electionTimeoutTicks;
+    this.#epoch = epoch;
   }
 
   violate(check: string, text: string): void {
-    this.violation ??= { check, text, atMs: this.#now() };
+    this.#surroundings.violate(check, text);
   }
 
   /** What a new cluster begins with counts as committed. */
   begin(index: Index, term: Term, configuration: Configuration): void {
     this.#committed[index] = { term, inTerm: term, outcome: undefined };
     this.committedIndex = index;
+    this.#termMax = term;
     this.#configurations.push({ index, configuration });
+  }
+
+  /** Of requests that were judged before this log began: a retry is answered as then. */
+  inherit(requestId: string, index: Index, changed: boolean): void {
+    if (changed) this.requests.set(requestId, index);
+    this.#judgedNow.set(requestId, changed);
+  }
+
+  /** The term and index of an entry that is committed. */
+  committedTermAt(index: Index): Term | undefined {
+    return this.#committed[index]?.term;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
   }
 
   started(id: NodeId, disk: SimulatedDisk, watched: Watched): void {
@@ -226,7 +250,7 @@ export class Checker {
       );
     record.leaderSince = record.ticks;
     record.heardAt.clear();
-    this.onElected?.();
+    this.#surroundings.elected();
   }
 
   #committedTo(record: Remembered, member: Watched): void {
@@ -635,7 +659,7 @@ export class Checker {
     for (const [requestId, changed] of this.#judgedNow)
       this.#judgedEarlier.set(requestId, changed || this.#judgedEarlier.get(requestId) === true);
     this.#judgedNow.clear();
-    this.onRestored?.(id);
+    this.#surroundings.restored(id);
   }
 
   /** Chapter 4: one voter at a time, or a joint configuration; ids of removed members never come back. */

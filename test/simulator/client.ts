@@ -3,6 +3,7 @@ import { encodeCommand, type ModelStore } from '../../node/model/index.js';
 import type { Random } from '../support/random.js';
 import type { SimulatedController } from './controller.js';
 import type { EntityInput, EntityOperation, EntityOutput, EntityState } from './entity-history.js';
+import type { Log } from './logs.js';
 import type { World } from './world.js';
 
 export const entityKind = 'router';
@@ -15,10 +16,23 @@ interface Request {
   readonly key: string;
   readonly input: EntityInput;
   readonly calledAt: number;
-  /** Some controller has heard of it. */
-  arrived: boolean;
+  /** Some controller has heard of it: on which logs. */
+  readonly arrivedIn: Set<Log>;
   settled: boolean;
   attempts: number;
+  /** Absent: the client gave up, or still waits. */
+  answer: Answer | undefined;
+  returnedAt: number;
+  /** It took effect once more, after a restore. */
+  hasSecondEffect: boolean;
+}
+
+interface Answer {
+  readonly output: EntityOutput;
+  /** On which log whoever answered stood. */
+  readonly log: Log;
+  /** It was judged before that log began: this is what was said then. */
+  readonly isInherited: boolean;
 }
 
 const attemptTimeoutMs = 150;
@@ -30,14 +44,10 @@ export class Client {
   readonly name: string;
   readonly #world: World;
   readonly #random: Random;
-  readonly history: EntityOperation[] = [];
-  /** Of writes: request ids that were answered with success. */
-  readonly acknowledged: string[] = [];
   #count = 0;
   #open = 0;
   /** What it last saw of each key. */
   readonly #seenVersion = new Map<string, number>();
-  readonly #unfinished = new Set<Request>();
   readonly #requests = new Map<string, Request>();
 
   constructor(world: World, name: string, random: Random) {
@@ -88,11 +98,13 @@ export class Client {
       key,
       input,
       calledAt: this.#world.queue.now,
-      arrived: false,
+      arrivedIn: new Set(),
       settled: false,
       attempts: 0,
+      answer: undefined,
+      returnedAt: 0,
+      hasSecondEffect: false,
     };
-    this.#unfinished.add(request);
     this.#requests.set(request.requestId, request);
     this.#attempt(request, then, target);
     this.#world.queue.schedule(deadlineMs, () => {
@@ -113,17 +125,17 @@ export class Client {
     };
     const { queue } = this.#world;
     queue.schedule(attemptTimeoutMs, again);
-    const answer = (output: EntityOutput | undefined): void => {
+    const answer = (answered: Answer | undefined): void => {
       // The answer has a way to go, and may be lost.
       if (this.#world.isFaulty && this.#random.chance(0.03)) return;
       queue.schedule(this.#random.next() * 3, () => {
         if (request.settled) return;
-        if (output === undefined) {
+        if (answered === undefined) {
           queue.schedule(retryWaitMs * (0.5 + this.#random.next()), again);
           return;
         }
         request.settled = true;
-        this.#finish(request, output, then);
+        this.#finish(request, answered, then);
       });
     };
     queue.schedule(this.#random.next() * 3, () => {
@@ -133,14 +145,20 @@ export class Client {
     });
   }
 
-  #arrive(target: SimulatedController, request: Request, answer: (output: EntityOutput | undefined) => void): void {
+  #arrive(target: SimulatedController, request: Request, settle: (answer: Answer | undefined) => void): void {
     const { life } = target;
     if (life === undefined) return;
     const { member } = life;
     const { input, key, requestId } = request;
+    const { log } = target;
     const isAlive = (): boolean => target.life === life;
+    const answer = (output: EntityOutput | undefined): void => {
+      if (output === undefined) return settle(undefined);
+      const row = input.type === 'get' ? undefined : target.disk.model.outcomeOf(requestId);
+      settle({ output, log, isInherited: row !== undefined && row.index <= (log.begun?.index ?? 0) });
+    };
     if (input.type === 'get') {
-      const committed = this.#world.checker.committedIndex;
+      const committed = log.checker.committedIndex;
       this.#world.promise(target, (kept) =>
         member.read((refusal) => {
           kept();
@@ -160,7 +178,7 @@ export class Client {
       );
       return;
     }
-    request.arrived = true;
+    request.arrivedIn.add(log);
     const at = Math.max(0, Math.floor(this.#world.queue.now + target.clockOffsetMs + 1_000_000));
     const data = encodeCommand(commandOf(key, input, requestId, at));
     const before = target.role === 'leader' ? member.core.status() : undefined;
@@ -197,35 +215,48 @@ export class Client {
       );
   }
 
-  #finish(request: Request, output: EntityOutput | undefined, then: () => void): void {
+  #finish(request: Request, answer: Answer | undefined, then: () => void): void {
     this.#open -= 1;
-    this.#unfinished.delete(request);
-    this.#note(request, output, output === undefined ? undefined : this.#world.queue.now);
+    request.answer = answer;
+    request.returnedAt = this.#world.queue.now;
+    if (answer?.output.type === 'entity') this.#seenVersion.set(request.key, answer.output.version);
     then();
-  }
-
-  #note(
-    { key, input, calledAt, arrived, requestId }: Request,
-    output: EntityOutput | undefined,
-    returnedAt: number | undefined,
-  ): void {
-    if (output === undefined && !arrived) return;
-    this.history.push({ key, client: this.name, input, output, calledAt, returnedAt });
-    if (output?.type !== 'entity') return;
-    this.#seenVersion.set(key, output.version);
-    if (input.type !== 'get') this.acknowledged.push(requestId);
   }
 
   /** It took effect once more, on the timeline that a restore began: in the history, as if somebody had asked again. */
   noteSecondEffect(requestId: string): void {
     const request = this.#requests.get(requestId);
-    if (request !== undefined) this.#note(request, undefined, undefined);
+    if (request !== undefined) request.hasSecondEffect = true;
   }
 
-  /** What was never answered may still have happened. */
-  closeHistory(): void {
-    for (const request of this.#unfinished) this.#note(request, undefined, undefined);
-    this.#unfinished.clear();
+  *requestIds(): Generator<string> {
+    for (const [requestId, { input }] of this.#requests) if (input.type !== 'get') yield requestId;
+  }
+
+  /** Of writes: request ids that were answered with success by members of that log. */
+  *acknowledgedIn(log: Log): Generator<string> {
+    for (const [requestId, { input, answer }] of this.#requests)
+      if (input.type !== 'get' && answer?.log === log && answer.output.type === 'entity') yield requestId;
+  }
+
+  /**
+   * What was asked of members of that log, and what they said. What was never answered, or by members of another log, may still
+   * have happened. What was judged before that log began is part of what it began with. `only`: of these
+   * requests, and whether what was answered counts.
+   */
+  historyIn(log: Log, only?: ReadonlyMap<string, boolean>): readonly EntityOperation[] {
+    const operations: EntityOperation[] = [];
+    for (const [requestId, request] of this.#requests) {
+      if (only?.has(requestId) === false) continue;
+      const { key, input, calledAt, returnedAt, answer, hasSecondEffect } = request;
+      const unknown = { key, client: this.name, input, output: undefined, calledAt, returnedAt: undefined };
+      const isPossible = input.type !== 'get' && request.arrivedIn.has(log);
+      if (answer?.log !== log || only?.get(requestId) === false) {
+        if (isPossible) operations.push(unknown);
+      } else if (!answer.isInherited) operations.push({ ...unknown, output: answer.output, returnedAt });
+      if (hasSecondEffect && isPossible) operations.push(unknown);
+    }
+    return operations;
   }
 }
 

@@ -4,18 +4,26 @@
  */
 import { encode } from '@msgpack/msgpack';
 import { QuorateError } from '../../messaging/errors.js';
+import type { Timeline } from '../../messaging/position.js';
+import type { NodeStatus } from '../../messaging/schemas/status.js';
+import type { Clock } from '../../node/cluster/clock.js';
 import { decideStart } from '../../node/cluster/decide-start.js';
 import { type AppliedEntry, Member } from '../../node/cluster/member.js';
+import { otherLogOf } from '../../node/cluster/other-log.js';
+import { examineForRecovery } from '../../node/cluster/recover-directory.js';
 import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
+import { createTimeline } from '../../node/cluster/timeline.js';
+import type { PeerVerb, Transport } from '../../node/cluster/transport.js';
 import type { Message, NodeId, Role, Term } from '../../node/raft/types.js';
+import { LeftBehind } from '../../node/server/left-behind.js';
 import type { Identity } from '../../node/storage/types.js';
 import { type Random, seededRandom } from '../support/random.js';
 import type { Watched } from './checker.js';
 import { PowerLoss, SimulatedDisk, SimulatedStorage } from './disk.js';
+import type { Log } from './logs.js';
+import { clusterId, clusterName } from './names.js';
+import { Office } from './office.js';
 import type { World } from './world.js';
-
-export const clusterName = 'simulated';
-export const clusterId = 'simulated-cluster';
 
 /** How a peer is asked for something that is not Raft. */
 interface PeerRequest {
@@ -29,17 +37,27 @@ const pace = { describeTimeoutMs: 150, retryWaitMs: 10, noRoomWaitMs: 100 };
 /** Without room a controller does not start; whoever looks after it starts it again. */
 const startAgainMs = 40;
 
-interface Life {
+/** A process: its storage, and what it does beside Raft. */
+interface Process {
   readonly number: number;
   readonly storage: SimulatedStorage;
+  readonly server: SnapshotServer;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly leftBehind: LeftBehind;
+  readonly office: Office | undefined;
+}
+
+/** The member of a process. It may end before it, and another one may take its place: recovery begins a new log. */
+interface Life {
+  readonly number: number;
   readonly member: Member;
   readonly watched: Watched;
   receive: ((message: Message) => void) | undefined;
-  answer: ((from: string, verb: string, body: Uint8Array) => Promise<Uint8Array>) | undefined;
 }
 
-/** `refused` is for good: its disk is spoilt. */
-export type Standing = 'blank' | 'running' | 'down' | 'refused';
+/** `refused` is for good: its disk is spoilt. `left behind`: recovery began another log than its own. */
+export type Standing = 'blank' | 'running' | 'recovering' | 'left behind' | 'down' | 'refused';
 
 export class SimulatedController {
   readonly id: NodeId;
@@ -50,6 +68,11 @@ export class SimulatedController {
   standing: Standing = 'blank';
   knowsRemoved = false;
   life: Life | undefined;
+  #process: Process | undefined;
+  /** Whoever looks after it does not start it: it is lost, or thought to be. */
+  isGone = false;
+  /** Of a blank one: the log that it is to join. */
+  #joins: Log | undefined;
   /** Processes of this controller, counted: what was begun in one is nothing to the next. */
   #lives = 0;
   #paused = false;
@@ -74,6 +97,38 @@ export class SimulatedController {
     return this.life !== undefined;
   }
 
+  /** It has a process, with a member or without. */
+  get isAlive(): boolean {
+    return this.#process !== undefined;
+  }
+
+  get office(): Office | undefined {
+    return this.#process?.office;
+  }
+
+  /** Which process it is; none has the number of another. */
+  get processNumber(): number | undefined {
+    return this.#process?.number;
+  }
+
+  /** The one that its disk holds, or that it is to join. */
+  get log(): Log {
+    const id = this.disk.model.meta()?.logTimeline.id;
+    const { logs, log } = this.#world;
+    return (id === undefined ? this.#joins : logs.find(({ timeline }) => timeline.id === id)) ?? log;
+  }
+
+  /** The newest that it knows of: as the controller of production says it. */
+  get logTimeline(): Timeline | null {
+    return this.#process?.leftBehind.by ?? this.disk.model.meta()?.logTimeline ?? null;
+  }
+
+  get isLeftBehind(): boolean {
+    const { disk } = this;
+    const by = this.#process === undefined ? disk.removed?.leftBehindBy : this.#process.leftBehind.by;
+    return (by ?? null) !== null;
+  }
+
   get isPaused(): boolean {
     return this.#paused;
   }
@@ -93,13 +148,14 @@ export class SimulatedController {
   // ----------------------------------------------------------------------------------------------------------- its lives
 
   /** Told by the workflow which cluster it joins. */
-  prepare(): void {
+  prepare(log: Log): void {
+    this.#joins = log;
     this.disk.identity = this.#identity();
     this.start();
   }
 
   start(): void {
-    if (this.life !== undefined || this.standing === 'refused') return;
+    if (this.isAlive || this.isGone || this.standing === 'refused') return;
     if (this.disk.isFull) {
       this.#world.cover('start: no room');
       return this.#world.restartLater(this, startAgainMs);
@@ -113,7 +169,10 @@ export class SimulatedController {
         return;
       case 'start-member':
       case 'serve-as-removed':
-        this.#live();
+        this.#begin();
+        if (this.isLeftBehind) this.standing = 'left behind';
+        else this.#live();
+        this.office?.start();
         return;
       case 'refuse':
         this.standing = 'refused';
@@ -125,7 +184,8 @@ export class SimulatedController {
     }
   }
 
-  #live(): void {
+  /** A process, which has no member yet. */
+  #begin(): Process {
     this.#lives += 1;
     const number = this.#lives;
     const world = this.#world;
@@ -134,33 +194,43 @@ export class SimulatedController {
       later: (delayMs, call) => this.#later(delayMs, call),
       powerOff: () => this.#powerOff(),
       persisted: (entries, hardState) => {
-        if (this.life?.number !== number) world.violate('simulator', `${this.id}: a process that is gone wrote`);
-        world.checker.persisted(this.id, this.disk, entries, hardState);
+        if (this.#process?.number !== number) world.violate('simulator', `${this.id}: a process that is gone wrote`);
+        this.log.checker.persisted(this.id, this.disk, entries, hardState);
       },
-      installed: (meta) => world.checker.installed(this.id, meta),
+      installed: (meta) => this.log.checker.installed(this.id, meta),
+      recovered: (meta, model, before) => world.recovered(this, meta, model, before),
       fired: (fault) => world.cover(`disk: ${fault}`),
     });
-    const server = new SnapshotServer(storage);
-    const transport = {
-      send: (message: Message) => this.#send(message),
-      receive: (handler: (message: Message) => void) => {
+    const transport: Transport = {
+      send: (message) => this.#send(message),
+      receive: (handler) => {
         if (this.life !== undefined) this.life.receive = handler;
       },
-      request: (to: string, verb: string, body: Uint8Array, timeoutMs: number) =>
-        this.#request(to, verb, body, timeoutMs),
+      request: (to, verb, body, timeoutMs) => this.#request(to, verb, body, timeoutMs),
       answer: () => undefined,
     };
-    const clock = {
+    const clock: Clock = {
       now: () => world.queue.now * this.clockRate + this.clockOffsetMs + 1_000_000,
       monotonicMs: () => world.queue.now,
-      after: (delayMs: number, call: () => void) => {
+      after: (delayMs, call) => {
         const scheduled = world.queue.schedule(delayMs / this.clockRate, () => this.inLife(number, call));
         return () => {
           scheduled.run = undefined;
         };
       },
-      every: (intervalMs: number, call: () => void) => this.#tick(number, intervalMs, call),
+      every: (intervalMs, call) => this.#tick(number, intervalMs, call),
     };
+    const leftBehind = new LeftBehind({ storage, clock });
+    const office = world.hasStatuses ? new Office(world, this, { storage, transport, clock }) : undefined;
+    this.#process = { number, storage, server: new SnapshotServer(storage), transport, clock, leftBehind, office };
+    return this.#process;
+  }
+
+  #live(): void {
+    const world = this.#world;
+    const process = this.#process;
+    if (process === undefined) return;
+    const { number, storage, transport, clock } = process;
     let member: Member;
     try {
       member = new Member({
@@ -183,7 +253,7 @@ export class SimulatedController {
         limits: world.plan.limits,
         listener: {
           applied: (entries) => this.#applied(number, entries),
-          leadership: () => undefined,
+          leadership: () => this.office?.changed(),
           removed: () => this.#onRemoved(),
           snapshotInstalled: () => undefined,
           compacted: () => world.cover('log: compacted'),
@@ -211,25 +281,15 @@ export class SimulatedController {
       },
       status: () => core.status(),
     };
-    this.life = {
-      number,
-      storage,
-      member,
-      watched,
-      receive: undefined,
-      answer: async (from, verb, body) => {
-        if (verb === 'snapshot.describe') return server.describe(body);
-        if (verb === 'snapshot.chunk') return server.chunk(from, body);
-        throw new QuorateError('unknown-verb');
-      },
-    };
+    this.life = { number, member, watched, receive: undefined };
     this.standing = 'running';
-    world.checker.started(this.id, this.disk, watched);
+    this.log.checker.started(this.id, this.disk, watched);
     member.start();
   }
 
   #startFailed(error: unknown): void {
     if (isDiskTrouble(error)) {
+      this.#process = undefined;
       this.standing = 'refused';
       this.#world.cover('start: damage found late');
     } else
@@ -241,8 +301,9 @@ export class SimulatedController {
 
   /** The process ends at once. A kill leaves what was written; a loss of power only what was synced. */
   crash(how: 'kill' | 'power'): void {
-    if (this.life === undefined) return;
+    if (this.#process === undefined) return;
     this.life = undefined;
+    this.#process = undefined;
     this.#lives += 1;
     this.standing = 'down';
     this.#paused = false;
@@ -264,6 +325,59 @@ export class SimulatedController {
     if (!this.#paused) return;
     this.#paused = false;
     for (const call of this.#deferred.splice(0)) this.#world.soon(call);
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- a recovery
+
+  /** All that serves and writes stops, but the process. */
+  endMember(standing: Standing): void {
+    this.standing = standing;
+    const { life } = this;
+    this.life = undefined;
+    life?.member.stop();
+  }
+
+  /** A member begins on whatever its storage holds now. */
+  beginMember(isAlone: boolean): void {
+    this.#live();
+    if (isAlone) this.life?.member.campaign();
+  }
+
+  /** Recovery began another log, and this one is heard of. What it holds stays on its disk. */
+  leaveBehind(by: NodeId, logTimeline: Timeline): void {
+    const process = this.#process;
+    if (process === undefined || this.isLeftBehind) return;
+    this.#world.cover('recovery: left behind, and knows it');
+    process.leftBehind.begin(by, logTimeline);
+    this.knowsRemoved = true;
+    this.endMember('left behind');
+    this.office?.changed();
+  }
+
+  /** The process could not go on with a recovery that was committed: the next start does. */
+  fatal(error: unknown): void {
+    if (!isDiskTrouble(error)) this.#world.violate('recovery', `${this.id}: ${String(error)}`);
+    this.crash('kill');
+    this.#world.restartLater(this, this.#random.between(1, 100));
+  }
+
+  /** On its directory, while it does not run: as `quorate recover --data-dir` does. Calls `settled` unless the power goes off. */
+  recoverOffline(newId: () => string, settled: (error: unknown) => void): void {
+    if (this.isAlive || this.disk.isFull) return settled(new QuorateError('data-dir-locked'));
+    const { storage } = this.#begin();
+    this.standing = 'recovering';
+    const end = (error: unknown): void => {
+      this.crash('kill');
+      settled(error);
+    };
+    try {
+      const { position } = examineForRecovery(this.disk.facts(), { cluster: undefined, node: undefined });
+      const timeline = createTimeline([position.timeline], newId);
+      const request = { clusterName, nodeId: this.id, timeline, leftBehind: [], now: 0 };
+      storage.recover(request).then(() => end(null), end);
+    } catch (error) {
+      end(error);
+    }
   }
 
   #failed(number: number, error: unknown): void {
@@ -288,7 +402,7 @@ export class SimulatedController {
   }
 
   #applied(number: number, entries: readonly AppliedEntry[]): void {
-    if (this.life?.number === number) this.#world.checker.applied(this.life.watched, entries);
+    if (this.life?.number === number) this.log.checker.applied(this.life.watched, entries);
   }
 
   #identity(): Identity {
@@ -299,7 +413,7 @@ export class SimulatedController {
 
   /** Calls if that process still lives; a paused one does it when it goes on. */
   inLife(number: number, call: () => void): void {
-    if (this.life?.number !== number) return;
+    if (this.#process?.number !== number) return;
     if (this.#paused) this.#deferred.push(() => this.inLife(number, call));
     else {
       this.#world.active = this;
@@ -315,13 +429,13 @@ export class SimulatedController {
   #tick(number: number, intervalMs: number, call: () => void): () => void {
     let stopped = false;
     const next = (): void => {
-      if (stopped || this.life?.number !== number) return;
+      if (stopped || this.#process?.number !== number) return;
       this.#world.queue.schedule(intervalMs / this.clockRate, next);
       // Ticks that are missed while the process is paused are not made up for.
       if (this.#paused) return;
       this.#world.active = this;
       call();
-      if (this.life?.number === number) this.#world.checker.ticked(this.life.watched);
+      if (this.life?.number === number) this.log.checker.ticked(this.life.watched);
     };
     this.#world.queue.schedule((this.#random.next() * intervalMs) / this.clockRate, next);
     return () => {
@@ -349,42 +463,84 @@ export class SimulatedController {
       this.#world.queue.schedule((this.#random.chance(0.15) ? 90 : 12) * this.#random.next(), () =>
         this.inLife(number, call),
       );
-    } else if (this.life?.number === number) call();
+    } else if (this.#process?.number === number) call();
   }
 
   // --------------------------------------------------------------------------------------------------------------- network
 
   #send(message: Message): void {
     const world = this.#world;
-    if (this.life === undefined) return;
-    world.checker.sent(this.life.watched, message);
+    if (!this.isAlive) return;
+    if (this.life !== undefined) this.log.checker.sent(this.life.watched, message);
+    const isLeftBehind = this.isLeftBehind || this.disk.removed?.leftBehindBy !== undefined;
+    if (isLeftBehind && message.type !== 'removed')
+      world.violate('left behind', `${this.id} knows that recovery left its log behind, and sends ${message.type}`);
     world.trace?.(() => `${this.id} -> ${message.to}  ${describeMessage(message)}`);
     const target = world.byId.get(message.to);
     if (target === undefined) return;
-    world.network.carry(this.place, target.place, message.type, () => target.#receive(message));
+    const { logTimeline } = this;
+    world.network.carry(this.place, target.place, message.type, () => target.#receive(message, logTimeline));
   }
 
-  #receive(message: Message): void {
-    const { life } = this;
+  #receive(message: Message, theirs: Timeline | null): void {
+    const process = this.#process;
     // A controller without a cluster hears nothing of Raft.
-    if (life === undefined || this.disk.identity === null) return;
-    this.inLife(life.number, () => {
-      const { checker } = this.#world;
-      this.#world.trace?.(() => `${this.id} <- ${message.from}  ${describeMessage(message)}`);
-      const heldOff = checker.isHeldOff(life.watched, message);
-      const { term } = life.watched;
-      checker.delivered(life.watched, message);
-      life.receive?.(message);
-      checker.followed(life.watched, message);
-      if (heldOff && life.watched.term > term)
-        checker.violate(
-          'stickiness',
-          `${this.id} let ${message.from} raise its term to ${message.term} although it had just heard of its leader`,
-        );
+    if (process === undefined || this.disk.identity === null) return;
+    this.inLife(process.number, () => {
+      const relation = otherLogOf(this.logTimeline, theirs);
+      if (relation !== undefined && theirs !== null) {
+        this.#world.cover(`recovery: heard from a log that is ${relation === 'conflict' ? 'in conflict' : relation}`);
+        process.office?.otherLog(message.from, theirs, relation);
+      } else this.#hear(message);
     });
   }
 
-  #request(to: string, verb: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  #hear(message: Message): void {
+    const { life } = this;
+    if (life === undefined) return;
+    const { checker } = this.log;
+    this.#world.trace?.(() => `${this.id} <- ${message.from}  ${describeMessage(message)}`);
+    const heldOff = checker.isHeldOff(life.watched, message);
+    const { term } = life.watched;
+    checker.delivered(life.watched, message);
+    life.receive?.(message);
+    checker.followed(life.watched, message);
+    if (heldOff && life.watched.term > term)
+      checker.violate(
+        'stickiness',
+        `${this.id} let ${message.from} raise its term to ${message.term} although it had just heard of its leader`,
+      );
+  }
+
+  /** Hands a status over to all others that it reaches. */
+  publish(status: NodeStatus): void {
+    for (const each of this.#world.controllers) {
+      if (each === this || !each.isAlive) continue;
+      this.#world.network.carry(this.place, each.place, 'status', () => each.#hearStatus(status));
+    }
+  }
+
+  #hearStatus(status: NodeStatus): void {
+    const process = this.#process;
+    if (process !== undefined) this.inLife(process.number, () => process.office?.hear(status));
+  }
+
+  /** What all others that it reaches say of themselves now, as far as it comes in time. */
+  collect(listenMs: number): Promise<readonly NodeStatus[]> {
+    const world = this.#world;
+    const heard: NodeStatus[] = [];
+    for (const each of world.controllers) {
+      if (each === this) continue;
+      world.network.carry(this.place, each.place, 'request', () => {
+        if (each.office === undefined || each.isPaused) return;
+        const status = each.office.status();
+        world.network.carry(each.place, this.place, 'answer', () => void heard.push(status));
+      });
+    }
+    return new Promise((resolve) => this.#later(listenMs, () => resolve([...heard])));
+  }
+
+  #request(to: string, verb: PeerVerb, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const world = this.#world;
     const number = this.#lives;
     world.cover(`peer: ${verb}`);
@@ -409,21 +565,33 @@ export class SimulatedController {
   }
 
   #answer({ from, verb, body, settle }: PeerRequest): void {
-    const { life } = this;
+    const process = this.#process;
     const world = this.#world;
     const carry = (answer: Uint8Array | QuorateError): void =>
       world.network.carry(this.place, from.place, 'answer', () => settle(answer));
-    if (life === undefined) {
+    if (process === undefined) {
       if (this.#random.chance(0.5)) carry(new QuorateError('no-responders'));
       return;
     }
-    this.inLife(life.number, () => {
-      life
-        .answer?.(from.id, verb, body)
-        .then(carry, (error: unknown) =>
-          carry(error instanceof QuorateError ? error : new QuorateError('internal', String(error))),
-        );
+    this.inLife(process.number, () => {
+      this.#answerPeer(process, from.id, verb, body).then(carry, (error: unknown) =>
+        carry(error instanceof QuorateError ? error : new QuorateError('internal', String(error))),
+      );
     });
+  }
+
+  async #answerPeer({ server, office }: Process, from: NodeId, verb: string, body: Uint8Array): Promise<Uint8Array> {
+    switch (verb) {
+      case 'snapshot.describe':
+        return server.describe(body);
+      case 'snapshot.chunk':
+        return server.chunk(from, body);
+      case 'recovery.claim':
+        office?.promise(from);
+        return new Uint8Array();
+      default:
+        throw new QuorateError('unknown-verb');
+    }
   }
 }
 

@@ -13,6 +13,7 @@ const surroundings: DiskSurroundings = {
   powerOff: () => undefined,
   persisted: () => undefined,
   installed: () => undefined,
+  recovered: () => undefined,
   fired: () => undefined,
 };
 const timeline = { id: 't', epoch: 1 };

@@ -13,6 +13,7 @@ import {
   MemoryModelStore,
   type ModelMeta,
   type ModelStore,
+  metaAfterRestore,
   recordBuckets,
 } from '../../node/model/index.js';
 import { invariant } from '../../node/raft/invariant.js';
@@ -20,6 +21,14 @@ import type { Entry, HardState, Index, LogDebt, NodeId, Term } from '../../node/
 import type { DirectoryFacts } from '../../node/storage/directory.js';
 import { type PreparedHash, prepareAtOnce } from '../../node/storage/hash-model.js';
 import { blankHardState, checkEntries, checkHardState, debtAfter, refuseOther } from '../../node/storage/log-rules.js';
+import {
+  logAfterRecovery,
+  type Recovered,
+  type RecoverRequest,
+  recoverCopy,
+  refuseRecovery,
+  resultOf,
+} from '../../node/storage/recovered-model.js';
 import type {
   ChunkSource,
   CompactionPoint,
@@ -58,7 +67,23 @@ export interface DiskSurroundings {
   /** After each write of the log: what is on disk from now on. */
   persisted(entries: readonly Entry[], hardState: HardState): void;
   installed(meta: ModelMeta): void;
+  /** A new log has begun here: `before` is what this disk held of the old one. */
+  recovered(meta: ModelMeta, model: ModelStore, before: LogBefore): void;
   fired(fault: string): void;
+}
+
+/** What a survivor held when it went on alone. */
+export interface LogBefore {
+  readonly meta: ModelMeta;
+  readonly term: Term;
+  /** Of the last entry. */
+  readonly lastIndex: Index;
+  /** Undefined beyond the end; where the log was compacted, what is there is committed. */
+  termAt(index: Index): Term | 'compacted' | undefined;
+  /** A restore whose file was not there: what stands at this index and behind it is given up. */
+  readonly stoppedAt: Index | undefined;
+  /** A restore that the log held, and that was carried out on the way: it took back what stood before it. */
+  readonly restoredAt: Index | undefined;
 }
 
 type Redo = (store: ModelStore) => void;
@@ -634,24 +659,78 @@ export class SimulatedStorage implements Storage {
   restoreModel({ sha256, meta }: RestoreRequest): Promise<void> {
     return this.#exchangeLater(() => {
       const disk = this.#disk;
-      const staged = disk.restore;
-      const isWhole = staged?.meta.sha256 === sha256 && checksum(staged.bytes) === sha256;
-      const found = isWhole ? this.#registry.get(sha256) : undefined;
-      if (found === undefined) {
+      const image = this.#imageToRestore(sha256);
+      if (image === undefined) {
         this.discardRestore();
         this.#surroundings.fired('file to be restored is damaged');
         throw new QuorateError('snapshot-invalid', 'the file that is to be restored is not there or not whole');
       }
-      const restored = copyModel(found.image);
-      for (const bucket of recordBuckets) {
-        for (const { key } of restored.records(bucket)) restored.deleteRecord(bucket, key);
-        for (const { key, value } of disk.model.records(bucket)) restored.putRecord(bucket, key, value);
-      }
-      restored.pruneJournal(Number.MAX_SAFE_INTEGER);
-      restored.putMeta(meta);
+      const restored = restoredModel(image, disk.model, meta);
       this.raft.exchangeModel(meta.position.index, meta.term, () => this.#replaceModel(restored));
       this.discardRestore();
     });
+  }
+
+  /** Undefined where it is not there, or not whole. */
+  #imageToRestore(sha256: string): MemoryModelStore | undefined {
+    const staged = this.#disk.restore;
+    const isWhole = staged?.meta.sha256 === sha256 && checksum(staged.bytes) === sha256;
+    return isWhole ? this.#registry.get(sha256)?.image : undefined;
+  }
+
+  /** As the storage on files does it: a copy, brought up to the end of the log, takes the place of model and log at once. */
+  async recover(request: RecoverRequest): Promise<Recovered> {
+    const { raft } = this;
+    const disk = this.#disk;
+    this.model.commit();
+    const before = this.model.meta();
+    refuseRecovery(before, raft, request.nodeId);
+    const backup = await this.createSnapshot();
+    request.onStep?.('backup');
+    const result = resultOf(before, raft);
+    let copy = copyModel(disk.model);
+    let stoppedAt: Index | undefined;
+    let restoredAt: Index | undefined;
+    const meta = await recoverCopy(
+      {
+        model: () => copy,
+        raft,
+        restore: (entry, command, at) => {
+          const image = this.#imageToRestore(command.sha256);
+          if (image === undefined) stoppedAt = entry.index;
+          else {
+            copy = restoredModel(image, copy, metaAfterRestore(at, entry, command));
+            restoredAt = entry.index;
+          }
+          this.#surroundings.fired(
+            `restore in the log of a survivor ${image === undefined ? 'given up' : 'carried out'}`,
+          );
+          return image !== undefined;
+        },
+        pause: () => this.#sleep(2),
+      },
+      request,
+    );
+    request.onStep?.('begin');
+    const { point, batch } = logAfterRecovery(meta);
+    const { point: compacted, entries, hardState, lastIndex } = disk;
+    const termAt = (index: Index) =>
+      index <= compacted.index ? 'compacted' : entries[index - compacted.index - 1]?.term;
+    await this.#exchangeLater(() =>
+      raft.replaceBy(point, batch, () => {
+        this.#replaceModel(copy);
+        this.#kept.length = 0;
+        this.#surroundings.recovered(meta, copy, {
+          ...{ meta: before, term: hardState.term, lastIndex, termAt, stoppedAt, restoredAt },
+        });
+      }),
+    );
+    request.onStep?.('commit');
+    return { meta, ...result, backup: backup.path };
+  }
+
+  #sleep(durationMs: number): Promise<void> {
+    return new Promise((resolve) => this.#surroundings.later(durationMs, resolve));
   }
 
   adoptSnapshot(staged: StagedSnapshot): Promise<void> {
@@ -845,6 +924,18 @@ function copyModel(from: ModelStore): MemoryModelStore {
     for (const { key, value } of from.records(bucket)) copy.putRecord(bucket, key, value);
   for (const row of from.journalAfter(0, Number.MAX_SAFE_INTEGER)) copy.appendJournal(row);
   return copy;
+}
+
+/** Entities of the file; members and operations of the present model. */
+function restoredModel(image: ModelStore, present: ModelStore, meta: ModelMeta): MemoryModelStore {
+  const restored = copyModel(image);
+  for (const bucket of recordBuckets) {
+    for (const { key } of restored.records(bucket)) restored.deleteRecord(bucket, key);
+    for (const { key, value } of present.records(bucket)) restored.putRecord(bucket, key, value);
+  }
+  restored.pruneJournal(Number.MAX_SAFE_INTEGER);
+  restored.putMeta(meta);
+  return restored;
 }
 
 function copyEntities(from: ModelStore, to: ModelStore): void {

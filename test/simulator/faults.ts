@@ -3,6 +3,7 @@ import type { ConfChange, Configuration, MembershipChange, NodeId } from '../../
 import { isSameConfiguration } from './checker.js';
 import { membershipContext, type SimulatedController } from './controller.js';
 import type { Action, MembershipAction, Who } from './plan.js';
+import { Recoveries } from './recoveries.js';
 import { Restores } from './restores.js';
 import type { World } from './world.js';
 
@@ -19,12 +20,18 @@ const overtakingWritesAt = [0.2, 0.5, 0.8];
 export class Faults {
   readonly #world: World;
   readonly restores: Restores;
+  readonly recoveries: Recoveries;
   /** What ends a fault that goes on. */
   readonly #undo = new Set<() => void>();
 
   constructor(world: World) {
     this.#world = world;
     this.restores = new Restores(world);
+    this.recoveries = new Recoveries(world, {
+      cut: (one, other, forMs) => this.#lasting(forMs, this.#cutBetween(one, other)),
+      join: () => this.#changeMembership('add voter', 0),
+      begun: () => this.restores.giveUp(),
+    });
   }
 
   schedule(): void {
@@ -81,6 +88,7 @@ export class Faults {
     world.isFaulty = false;
     world.finishOperations();
     this.restores.end();
+    this.recoveries.end();
     for (const undo of [...this.#undo]) undo();
     world.network.heal();
     for (const each of world.controllers) {
@@ -136,6 +144,9 @@ export class Faults {
       case 'restore':
         this.restores.begin(action);
         return;
+      case 'recover':
+        this.recoveries.begin(action);
+        return;
       case 'transfer':
         this.#transfer(action.to);
         return;
@@ -151,7 +162,7 @@ export class Faults {
   }
 
   #crash(controller: SimulatedController, how: 'kill' | 'power', downMs: number): void {
-    if (!controller.isRunning) return;
+    if (!controller.isAlive) return;
     controller.crash(how);
     this.#world.restartLater(controller, downMs);
   }
@@ -272,9 +283,9 @@ export class Faults {
         writes,
       );
       const side = [leader, ...others.slice(0, company)];
-      const mend = between(side, others.slice(company)).map(([from, to]) => world.network.cut(from.place, to.place));
+      const mend = this.#cutBetween(side, others.slice(company));
       this.#lasting(forMs, () => {
-        for (const each of mend) each();
+        mend();
         if (world.isFaulty) this.#afterStrand(action, leader, others);
       });
       const client = world.clients.at(-1);
@@ -287,6 +298,13 @@ export class Faults {
       for (let at = 10; at < Math.min(forMs, strandedReadsMs); at += 12)
         world.queue.schedule(at, () => client?.request('k1', { type: 'get' }, () => undefined, leader));
     });
+  }
+
+  #cutBetween(one: readonly SimulatedController[], other: readonly SimulatedController[]): () => void {
+    const mend = between(one, other).map(([from, to]) => this.#world.network.cut(from.place, to.place));
+    return () => {
+      for (const each of mend) each();
+    };
   }
 
   #farewell({ writes, silentAfterMs, silentMs }: Extract<Action, { type: 'farewell' }>): void {
@@ -510,7 +528,7 @@ export class Faults {
 
   #newMember(): NodeId | undefined {
     const controller = this.#world.addController();
-    controller?.prepare();
+    controller?.prepare(this.#world.leader()?.log ?? this.#world.log);
     return controller?.id;
   }
 

@@ -17,6 +17,7 @@ const copied = [
   'node/cluster',
   'node/model',
   'node/raft',
+  'node/server',
   'node/storage',
   'test/simulator',
   'test/support',

@@ -512,6 +512,81 @@ export const mutations: readonly Mutation[] = [
     profile: 'restores',
   },
 
+  // Recovery
+  {
+    name: 'old members not among the removed',
+    file: 'node/model/recovery.js',
+    find: 'const removed = [...new Set(former)].filter((id) => id !== nodeId).sort(byCodeUnit);',
+    replace: 'const removed = [...before.configuration.removed];',
+    why: 'After a recovery a member from before may come back as if nothing had been.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'epoch not raised by a recovery',
+    file: 'node/model/recovery.js',
+    find: 'const meta = beginTimeline(before, {',
+    replace:
+      'const meta = ((_, begun) => ({ ...beginTimeline(undefined, begun), position: { ...before.position, index }, logTimeline: before.logTimeline }))(before, {',
+    why: 'Who comes back from before cannot be told from who goes on.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'messages of another log heard',
+    file: 'node/cluster/other-log.js',
+    find: "return relation === 'same' ? undefined : relation;",
+    replace: 'return undefined;',
+    why: 'Members from before a recovery disturb those after it.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'left behind, and told again after a restart only',
+    file: 'node/server/left-behind.js',
+    find: 'this.#by = options.storage.raft.removedMark()?.leftBehindBy ?? null;',
+    replace: 'this.#by = null;',
+    why: 'A member that a recovery left behind, and that starts again, helps the others of its log to elect.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'left behind by an older log',
+    file: 'node/server/timeline-watch.js',
+    find: "case 'older':",
+    replace: "case 'older': this.#options.onLeftBehind(from, theirs); return; case 'oldest':",
+    why: 'Whoever has gone on alone gives up when somebody from before comes back.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'entries above the commit index not kept by a recovery',
+    file: 'node/storage/recovered-model.js',
+    find: 'for (let applied = copy.model().meta()?.position.index ?? 0; applied < raft.lastIndex();) {',
+    replace: 'for (let applied = copy.model().meta()?.position.index ?? 0; applied < raft.hardState().commit;) {',
+    why: 'The survivor lets go of what the lost leader had acknowledged.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'recovered log begins in a term that is not new',
+    file: 'node/storage/recovered-model.js',
+    find: 'return { index: lastIndex + 1, term: Math.max(raft.hardState().term, meta?.term ?? 0, lastTerm) + 1 };',
+    replace: 'return { index: lastIndex + 1, term: Math.max(raft.hardState().term, meta?.term ?? 0, lastTerm) };',
+    why: 'The survivor begins in a term in which it may have voted for another.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'request ids forgotten by a recovery',
+    file: 'node/model/recovery.js',
+    find: 'store.putMeta(meta);',
+    replace: 'store.pruneJournal(index); store.putMeta(meta);',
+    why: 'A request that the lost leader had carried out is carried out again when it is retried.',
+    profile: 'recoveries',
+  },
+  {
+    name: 'snapshot of another log taken',
+    file: 'node/cluster/snapshot-transfer.js',
+    find: "if (held === undefined || relateTimelines(held, manifest.meta.logTimeline) === 'same')",
+    replace: 'if (true)',
+    why: 'A member of the old log gets the model of the new one.',
+    profile: 'recoveries',
+  },
+
   // ------------------------------------------------------------------------------------------------- the model and its clients
   {
     name: 'duplicate application of a retried request',

@@ -94,6 +94,24 @@ export type Action = { readonly at: number } & (
       readonly pauses: boolean;
       readonly rots: boolean;
     }
+  /** A majority of the voters is lost, and somebody goes on with a survivor. Perhaps the lost come back all the same. */
+  | {
+      readonly type: 'recover';
+      readonly nth: number;
+      /** At most; too few to decide in any case. */
+      readonly survivors: number;
+      readonly withLearners: boolean;
+      readonly how: 'kill' | 'power';
+      /** Until somebody does something about it. */
+      readonly waitMs: number;
+      readonly choice: 'best' | 'other';
+      readonly offline: boolean;
+      /** `unseen`: and do not hear of the new log for a while, so that they may elect a leader of theirs. */
+      readonly back: 'never' | 'seen' | 'unseen';
+      readonly backAfterMs: number;
+      readonly unseenMs: number;
+      readonly joinAfterMs: readonly number[];
+    }
   | { readonly type: 'burst'; readonly who: Who; readonly writes: number }
 );
 
@@ -136,7 +154,16 @@ export interface Plan {
   readonly actions: readonly Action[];
 }
 
-export const profiles = ['mixed', 'elections', 'membership', 'snapshots', 'disks', 'calm', 'restores'] as const;
+export const profiles = [
+  'mixed',
+  'elections',
+  'membership',
+  'snapshots',
+  'disks',
+  'calm',
+  'restores',
+  'recoveries',
+] as const;
 export type Profile = (typeof profiles)[number];
 
 /** Which profile a seed has when none is asked for. */
@@ -153,6 +180,7 @@ export function profileOf(seed: number): Profile {
     'mixed',
     'membership',
   ] as const;
+  if (seed % 25 === 5) return 'recoveries';
   return seed % 50 === 0 ? 'calm' : (turn[seed % turn.length] ?? 'mixed');
 }
 
@@ -313,6 +341,24 @@ function drawRestore(random: Random): DistributiveOmit<Action, 'at'> {
   };
 }
 
+function drawRecovery(random: Random, faultsMs: number): Action {
+  return {
+    type: 'recover',
+    at: random.between(0, Math.floor(faultsMs / 2)),
+    nth: random.between(0, 7),
+    survivors: random.between(1, 2),
+    withLearners: random.chance(0.5),
+    how: random.pick(['kill', 'power'] as const),
+    waitMs: random.between(0, 300),
+    choice: random.pick(['best', 'best', 'other'] as const),
+    offline: random.chance(0.25),
+    back: random.pick(['never', 'seen', 'unseen', 'unseen'] as const),
+    backAfterMs: random.between(0, 400),
+    unseenMs: random.between(50, 700),
+    joinAfterMs: [random.between(10, 300), random.between(10, 500)].slice(0, random.between(0, 2)),
+  };
+}
+
 /** Of the schedules that are not made for restores. */
 const restoresShare = 0.08;
 
@@ -414,6 +460,21 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     'disk full': 0.5,
     'write fault': 0.5,
   },
+  recoveries: {
+    crash: 2,
+    partition: 1.5,
+    strand: 0.7,
+    pause: 0.7,
+    drop: 1,
+    delay: 1.5,
+    membership: 3,
+    transfer: 1,
+    burst: 3,
+    'clock rate': 0.5,
+    'slow disk': 0.7,
+    'write fault': 0.7,
+    'disk full': 0.4,
+  },
 };
 
 const compactionPolicies: readonly CompactionPolicy[] = [
@@ -425,7 +486,9 @@ const compactionPolicies: readonly CompactionPolicy[] = [
 
 export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan {
   const random = seededRandom(seed);
-  const faultsMs = random.between(300, 1_400);
+  const recovers = profile === 'recoveries';
+  // It takes a while until nobody is heard to lead, and again until those that come back have heard.
+  const faultsMs = random.between(300, 1_400) + (recovers ? 1_000 : 0);
   const tickMs = random.pick([10, 15, 20]);
   const voters = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5]);
   const drawn = {
@@ -459,11 +522,19 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     thinkMs: random.pick([5, 20, 60]),
     operationsMax: random.pick([20, 40, 70]),
     faultsMs,
-    actions: drawActions(random.fork(), weights[profile], faultsMs, profile === 'mixed' || profile === 'restores'),
+    actions: drawActions(
+      random.fork(),
+      weights[profile],
+      faultsMs,
+      profile === 'mixed' || profile === 'restores' || recovers,
+    ),
     overtakenSnapshots: profile === 'snapshots' ? random.pick([0, 0.4]) : 0,
   };
-  const restores = profile === 'restores' ? random.between(1, 3) : Number(random.chance(restoresShare));
-  return { ...drawn, actions: [...drawn.actions, ...drawRestores(random, restores, faultsMs)].sort(byMoment) };
+  const restores =
+    profile === 'restores' ? random.between(1, 3) : Number(random.chance(recovers ? 0.3 : restoresShare));
+  const actions = [...drawn.actions, ...drawRestores(random, restores, faultsMs)];
+  if (recovers) for (let made = random.between(1, 2); made > 0; made -= 1) actions.push(drawRecovery(random, faultsMs));
+  return { ...drawn, actions: actions.sort(byMoment) };
 }
 
 function drawRestores(random: Random, howMany: number, faultsMs: number): Action[] {

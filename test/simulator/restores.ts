@@ -8,6 +8,7 @@ import { type Command, encodeCommand, isUnderWay, pauseStep, resumeStep, switchS
 import type { SnapshotFile } from '../../node/storage/types.js';
 import { type EntityState, entityStateOf } from './client.js';
 import type { SimulatedController } from './controller.js';
+import type { Log } from './logs.js';
 import type { Action } from './plan.js';
 import type { World } from './world.js';
 
@@ -16,6 +17,8 @@ type RestoreAction = Extract<Action, { type: 'restore' }>;
 /** What is to be restored, and what became of it: for the history that is judged at the end. */
 export interface RestoreRecord {
   readonly timelineId: string;
+  /** Which it was proposed on. */
+  readonly log: Log;
   readonly states: ReadonlyMap<string, EntityState>;
   readonly proposedAt: number;
   appliedAt: number | undefined;
@@ -25,6 +28,8 @@ interface Running {
   readonly operation: Operation;
   readonly file: SnapshotFile;
   readonly timeline: { readonly id: string; readonly epoch: number };
+  /** Of the leader that began it. */
+  readonly log: Log;
   attemptsLeft: number;
   record: RestoreRecord | undefined;
 }
@@ -41,7 +46,7 @@ export class Restores {
 
   constructor(world: World) {
     this.#world = world;
-    world.checker.onRestored = (timelineId) => this.#applied(timelineId);
+    world.onRestored = (timelineId) => this.#applied(timelineId);
   }
 
   /** Its operation is not finished yet: writes may be paused. */
@@ -65,13 +70,19 @@ export class Restores {
     this.#isOver = true;
   }
 
+  /** A recovery ends what ran on the log before it. */
+  giveUp(): void {
+    this.#running = undefined;
+  }
+
   #stage(action: RestoreAction, file: SnapshotFile): void {
     const world = this.#world;
     const leader = world.leader();
     const before = leader?.disk.model.meta();
     const bytes = world.snapshots.get(file.sha256)?.bytes;
     if (leader === undefined || before === undefined || bytes === undefined) return;
-    const able = world.controllers.filter((each) => each.isRunning && each.disk.identity !== null);
+    const { log } = leader;
+    const able = world.controllers.filter((each) => each.isRunning && each.disk.identity !== null && each.log === log);
     const holders = able.filter(() => world.random.chance(action.share));
     const { voters, votersOutgoing } = before.configuration;
     const { pendingChangeIndex = 0, applied = 0 } = leader.member?.status() ?? {};
@@ -92,6 +103,7 @@ export class Restores {
       operation: operationOf(id, file, action.pauses),
       file,
       timeline: { id, epoch: before.position.timeline.epoch + 1 },
+      log,
       attemptsLeft: attemptsMax,
       record: undefined,
     };
@@ -106,7 +118,7 @@ export class Restores {
     const leader = world.leader();
     const model = leader?.disk.model;
     const later = (): void => void world.queue.schedule(retryMs, () => this.#goOn());
-    if (leader === undefined || model === undefined || leader.isPaused) return later();
+    if (leader?.log !== running.log || model === undefined || leader.isPaused) return later();
     const { operation, timeline, file } = running;
     const known = model.record('operation', operation.id);
     const isRestored = model.meta()?.position.timeline.id === timeline.id;
@@ -157,11 +169,13 @@ export class Restores {
 
   #note(running: Running): void {
     if (running.record !== undefined) return;
+    const { log } = running;
     const image = this.#world.snapshots.get(running.file.sha256)?.image;
     if (image === undefined) return;
     const states = new Map(this.#world.keys.map((key) => [key, entityStateOf(image, key)] as const));
     running.record = {
       timelineId: running.timeline.id,
+      log,
       states,
       proposedAt: this.#world.queue.now,
       appliedAt: undefined,

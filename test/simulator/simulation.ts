@@ -5,6 +5,7 @@ import type { SimulatedController } from './controller.js';
 import { type Coverage, count } from './coverage.js';
 import { checkEntityHistory, describeHistory, type EntityOperation } from './entity-history.js';
 import { Faults, isSpoilt } from './faults.js';
+import type { Recovery } from './logs.js';
 import type { Plan } from './plan.js';
 import type { RestoreRecord } from './restores.js';
 import { World, type WorldOptions } from './world.js';
@@ -31,7 +32,7 @@ const searchStepsMax = 50_000;
 export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<Outcome> {
   const world = new World(plan, options);
   const faults = new Faults(world);
-  world.checker.onElected = () => faults.elected();
+  world.onElected = () => faults.elected();
   world.onFetch = (fetcher) => faults.fetches(fetcher);
   faults.schedule();
   await world.run(plan.faultsMs);
@@ -115,6 +116,11 @@ function unfinished(world: World, faults: Faults): string | undefined {
     )
       return `${each.id} was removed and does not know it`;
   }
+  const lost = world.controllers.find(
+    ({ isAlive, isLeftBehind, logTimeline }) =>
+      isAlive && !isLeftBehind && logTimeline !== null && logTimeline.id !== world.log.timeline.id,
+  );
+  if (lost !== undefined) return `${lost.id} still stands on the log that a recovery left behind`;
   if (faults.restores.isUnderWay) return 'a restore is under way';
   if (!world.clients.every((each) => each.isIdle)) return 'clients still wait';
   const { tickMs, electionTimeoutTicks } = world.plan.timing;
@@ -135,25 +141,62 @@ function isHopeless({ controllers, byId }: World): boolean {
   return controllers.some(isSpoilt) && !controllers.some(mayLead);
 }
 
+/** Each log by itself: what its members answered, and what they came to. */
 function judge(world: World, agree: boolean, restores: readonly RestoreRecord[]): readonly EntityOperation[] {
-  for (const each of world.clients) each.closeHistory();
   if (agree) {
     checkModels(world);
     checkAcknowledged(world);
   }
-  for (const requestId of world.checker.secondEffects)
-    for (const each of world.clients) each.noteSecondEffect(requestId);
-  const history = [...world.clients.flatMap((each) => each.history), ...restores.flatMap(historyOf)];
+  for (const { checker } of world.logs)
+    for (const requestId of checker.secondEffects) for (const each of world.clients) each.noteSecondEffect(requestId);
+  const histories = world.logs.map((log) => [
+    ...(log.begun === undefined ? [] : statesAt(log.begun)),
+    ...world.clients.flatMap((each) => each.historyIn(log)),
+    ...restores.filter((each) => each.log === log).flatMap(historyOf),
+  ]);
+  for (const history of histories) checkLinearizability(world, history, 'history');
+  for (const { begun } of world.logs) if (begun !== undefined) checkBridge(world, begun, restores);
+  return histories.flat();
+}
+
+function checkLinearizability(world: World, history: readonly EntityOperation[], what: string): void {
   const verdict = checkEntityHistory(history, searchStepsMax);
-  count(world.coverage, `history: ${verdict.verdict}`);
-  if (verdict.verdict === 'not-linearizable') {
-    const ofKey = history.filter((each) => each.key === verdict.key);
-    world.violate(
-      'linearizability',
-      `the history of ${verdict.key} could not have happened one at a time:\n${describeHistory(ofKey)}`,
-    );
-  }
-  return history;
+  count(world.coverage, `${what}: ${verdict.verdict}`);
+  if (verdict.verdict !== 'not-linearizable') return;
+  const ofKey = history.filter((each) => each.key === verdict.key);
+  world.violate(
+    'linearizability',
+    `the ${what} of ${verdict.key} could not have happened one at a time:\n${describeHistory(ofKey)}`,
+  );
+}
+
+/** A log that begins by recovery begins with what the survivor held. */
+function statesAt({ states, at, by }: Recovery): EntityOperation[] {
+  return [...states].map(([key, state]) => ({
+    ...{ key, client: by, input: { type: 'restore', state }, output: { type: 'restored' } },
+    ...{ calledAt: at, returnedAt: at },
+  }));
+}
+
+/**
+ * And that is what came of the old log, without what was lost: of its writes those that the survivor knew of. Who read from
+ * the old log may have seen what was lost, and is not asked.
+ */
+function checkBridge(
+  world: World,
+  { parent, states, inherited, at, by }: Recovery,
+  restores: readonly RestoreRecord[],
+): void {
+  const before: readonly EntityOperation[] = parent.begun === undefined ? [] : statesAt(parent.begun);
+  const kept = world.clients.flatMap((each) => each.historyIn(parent, inherited));
+  const restored = restores.filter(({ log }) => log === parent).flatMap(historyOf);
+  // Whether the survivor had come to a restore, nobody says.
+  const maybeRestored = restored.map((each) => ({ ...each, output: undefined, returnedAt: undefined }));
+  const seen = [...states].map(([key, state]): EntityOperation => {
+    const output = state === null ? ({ type: 'absent' } as const) : ({ type: 'entity', ...state } as const);
+    return { key, client: by, input: { type: 'get' }, output, calledAt: at, returnedAt: at };
+  });
+  checkLinearizability(world, [...before, ...kept, ...maybeRestored, ...seen], 'history up to a recovery');
 }
 
 /** A restore does to each key what it does; whether it was applied anywhere is known. */
@@ -207,15 +250,24 @@ function quickDigest({ disk: { model } }: SimulatedController): string {
   return parts.join('\n');
 }
 
-/** Every write that a client was told of is in every member's model, unless a restore has taken it back. */
+/** Every write that a client was told of is in every member's model, unless a restore or a recovery has taken it back. */
 function checkAcknowledged(world: World): void {
+  const { log } = world;
+  const { takenBack, requests } = log.checker;
   for (const each of membersThatRun(world)) {
     for (const client of world.clients) {
-      for (const requestId of client.acknowledged) {
-        const isTakenBack = world.checker.takenBack.has(requestId) && !world.checker.requests.has(requestId);
+      for (const requestId of client.acknowledgedIn(log)) {
+        const isTakenBack = takenBack.has(requestId) && !requests.has(requestId);
         if (!isTakenBack && each.disk.model.outcomeOf(requestId) === undefined)
           world.violate('acknowledged write lost', `${requestId} was acknowledged, and ${each.id} knows nothing of it`);
       }
+    }
+    for (const requestId of log.begun?.inherited.keys() ?? []) {
+      if (requests.has(requestId) && each.disk.model.outcomeOf(requestId) === undefined)
+        world.violate(
+          'acknowledged write lost',
+          `${requestId} outlived a recovery, and ${each.id} knows nothing of it`,
+        );
     }
   }
 }

@@ -1,13 +1,16 @@
 /** One world, from one plan: time, network, controllers, clients, and who watches them. */
 import { promiseHooks } from 'node:v8';
+import type { ModelMeta, ModelStore } from '../../node/model/index.js';
 import { initialConfiguration, type NodeId } from '../../node/raft/index.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { Checker, type Violation } from './checker.js';
 import { Client } from './client.js';
-import { clusterId, clusterName, memberDescription, SimulatedController } from './controller.js';
+import { memberDescription, SimulatedController } from './controller.js';
 import { type Coverage, count } from './coverage.js';
-import { initialiseDisk, SnapshotRegistry } from './disk.js';
+import { initialiseDisk, type LogBefore, SnapshotRegistry } from './disk.js';
 import { EventQueue } from './event-queue.js';
+import { beginFirstLog, beginRecoveredLog, type Log } from './logs.js';
+import { clusterId, clusterName } from './names.js';
 import { Network, placesMax } from './network.js';
 import type { Plan } from './plan.js';
 
@@ -43,7 +46,8 @@ export class World {
   readonly coverage: Coverage = {};
   readonly random: Random;
   readonly network: Network;
-  readonly checker: Checker;
+  /** Of the cluster, the first first; recovery begins another one. */
+  readonly logs: Log[] = [];
   readonly snapshots = new SnapshotRegistry();
   readonly controllers: SimulatedController[] = [];
   readonly byId = new Map<NodeId, SimulatedController>();
@@ -51,6 +55,12 @@ export class World {
   readonly trace: ((line: () => string) => void) | undefined;
   /** Faults may still happen. */
   isFaulty = true;
+  onElected: (() => void) | undefined;
+  onRestored: ((timelineId: string) => void) | undefined;
+  onRecovered: ((by: SimulatedController) => void) | undefined;
+  violation: Violation | undefined;
+  /** Controllers tell each other their status: only where there is a recovery, for all else needs none. */
+  readonly hasStatuses: boolean;
   onFetch: ((fetcher: SimulatedController) => void) | undefined;
   /** Whose event it is that is being carried out. */
   active: SimulatedController | undefined;
@@ -58,13 +68,14 @@ export class World {
   readonly #open = new Set<OpenPromise>();
   #operationsLeft: number;
   #value = 0;
+  #timelines = 0;
   events = 0;
 
   constructor(plan: Plan, options: WorldOptions = {}) {
     this.plan = plan;
     this.random = seededRandom(plan.seed + 0x5eed);
     this.network = new Network(this.queue, this.random.fork(), plan.network, this.coverage);
-    this.checker = new Checker(this.coverage, plan.timing.electionTimeoutTicks, () => this.queue.now);
+    this.hasStatuses = plan.actions.some(({ type }) => type === 'recover');
     this.#operationsLeft = plan.operationsMax;
     const { onTrace } = options;
     this.trace =
@@ -77,7 +88,7 @@ export class World {
     for (let made = 0; made < voters + learners; made += 1) this.addController();
     const ids = this.controllers.map((each) => each.id);
     const configuration = { ...initialConfiguration(ids.slice(0, voters)), learners: ids.slice(voters) };
-    this.checker.begin(1, 1, configuration);
+    this.logs.push(beginFirstLog(this.#newChecker(timeline.epoch), timeline, configuration));
     for (const controller of this.controllers) {
       initialiseDisk(controller.disk, {
         identity: { clusterName, clusterId, nodeId: controller.id },
@@ -99,8 +110,42 @@ export class World {
     return this.trace !== undefined;
   }
 
-  get violation(): Violation | undefined {
-    return this.checker.violation;
+  #newChecker(epoch: number): Checker {
+    const { coverage } = this;
+    const { electionTimeoutTicks } = this.plan.timing;
+    const surroundings = {
+      ...{ coverage, electionTimeoutTicks },
+      violate: (check: string, text: string) => this.violate(check, text),
+      elected: () => this.onElected?.(),
+      restored: (timelineId: string) => this.onRestored?.(timelineId),
+    };
+    return new Checker(surroundings, epoch);
+  }
+
+  /** The newest: that the cluster goes on with. */
+  get log(): Log {
+    return this.logs.at(-1) as Log;
+  }
+
+  get checker(): Checker {
+    return this.log.checker;
+  }
+
+  /** A survivor has gone on alone, and nothing of it is to be taken back any more. */
+  recovered(by: SimulatedController, meta: ModelMeta, model: ModelStore, before: LogBefore): void {
+    const parent = this.logs.find(({ timeline: { id } }) => id === before.meta.logTimeline.id) ?? this.log;
+    this.logs.push(
+      beginRecoveredLog(this, {
+        by,
+        meta,
+        model,
+        before,
+        parent,
+        checker: this.#newChecker(meta.position.timeline.epoch),
+      }),
+    );
+    this.cover('recovery: a survivor has gone on alone');
+    this.onRecovered?.(by);
   }
 
   /** A new machine, blank; undefined when there are too many. */
@@ -113,11 +158,13 @@ export class World {
     return controller;
   }
 
-  /** The one with the latest term, if several think that they lead. */
+  /** The one with the latest term, if several think that they lead; of the newest log that is led. */
   leader(): SimulatedController | undefined {
     let found: SimulatedController | undefined;
     for (const each of this.controllers) {
-      if (each.role === 'leader' && (found === undefined || each.term > found.term)) found = each;
+      if (each.role !== 'leader') continue;
+      const newer = found === undefined ? 1 : each.log.timeline.epoch - found.log.timeline.epoch;
+      if (newer > 0 || (newer === 0 && each.term > (found?.term ?? 0))) found = each;
     }
     return found;
   }
@@ -128,7 +175,7 @@ export class World {
   }
 
   violate(check: string, text: string): void {
-    this.checker.violate(check, text);
+    this.violation ??= { check, text, atMs: this.queue.now };
   }
 
   soon(call: () => void): void {
@@ -153,6 +200,16 @@ export class World {
   /** Of all that clients write. */
   get keys(): readonly string[] {
     return [...Array.from({ length: this.plan.keys }, (_, at) => `k${at + 1}`), 'final'];
+  }
+
+  *requestIds(): Generator<string> {
+    for (const each of this.clients) yield* each.requestIds();
+  }
+
+  /** Of each that begins by recovery. */
+  newTimelineId(): string {
+    this.#timelines += 1;
+    return `recovered-${this.#timelines}`;
   }
 
   nextValue(): number {
@@ -212,7 +269,7 @@ export class World {
   }
 
   #observe(controller: SimulatedController): void {
-    if (controller.life !== undefined) this.checker.observe(controller.life.watched);
+    if (controller.life !== undefined) controller.log.checker.observe(controller.life.watched);
   }
 }
 
