@@ -129,7 +129,7 @@ export class Office {
         ...{ version: 'simulated', clock, storage, startedAt: this.#startedAt, state, publishedIndex: 0 },
         replica: state === 'member' ? member : undefined,
         ...{ routers: { online: 0, known: 0 }, counters: {}, alarms: this.alarms.list(), ignoredSettings: [] },
-        ...{ operation: null, logTimeline, backup: null, tickMs: 10 },
+        ...{ operation: null, logTimeline, backup: null, tickMs: 10, httpAddress: null },
       },
       this.#sequence,
     );
