@@ -28,7 +28,7 @@ export interface RecoveryOptions {
   readonly clock: Clock;
   readonly storage: Pick<DirectoryStorage, 'recover'>;
   readonly transport: Pick<Transport, 'request'>;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
   readonly events: Pick<EventPublisher, 'cluster'>;
   /** Asks all controllers for their status now, and gathers the answers. */
   readonly collect: () => Promise<readonly NodeStatus[]>;

@@ -25,7 +25,7 @@ const changeDelayMs = 5;
 /** So long are the others listened to before one is judged to be a survivor. */
 const listenMs = 40;
 
-const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore, limited: ignore, setLevel: ignore };
+const silent = { info: ignore, warn: ignore, error: ignore };
 function ignore(): void {}
 
 export interface OfficeSurroundings {
