@@ -6,15 +6,19 @@ import assert from 'node:assert/strict';
 import { cpSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { QuorateError } from '../../messaging/index.js';
+import { inspectDirectory } from '../../node/storage/index.js';
+import { type BackupFile, ended, fileAt, stage } from '../restore/support.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { runQuorate } from '../support/process.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from '../support/wait.js';
 import { startLoad } from './load.js';
 
 /** What a join asks for; then what is left of it. */
 const joinBytes = 300 << 20;
 const diskBytes = 24 << 20;
+const timeoutMs = 90_000;
 const said: Record<string, unknown> = {};
 
 async function clusterOnSmallDisks(controllers: number) {
@@ -205,7 +209,80 @@ function renameIfThere(from: string, to: string): void {
   }
 }
 
-const scenarios = { leaderIsFull, allAreFull, modelIsFull };
+/** What a log needs for some entries, and far less than a copy of the model. */
+const forTheLogBytes = 1 << 20;
+
+/**
+ * A restore whose switch finds no room for the new model, on these controllers: the room goes when the old model has been
+ * backed up, and the next thing that is written is the entry that switches. Answers who ended over it.
+ */
+async function restoreWithoutRoom(
+  { cluster, disks }: Awaited<ReturnType<typeof clusterOnSmallDisks>>,
+  file: BackupFile,
+  whom: readonly string[],
+): Promise<readonly string[]> {
+  const parameters = await stage(cluster.api, file);
+  const stop = cluster.api.watchOperations(({ steps }) => {
+    if (steps.find(({ step }) => step === 'back-up')?.state !== 'done') return;
+    stop();
+    for (const id of whom) disks.get(id)?.leave(forTheLogBytes);
+  });
+  await cluster.api.request('operation.start', parameters, { requestId: `without-room-${whom.join('-')}`, timeoutMs });
+  await eventually(() => whom.every((id) => !cluster.node(id).isRunning()), { what: 'them to end', timeoutMs });
+  for (const id of whom) {
+    const logs = cluster.node(id).logs();
+    assert.match(logs, /The restore cannot go on here: .*\(storage-full\)/);
+    assert.match(logs, /Free space, and start the controller again: it goes on with the restore/);
+  }
+  return whom;
+}
+
+/** The disk is full when the restored model is to take its place: that member ends, says why, and goes on when there is room. */
+async function fullAtTheSwitch(): Promise<void> {
+  const all = await clusterOnSmallDisks(3);
+  const { cluster, disks } = all;
+  for (const disk of disks.values()) disk.resize(joinBytes);
+  const services = async (id: string) => (await cluster.modelOf(id)).map((entity) => entity.id);
+  for (let number = 0; number < 100; number += 1) await write(cluster, `kept-${number}`, timeoutMs, 40_000);
+  await cluster.agrees();
+  const leader = await cluster.leader();
+  const made = await cluster.api.request('snapshot.create', {}, { node: leader, timeoutMs });
+  const kept = path.join(temporaryDirectory('file'), 'kept.snapshot');
+  cpSync(made.path, kept);
+  const file = fileAt(kept);
+  const expected = await services(leader);
+
+  // One: the others go on with the restore, and it takes part as soon as it is started again.
+  await write(cluster, 'lost-1', timeoutMs);
+  const [one = ''] = await restoreWithoutRoom(all, file, (await cluster.followers()).slice(0, 1));
+  const first = await ended(cluster.api, `without-room-${one}`, timeoutMs);
+  assert.equal(first.state, 'done', JSON.stringify(first.error));
+  disks.get(one)?.resize(joinBytes);
+  await cluster.restart(one);
+  await cluster.agrees(timeoutMs);
+  assert.deepEqual(await services(one), expected);
+
+  // All: the model is what it was until there is room, on each of them, and then the restored one.
+  await write(cluster, 'lost-2', timeoutMs);
+  await restoreWithoutRoom(all, file, [...disks.keys()]);
+  for (const [id, disk] of disks) {
+    disk.resize(joinBytes);
+    const { position } = inspectDirectory(cluster.node(id).dataDirectory).model.meta ?? {};
+    assert.equal(position?.timeline.epoch, 2, `${id} stands before the restore`);
+  }
+  await Promise.all([...disks.keys()].map((id) => cluster.restart(id)));
+  const second = await ended(cluster.api, `without-room-${[...disks.keys()].join('-')}`, timeoutMs);
+  assert.equal(second.state, 'done', JSON.stringify(second.error));
+  await write(cluster, 'after', timeoutMs);
+  await cluster.agrees(timeoutMs);
+  const held = await Promise.all([...disks.keys()].map(services));
+  for (const ids of held) assert.deepEqual(ids, ['after', ...expected]);
+  assert.equal(cluster.statuses().get(leader)?.position?.timeline.epoch, 3);
+  await doctorIsContent(cluster, disks);
+  await cluster.end();
+}
+
+const scenarios = { leaderIsFull, allAreFull, modelIsFull, fullAtTheSwitch };
 await scenarios[process.argv[2] as keyof typeof scenarios]();
 console.log(JSON.stringify(said));
 process.exit(0);

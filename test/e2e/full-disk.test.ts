@@ -4,12 +4,14 @@ import test from 'ava';
 import { startInOwnMounts } from '../support/small-disk.js';
 
 const child = fileURLToPath(new URL('./full-disk-child.js', import.meta.url));
-const timeoutMs = 120_000;
+const timeoutMs = 240_000;
 
 const titles = {
   leaderIsFull: "the leader's disk is full: another leads, no writer notices, and it goes on by itself with room",
   allAreFull: 'all disks are full: writes are refused with storage-full, reads are served, and all go on with room',
   modelIsFull: 'only the model cannot be written: another leads, and what was applied comes again from the log',
+  fullAtTheSwitch:
+    'there is no room for the model that is restored: the member ends, says why, and goes on with the restore when there is',
 };
 
 for (const [scenario, title] of Object.entries(titles)) {

@@ -60,6 +60,12 @@ export class SmallDisk {
     if (status !== 0) throw new Error(`cannot change the size: ${stderr}`);
   }
 
+  /** Takes away all room but this; `resize` gives it back. */
+  leave(bytes: number): void {
+    const { blocks, bsize } = statfsSync(this.directory);
+    this.resize(blocks * bsize - this.freeBytes() + bytes);
+  }
+
   /** Takes all the room that is left. */
   fill(): void {
     const file = openSync(this.#ballast, 'a');
