@@ -9,7 +9,7 @@ export interface HeardStatus {
   readonly status: NodeStatus;
   /** Monotonic, milliseconds. */
   readonly heardAtMs: number;
-  /** Statuses of an earlier incarnation that came after this one's: one may be late, two are a second process. */
+  /** Statuses of an earlier life that came after this one's: one may be late, two are a second process. */
   readonly strays: number;
 }
 
@@ -59,13 +59,14 @@ export class StatusBoard {
     // A directory that was made blank counts its starts anew: then the time of the start tells which life is the later one.
     if (
       entry !== undefined &&
-      status.incarnation < entry.status.incarnation &&
-      status.startedAt <= entry.status.startedAt
+      status.incarnation <= entry.status.incarnation &&
+      status.startedAt <= entry.status.startedAt &&
+      !isSameLife(status, entry.status)
     ) {
       this.#heard.set(status.node, { ...entry, strays: entry.strays + 1 });
       return;
     }
-    const sameLife = held?.incarnation === status.incarnation && held.startedAt === status.startedAt;
+    const sameLife = held !== undefined && isSameLife(status, held);
     if (held !== undefined && sameLife && status.sequence < held.sequence) return;
     // Two processes take turns in being the later one by one of the two measures.
     const isDoubtful =
@@ -92,4 +93,8 @@ export class StatusBoard {
   all(): readonly HeardStatus[] {
     return [...this.#heard.values()];
   }
+}
+
+function isSameLife(one: NodeStatus, other: NodeStatus): boolean {
+  return one.incarnation === other.incarnation && one.startedAt === other.startedAt;
 }

@@ -39,6 +39,7 @@ export async function playRound(
   let ended: Operation | undefined;
   try {
     await terminal.start();
+    await strike.begun();
     ended = await strike.ended();
     await strike.over();
     if (!strike.hasStruck) problems.push(`it never came to ${cell.at}`);
@@ -165,14 +166,23 @@ class Strike {
     await cluster.restart(id);
   }
 
+  /** Where leadership moves by itself in this moment, a check may refuse it: then nothing was changed, and it is asked again. */
+  async begun(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await eventually(() => this.#latest !== undefined || !this.terminal.isRunning(), {
+        what: 'the operation to begin',
+        timeoutMs: patienceMs,
+      });
+      if (this.#latest !== undefined) return;
+      if (attempt === attemptsMax) throw new Error(`it was not begun: ${this.terminal.said()}`);
+      await this.world.cluster.settles(patienceMs).catch(() => undefined);
+      await this.terminal.start();
+    }
+  }
+
   /** Resolves to the record as it ended. */
   async ended(): Promise<Operation> {
-    await eventually(() => this.#latest !== undefined || !this.terminal.isRunning(), {
-      what: 'the operation to begin',
-      timeoutMs: patienceMs,
-    });
-    const id = this.#latest?.id;
-    if (id === undefined) throw new Error(`it was not begun: ${this.terminal.said()}`);
+    const id = this.#latest?.id ?? '';
     return eventually(
       async () => {
         const operation = await this.world.api.request('operation.get', { id }, { timeoutMs: patienceMs });
@@ -192,5 +202,6 @@ class Strike {
   }
 }
 
+const attemptsMax = 4;
 /** Between the clocks of two processes of one machine. */
 const clockSlackMs = 50;

@@ -1,6 +1,6 @@
 /** How each workflow is asked for on the command line, whom it is about, and what is whole afterwards. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Operation, WorkflowName } from '../../messaging/index.js';
+import { type Operation, supportedVersions, type WorkflowName } from '../../messaging/index.js';
 import type { Launch } from '../support/cluster.js';
 import { eventually } from '../support/wait.js';
 import { patienceMs, type World } from './world.js';
@@ -175,7 +175,7 @@ const upgrade: Scenario['prepare'] = async (world) => {
     },
     problems: (ended) => {
       const runs = world.cluster.statuses().get(target)?.protocol.max;
-      return Promise.resolve(done(ended) && runs !== 2 ? [`it speaks up to ${runs}`] : []);
+      return Promise.resolve(done(ended) && runs !== supportedVersions.max ? [`it speaks up to ${runs}`] : []);
     },
     tidy: () => world.cluster.restart(target, olderLaunch),
   };
