@@ -68,6 +68,14 @@ export const errorTable = {
     'The NATS server refused the connection.',
     'Check the credentials (user, token, NKey seed or creds file) and the TLS settings.',
   ),
+  insecure: entry(
+    'The connection to NATS would be open to others: without authentication, or without TLS.',
+    'Give a seed (--nkey-seed-file) and TLS (--tls-ca, tls:// addresses), as `quorate auth init` makes them; or --insecure, where nobody else can reach the network.',
+  ),
+  'enrolment-refused': entry(
+    'The router may not enrol with what it gave.',
+    'Ask for a new token: `quorate auth enrol router NAME`; each is good once, and for a time.',
+  ),
   internal: entry(
     'Something failed that should not have failed.',
     'Look into the log of the controller that answered and report it.',

@@ -5,7 +5,7 @@
  */
 import { identifierPattern } from './identifiers.js';
 
-export type Lane = 'control' | 'bulk';
+export type Lane = (typeof lanes)[number];
 
 export interface Subjects {
   readonly cluster: string;
@@ -33,14 +33,41 @@ export interface Subjects {
   endpoints(): string;
   /** For one router alone: "say hello again", changes of its own. */
   routerDirect(router: string): string;
+  /** A router that has a one-time token hands in the public key that it made; the registrar answers. */
+  enrolment(router: string): string;
+  /**
+   * What answers to one asker begin with. Private: only whoever has the name may listen there, and answers to a request go
+   * nowhere else, so that nobody can have a controller speak on another subject in its own name.
+   */
+  inbox(role: Role, name: string): string;
 }
 
-export type RouterVerb = 'hello' | 'heartbeat' | 'sync' | 'alert';
+export type RouterVerb = (typeof routerVerbs)[number];
+export const routerVerbs = ['hello', 'heartbeat', 'sync', 'alert'] as const;
+
+export const lanes = ['control', 'bulk'] as const;
+
+/** Who connects to NATS. `registrar`: takes enrolments; `enrolment`: a router that has nothing but its one-time token. */
+export type Role = (typeof roles)[number];
+export const roles = ['controller', 'router', 'operator', 'registrar', 'enrolment'] as const;
+
+/** Where clients listen that were given no private inbox; only without permissions does an answer arrive there. */
+const publicInbox = '_INBOX.';
 
 /** The queue group in which all controllers answer what is for any of them. */
 export const anyControllerQueue = 'controllers';
 
+/** @throws RangeError where what is to be a token is none. */
 export function subjectsOf(cluster: string): Subjects {
+  return makeSubjects(cluster, token);
+}
+
+/** The same subjects as patterns: each token may be `*`. For permissions. */
+export function subjectPatternsOf(cluster: string): Subjects {
+  return makeSubjects(cluster, wildcardOr);
+}
+
+function makeSubjects(cluster: string, token: (text: string) => string): Subjects {
   const root = `quorate.${token(cluster)}`;
   return {
     cluster,
@@ -58,7 +85,24 @@ export function subjectsOf(cluster: string): Subjects {
     routerRequests: (verb, node) => `${root}.router.*.${verb}${node === undefined ? '' : `.${wildcardOr(node)}`}`,
     endpoints: () => `${root}.endpoints`,
     routerDirect: (router) => `${root}.to-router.${token(router)}`,
+    enrolment: (router) => `${root}.enrolment.${token(router)}`,
+    inbox: (role, name) => `${root}.inbox.${role}.${token(name)}`,
   };
+}
+
+/**
+ * Whether an answer may go where a message asks for it: to its sender's own inbox. Who may not speak on a subject could
+ * otherwise name it as the one to answer on, and a controller would speak there for him.
+ */
+export function isOwnInbox(
+  subjects: Subjects,
+  reply: string | undefined,
+  senders: readonly Role[],
+  name: string,
+): reply is string {
+  if (reply === undefined || reply === '') return false;
+  if (reply.startsWith(publicInbox)) return true;
+  return senders.some((role) => reply.startsWith(`${subjects.inbox(role, name)}.`));
 }
 
 /** The token at `position` of a subject, counted from the cluster's root (0 is the first after `quorate.<cluster>.`). */

@@ -1,5 +1,8 @@
 /** Every command, in the order in which help lists them. */
 import { anyText, repeated } from '../config/setting.js';
+import { authEnrolCommand, authServeCommand } from './auth/enrol.js';
+import { authAddCommand, authListCommand, authRevokeCommand, authRotateCommand } from './auth/identities.js';
+import { authCertificateCommand, authGroup, authInitCommand } from './auth/init.js';
 import { argument, type Command, defineGroup } from './command.js';
 import { completionCommand } from './completion.js';
 import { consoleCommand } from './console.js';
@@ -36,6 +39,7 @@ import { recoverCommand } from './recover.js';
 import { resetCommand } from './reset.js';
 import { restoreCommand } from './restore.js';
 import { routerCommand } from './router.js';
+import { routerEnrolCommand } from './router-enrol.js';
 import { routersCommand } from './routers.js';
 import {
   snapshotCreateCommand,
@@ -120,6 +124,16 @@ export const commands: readonly Command[] = [
   resetCommand,
   recoverCommand,
   routerCommand,
+  routerEnrolCommand,
+  authGroup,
+  authInitCommand,
+  authAddCommand,
+  authRevokeCommand,
+  authRotateCommand,
+  authListCommand,
+  authEnrolCommand,
+  authServeCommand,
+  authCertificateCommand,
   supportBundleCommand,
   versionCommand,
   completionCommand,

@@ -239,6 +239,7 @@ export const nodeCommand = defineCommand({
       name: given.name ?? given.id,
       dataDirectory: given.dataDirectory,
       nats,
+      insecure: given.insecure,
       protocol: spokenVersions(context.env),
       advertise: given.advertise ?? nats.servers,
       bootstrap: given.bootstrap,

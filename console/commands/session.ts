@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import type { ApiClient } from '../../messaging/api-client.js';
 import type { ConnectionOptions, NatsConnection } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
+import { lackSentence, lacksOf } from '../../messaging/security.js';
+import { subjectsOf } from '../../messaging/subjects.js';
 import type { clientSettings, connectionSettings } from '../config/common.js';
 import { reasonOf } from '../config/file.js';
 import type { SettingValues } from '../config/setting.js';
@@ -31,6 +33,7 @@ export async function withSession<T>(
   const options: ConnectionOptions = {
     ...connectionOptions(given),
     name: `quorate ${given.as}`,
+    inbox: subjectsOf(given.cluster).inbox('operator', given.as),
     connectTimeoutMs: given.timeoutMs,
   };
   const connection = await context.out.during(`Connecting to NATS at ${given.nats.join(', ')}`, connectNats(options));
@@ -55,7 +58,7 @@ export function originOf(): string {
 }
 const originCharactersMax = 256;
 
-/** @throws QuorateError `invalid-config` where two ways to prove who one is are given, or a file cannot be read. */
+/** @throws QuorateError `insecure`, or `invalid-config` where two ways to prove who one is are given, or a file cannot be read. */
 export function connectionOptions(given: ConnectionSettings): Omit<ConnectionOptions, 'name'> {
   const password = given.password ?? secretFrom(given.passwordFile, '--password-file');
   const token = given.token ?? secretFrom(given.tokenFile, '--token-file');
@@ -66,7 +69,7 @@ export function connectionOptions(given: ConnectionSettings): Omit<ConnectionOpt
     });
   }
   const { tlsCa, tlsCert, tlsKey } = given;
-  return {
+  const options: Omit<ConnectionOptions, 'name'> = {
     servers: given.nats,
     user: given.user,
     password,
@@ -78,6 +81,10 @@ export function connectionOptions(given: ConnectionSettings): Omit<ConnectionOpt
         ? undefined
         : { caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey },
   };
+  const missing = lacksOf(options.servers, options);
+  if (missing.length > 0 && !given.insecure)
+    throw new QuorateError('insecure', `${options.servers.join(', ')} would be used ${lackSentence(missing)}`);
+  return options;
 }
 
 function refuseSeveralCredentials(given: ConnectionSettings, token: string | undefined): void {

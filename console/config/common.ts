@@ -144,6 +144,14 @@ export const connectionSettings = {
   tlsCa: tlsSetting('ca', 'Certificates that the NATS server must be signed by'),
   tlsCert: tlsSetting('cert', 'Certificate to show to the NATS server'),
   tlsKey: tlsSetting('key', 'Private key of --tls-cert'),
+  insecure: setting({
+    flag: 'insecure',
+    env: 'QUORATE_INSECURE',
+    key: 'insecure',
+    group: 'Connection',
+    describe: 'Use NATS servers beyond this machine without authentication or TLS, and say so everywhere',
+    schema: onOff,
+  }),
 } as const satisfies SettingTable;
 
 /** For those who ask the controllers something. */

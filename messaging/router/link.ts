@@ -104,6 +104,7 @@ export class RouterLink {
         ...credentials,
         servers: this.#serversInUse,
         name: `quorate-router-${router}`,
+        inbox: this.#subjects.inbox('router', router),
       });
       if (this.#closed) return await connection.close();
       this.#attempt = 0;

@@ -135,6 +135,8 @@ export const nodeStatusSchema = z.object({
     .nullable(),
   /** Scheduled backups; null where none are configured. */
   backup: backupStatusSchema.nullable().default(null),
+  /** What the connection to NATS lacks, although it goes beyond this machine: it was started with --insecure. */
+  insecure: z.array(z.string()).default([]),
   operation: z.string().nullable(),
   alarms: z.array(alarmSchema),
   /** Settings that were given and have no effect, by name, e.g. `bootstrap`. */

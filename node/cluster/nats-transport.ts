@@ -12,7 +12,7 @@ import {
   type RaftEnvelope,
   type RaftWireMessage,
 } from '../../messaging/raft-codec.js';
-import { type Lane, subjectRest, subjectsOf, subjectToken } from '../../messaging/subjects.js';
+import { isOwnInbox, type Lane, subjectRest, subjectsOf, subjectToken } from '../../messaging/subjects.js';
 import type { Message } from '../raft/types.js';
 import { type OtherLog, otherLogOf } from './other-log.js';
 import { laneOf, type PeerVerb, type Transport } from './transport.js';
@@ -125,8 +125,10 @@ export class NatsTransport implements Transport {
 
   answer(handler: (from: string, verb: string, body: Uint8Array) => Promise<Uint8Array>): void {
     const callback = (error: unknown, message: Msg): void => {
+      const from = subjectToken(message.subject, 2);
       if (error !== null) return;
-      handler(subjectToken(message.subject, 2), subjectRest(message.subject, 3), message.data).then(
+      if (!isOwnInbox(this.#subjects, message.reply, ['controller'], from)) return this.#drop('reply');
+      handler(from, subjectRest(message.subject, 3), message.data).then(
         (body) => respond(message, answerOk, body),
         (failure: unknown) =>
           respond(message, answerRefused, new TextEncoder().encode(JSON.stringify(toQuorateError(failure).toWire()))),

@@ -15,7 +15,14 @@ import {
   apiVerbs,
   sinceOf,
 } from '../../messaging/schemas/api.js';
-import { anyControllerQueue, type Subjects, subjectRest, subjectToken } from '../../messaging/subjects.js';
+import {
+  anyControllerQueue,
+  isOwnInbox,
+  type Role,
+  type Subjects,
+  subjectRest,
+  subjectToken,
+} from '../../messaging/subjects.js';
 import { encodeAnswer } from './answers.js';
 import type { Log } from './log.js';
 
@@ -44,6 +51,8 @@ export interface ApiServerOptions {
   readonly protocol?: VersionRange;
 }
 
+/** Who may ask. */
+const askers: readonly Role[] = ['operator', 'controller', 'registrar'];
 /** Requests that are being answered; more are refused as `overloaded`. */
 export const requestsMax = 20_000;
 /** NATS's own, for the moment in which the server has not said it. */
@@ -164,6 +173,8 @@ export class ApiServer {
   }
 
   #respond(message: Msg, answer: Uint8Array | string): void {
+    const { subjects } = this.#options;
+    if (!isOwnInbox(subjects, message.reply, askers, subjectToken(message.subject, 2))) return;
     try {
       message.respond(answer);
     } catch (error) {

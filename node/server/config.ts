@@ -22,6 +22,8 @@ export interface ControllerConfig {
   readonly nats: Omit<ConnectionOptions, 'name' | 'waitForServer'>;
   /** NATS servers through which routers reach this controller, without credentials. */
   readonly advertise: readonly string[];
+  /** Use NATS beyond this machine without authentication or TLS; its status says so. */
+  readonly insecure?: boolean;
   /** Begin a new cluster where the data directory is empty and no cluster of this name is heard. */
   readonly bootstrap: boolean;
   /** Begin a new cluster on the model of this snapshot, where the data directory is empty and no cluster of this name is heard. */

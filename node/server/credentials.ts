@@ -39,6 +39,8 @@ export class CredentialTrial {
       service.subscribe(subjects.apiTo('leader'), { queue: 'credential-trial', max: 1, callback: ignore }),
     ];
     await Promise.all([control.flush(), bulk.flush(), service.flush()]);
+    // What was refused comes before the answers to the flushes, but is handed on a turn later.
+    await new Promise((resolve) => setImmediate(resolve));
     for (const subscription of heard) subscription.unsubscribe();
     return [...this.#denied];
   }

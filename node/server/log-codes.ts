@@ -31,6 +31,11 @@ export const logCodes = {
     meaning: 'No NATS server has answered since the start; the controller goes on trying.',
     remedy: 'Check --nats, the server and the way there; `quorate check nats` tries all that is needed.',
   },
+  insecure: {
+    level: 'warn',
+    meaning: 'NATS is used beyond this machine without authentication or without TLS: it was started with --insecure.',
+    remedy: 'Make keys and a configuration with `quorate auth init`, and start it without --insecure.',
+  },
   'http-no-port': {
     level: 'warn',
     meaning: 'Health and metrics are not served: none of the ports that are taken by default is free.',

@@ -2,6 +2,8 @@
 import { connectNats, type NatsConnection, NatsEvents } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { protocolMaxVariable, supportedVersions } from '../../messaging/protocol.js';
+import { lackSentence, lacksOf } from '../../messaging/security.js';
+import { subjectsOf } from '../../messaging/subjects.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { systemClock } from '../cluster/clock.js';
 import { decideStart, type StartAction } from '../cluster/decide-start.js';
@@ -64,6 +66,12 @@ export async function runController(config: ControllerConfig): Promise<RunningCo
 }
 
 async function lockAndStart(config: ControllerConfig, log: Log, logLevels: LogLevels): Promise<RunningController> {
+  const missing = lacksOf([...config.nats.servers, ...config.advertise], config.nats);
+  if (missing.length > 0) {
+    if (config.insecure !== true)
+      throw new QuorateError('insecure', `${config.nodeId} would use NATS ${lackSentence(missing)}`);
+    log.warn('insecure', 'others may read and speak on the connection to NATS', { because: `NATS is used ${lackSentence(missing)}` });
+  }
   // Locked first: what is found must still be true when it is opened.
   const lock = lockDirectory(config.dataDirectory);
   try {
@@ -207,9 +215,10 @@ async function start(
 }
 
 async function connectAll(config: ControllerConfig, log: Log, observer: Observer): Promise<Connections> {
+  const inbox = subjectsOf(config.cluster).inbox('controller', config.nodeId);
   const connect = async (purpose: ConnectionName): Promise<NatsConnection> => {
     const name = `quorate ${config.cluster} ${config.nodeId} ${purpose}`;
-    const connection = await connectNats({ ...config.nats, name, waitForServer: true });
+    const connection = await connectNats({ ...config.nats, name, inbox, waitForServer: true });
     observer.connected(purpose, true);
     return connection;
   };

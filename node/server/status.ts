@@ -10,6 +10,7 @@ import type {
   ProgressView,
   RaftRole,
 } from '../../messaging/schemas/status.js';
+import { lacksOf } from '../../messaging/security.js';
 import type { Subjects } from '../../messaging/subjects.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Replica } from '../cluster/replica.js';
@@ -82,6 +83,7 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
       entities: { ...storage.model.countsByKind() },
     },
     backup: sources.backup,
+    insecure: lacksOf([...config.nats.servers, ...config.advertise], config.nats),
     operation: sources.operation,
     alarms: [...sources.alarms],
     ignoredSettings: [...sources.ignoredSettings],

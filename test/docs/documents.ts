@@ -7,6 +7,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type ErrorCode, errorCodes, errorTable, wireErrorSchema } from '../../messaging/errors.js';
 import { identifierPattern } from '../../messaging/identifiers.js';
+import { type Principal, permissionsOf, readOnlyVerbs } from '../../messaging/permissions.js';
 import { positionSchema, timelineSchema } from '../../messaging/position.js';
 import { versionRangeSchema } from '../../messaging/protocol.js';
 import { raftLayouts, raftMessagesNeed } from '../../messaging/raft-codec.js';
@@ -52,6 +53,7 @@ import {
   nodeStatusSchema,
   progressSchema,
 } from '../../messaging/schemas/status.js';
+import { subjectPatternsOf } from '../../messaging/subjects.js';
 import { laneOf } from '../../node/cluster/transport.js';
 import { kinds } from '../../node/model/kinds/index.js';
 import type { Message } from '../../node/raft/index.js';
@@ -145,6 +147,32 @@ const sections: Readonly<Record<string, () => string>> = {
         ].join('\n\n'),
       )
       .join('\n\n'),
+  permissions: () => {
+    const principals: readonly (readonly [string, Principal])[] = [
+      ['controller `N`', { role: 'controller', name: 'N' }],
+      ['router `R`', { role: 'router', name: 'R' }],
+      ['operator `O`', { role: 'operator', name: 'O', access: 'admin' }],
+      ['operator `O` who only looks', { role: 'operator', name: 'O', access: 'read-only' }],
+      ['registrar', { role: 'registrar', name: 'registrar' }],
+      ['router `R` with its one-time token', { role: 'enrolment', name: 'R' }],
+    ];
+    const listed = (subjects: readonly string[]): string => {
+      const verbs = readOnlyVerbs.map((verb) => subjectPatternsOf('C').api('*', 'O', verb));
+      const isReadOnly = verbs.every((each) => subjects.includes(each));
+      const shown = isReadOnly
+        ? ['quorate.C.api.*.O.VERB', ...subjects.filter((each) => !verbs.includes(each))]
+        : subjects;
+      return shown.map((each) => `\`${each}\``).join(', ');
+    };
+    return [
+      '| role | publish | subscribe |',
+      '| --- | --- | --- |',
+      ...principals.map(([title, principal]) => {
+        const { publish, subscribe } = permissionsOf('C', principal);
+        return `| ${title} | ${listed(publish)} | ${listed(subscribe)} |`;
+      }),
+    ].join('\n');
+  },
   types: () =>
     Object.entries(named)
       .map(

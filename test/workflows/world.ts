@@ -749,6 +749,7 @@ export function nodeStatus(id: string, state: NodeStatus['state'], raft: NodeSta
     backup: null,
     operation: null,
     alarms: [],
+    insecure: [],
     ignoredSettings: [],
   };
 }

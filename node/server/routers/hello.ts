@@ -2,6 +2,7 @@
 import { QuorateError, type WireError } from '../../../messaging/errors.js';
 import type { Position } from '../../../messaging/position.js';
 import { agreeVersion, protocolVersion, supportedVersions, type VersionRange } from '../../../messaging/protocol.js';
+import { revokedTag } from '../../../messaging/revocation.js';
 import type { Entity } from '../../../messaging/schemas/model.js';
 import type { EndpointList, HelloReply, HelloRequest } from '../../../messaging/schemas/router.js';
 import type { RouterModelReader } from './model-reader.js';
@@ -34,7 +35,7 @@ export function refusalOf(hello: HelloRequest, facts: HelloFacts): WireError | n
       },
     ).toWire();
   }
-  if (isDisabled(facts.router)) return disabledError(hello.router);
+  if (isDisabled(facts.router)) return disabledError(hello.router, facts.router);
   if (facts.position !== null && !hello.indexTypes.includes(facts.position.indexType)) {
     return new QuorateError('hello-refused', `the router does not understand ${facts.position.indexType} indexes`, {
       remedy: 'Upgrade the router.',
@@ -45,14 +46,21 @@ export function refusalOf(hello: HelloRequest, facts: HelloFacts): WireError | n
 
 /** Why the model, and not the router's version, keeps it out; null: it does not. */
 export function refusalByModel(router: string, model: Pick<RouterModelReader, 'entity'>): WireError | null {
-  return isDisabled(model.entity('router', router) ?? null) ? disabledError(router) : null;
+  const entity = model.entity('router', router) ?? null;
+  return isDisabled(entity) ? disabledError(router, entity) : null;
 }
 
 function isDisabled(router: Entity | null): boolean {
   return router?.spec['disabled'] === true;
 }
 
-function disabledError(router: string): WireError {
+function disabledError(router: string, entity: Entity | null): WireError {
+  const revoked = entity?.tags[revokedTag];
+  if (revoked !== undefined) {
+    return new QuorateError('hello-refused', `the key of router ${router} was revoked at ${revoked}`, {
+      remedy: `Where it is to serve again: quorate auth enrol router ${router}`,
+    }).toWire();
+  }
   return new QuorateError('hello-refused', `the router ${router} is disabled in the model`, {
     remedy: `Enable it: quorate model update router ${router} --set disabled=false`,
   }).toWire();

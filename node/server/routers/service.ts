@@ -23,7 +23,7 @@ import {
   routerAlertSchema,
   syncRequestSchema,
 } from '../../../messaging/schemas/router.js';
-import { anyControllerQueue, type Subjects, subjectToken } from '../../../messaging/subjects.js';
+import { anyControllerQueue, isOwnInbox, type Subjects, subjectToken } from '../../../messaging/subjects.js';
 import { answerHello, type HelloFacts, namesOthers, refusalByModel, refusalOf } from './hello.js';
 import { serviceLimits as limits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
@@ -289,7 +289,7 @@ class NatsRouterService implements RouterService {
     const alert = validate(routerAlertSchema, parseJson(message), 'invalid-request', 'the alert');
     checkSender(message, alert.router);
     this.#publishAlert(alert);
-    message.respond(JSON.stringify({ v: protocolVersion, ok: true }));
+    this.#respond(message, JSON.stringify({ v: protocolVersion, ok: true }));
   }
 
   #publishAlert(alert: RouterAlert): void {
@@ -339,7 +339,14 @@ class NatsRouterService implements RouterService {
     } catch (error) {
       answer = JSON.stringify({ v: protocolVersion, ok: false, error: toQuorateError(error).toWire() });
     }
-    message.respond(answer);
+    this.#respond(message, answer);
+  }
+
+  /** Only into the router's own inbox. */
+  #respond(message: Msg, answer: string | Uint8Array): void {
+    const { subjects } = this.#options;
+    if (isOwnInbox(subjects, message.reply, ['router'], subjectToken(message.subject, 1))) message.respond(answer);
+    else this.#counters.undecodable += 1;
   }
 
   async #answerSync(message: Msg): Promise<void> {
@@ -347,14 +354,14 @@ class NatsRouterService implements RouterService {
       const answer = await this.#syncAnswer(message);
       const retryAfterMs = this.#throttle.take(answer.byteLength);
       if (retryAfterMs > 0) throw overloaded(retryAfterMs);
-      if (!this.#stopped) message.respond(answer);
+      if (!this.#stopped) this.#respond(message, answer);
     } catch (error) {
       const refusal = toQuorateError(error);
       if (refusal.code === 'overloaded') this.#counters.overloaded += 1;
       if (refusal.code === 'internal')
         this.#options.log('router-unanswered', 'a router could not be answered', { error: refusal.message });
       if (!this.#stopped)
-        message.respond(JSON.stringify({ v: protocolVersion, what: 'refused', error: refusal.toWire() }));
+        this.#respond(message, JSON.stringify({ v: protocolVersion, what: 'refused', error: refusal.toWire() }));
     }
   }
 
