@@ -263,7 +263,7 @@ test('every subject has a rule, and stands in both tables; every role is tried',
   t.deepEqual([...new Set(Object.values(principals).map(({ role }) => role))].sort(), [...roles].sort());
 });
 
-test('what one role says arrives at the other, and not what somebody says in its name', async (t) => {
+test.serial('what one role says arrives at the other, and not what somebody says in its name', async (t) => {
   const [first, second, router, admin] = await Promise.all(
     (['controller ctrl1', 'controller ctrl2', 'router edge-1', 'admin alice'] as const).map(connected),
   );
