@@ -5,7 +5,15 @@ import { asRequestError, type Msg, type NatsConnection, NatsEvents } from './con
 import { isRetryable, QuorateError, validate } from './errors.js';
 import { newRequestId } from './identifiers.js';
 import { protocolVersion } from './protocol.js';
-import { type ApiParams, type ApiResult, type ApiVerb, apiResponseSchema, apiVerbs, sinceOf } from './schemas/api.js';
+import {
+  type ApiParams,
+  type ApiResult,
+  type ApiVerb,
+  apiResponseSchema,
+  apiVerbs,
+  sinceOf,
+  takesLong,
+} from './schemas/api.js';
 import { eventSchema, type QuorateEvent } from './schemas/events.js';
 import { type Operation, operationSchema } from './schemas/operations.js';
 import { type NodeStatus, nodeStatusSchema } from './schemas/status.js';
@@ -18,7 +26,10 @@ export interface ApiClientOptions {
   readonly from: string;
   /** Where it runs, for the records of what it starts, e.g. `olga@ops1`. */
   readonly origin?: string;
-  /** How long a request is retried in all. Default 10,000. */
+  /**
+   * How long a request is retried in all; an attempt at what takes long (the checks of a workflow may read the whole model) goes
+   * on beyond that once a controller has it. Default 10,000.
+   */
   readonly timeoutMs?: number;
 }
 
@@ -53,6 +64,8 @@ const attemptTimeoutMs = 2_500;
  * begin again. Where that controller is gone, NATS says so at once.
  */
 const workTimeoutMs = 30_000;
+/** An attempt at what takes long. A change of leader ends it at once, see `watchForLoss`. */
+const longTimeoutMs = 60_000;
 const retryWaitMinMs = 20;
 const retryWaitMaxMs = 250;
 const explainWaitMs = 400;
@@ -120,7 +133,10 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     for (let attempt = 0; ; attempt += 1) {
       const movesBefore = moves;
       try {
-        return await attemptOnce(verb, subject, body, Math.min(attemptTimeoutOf(verb), deadline - performance.now()));
+        const attemptMs = takesLong(verb)
+          ? longTimeoutMs
+          : Math.min(attemptTimeoutOf(verb), deadline - performance.now());
+        return await attemptOnce(verb, subject, body, attemptMs);
       } catch (error) {
         const wait = Math.min(retryWaitMaxMs, retryWaitMinMs * 2 ** attempt) * (0.5 + Math.random() / 2);
         if (given.signal?.aborted === true || !isRetryable(error)) throw error;

@@ -33,6 +33,8 @@ interface Verb {
   readonly changes: boolean;
   /** The protocol version that brought it; absent: the first. */
   readonly since?: number;
+  /** It may take long: whoever asked again while it is at it would only make it begin again. */
+  readonly takesLong?: true;
   readonly params: z.ZodType;
   readonly result: z.ZodType;
 }
@@ -278,6 +280,7 @@ export const apiVerbs = {
   'operation.plan': {
     summary: 'Runs the checks of a workflow and says what it would change.',
     to: 'leader',
+    takesLong: true,
     changes: false,
     params: workflowParametersSchema,
     result: operationPlanSchema,
@@ -285,6 +288,7 @@ export const apiVerbs = {
   'operation.start': {
     summary: 'Starts a workflow; refused with `check-failed` where a check fails.',
     to: 'leader',
+    takesLong: true,
     changes: true,
     params: workflowParametersSchema,
     result: operationSchema,
@@ -301,6 +305,7 @@ export const apiVerbs = {
   'operation.plan-resume': {
     summary: 'Says how an operation that failed would go on, and runs the checks for that.',
     to: 'leader',
+    takesLong: true,
     changes: false,
     since: 2,
     params: z.object({ id: z.string() }),
@@ -313,6 +318,7 @@ export const apiVerbs = {
     summary:
       'Lets an operation that has failed go on, or one that has halted; refused with `not-resumable` where it cannot, with `check-failed` where a check fails.',
     to: 'leader',
+    takesLong: true,
     changes: true,
     since: 2,
     params: z.object({ id: z.string() }),
@@ -355,6 +361,11 @@ export const apiVerbs = {
 export function sinceOf(verb: ApiVerb): number {
   const { since = 1 }: Verb = apiVerbs[verb];
   return since;
+}
+
+export function takesLong(verb: ApiVerb): boolean {
+  const given: Verb = apiVerbs[verb];
+  return given.takesLong === true;
 }
 
 export type ApiVerb = keyof typeof apiVerbs;

@@ -52,3 +52,26 @@ test('whoever waits to send again does so when a new leader announces itself, wi
   await Promise.all([connection.close(), leader.close()]);
   await server.stop();
 });
+
+test('what takes long is asked for once, and not again while a controller is at it', async (t) => {
+  const server = await startNatsServer();
+  const [connection, leader] = await Promise.all([
+    connectNats({ servers: [server.url], name: 'client' }),
+    connectNats({ servers: [server.url], name: 'leader' }),
+  ]);
+  let requests = 0;
+  leader.subscribe(subjectsOf(cluster).apiTo('leader'), {
+    callback: (_error, message) => {
+      requests += 1;
+      const error = new QuorateError('not-found').toWire();
+      // Longer than an ordinary attempt, and than the client is willing to ask.
+      setTimeout(() => message.respond(JSON.stringify({ v: 1, ok: false, node: 'n1', error })), 3_000);
+    },
+  });
+  await leader.flush();
+  const client = createApiClient({ connection, cluster, from: 'test', timeoutMs: 500 });
+  await t.throwsAsync(client.request('operation.plan', { workflow: 'migrate' }), { message: /no such entity/ });
+  t.is(requests, 1);
+  await Promise.all([connection.close(), leader.close()]);
+  await server.stop();
+});
