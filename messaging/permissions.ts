@@ -181,7 +181,7 @@ export function permissionsOf(cluster: string, principal: Principal): Permission
     const found = [...Object.values(rules), service].flatMap(
       (rule) => rule[side][speaker]?.(subjects, principal.name) ?? [],
     );
-    return [...new Set(found)].sort();
+    return [...new Set(found)].sort((a, b) => (a < b ? -1 : 1));
   };
   return { publish: gather('publish'), subscribe: gather('subscribe') };
 }
