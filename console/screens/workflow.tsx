@@ -11,8 +11,9 @@ import { formatAge, formatDuration, formatTime, plural } from '../state/format.j
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import { operationState } from '../state/record-columns.js';
-import type { PreparingOverlay, State, WorkflowOverlay } from '../state/state.js';
+import type { PreparingOverlay, ResumeHow, State, WorkflowOverlay } from '../state/state.js';
 import { fitted } from '../state/text.js';
+import { cancelWord } from '../state/workflow.js';
 import { operationTitle } from '../state/workflow-names.js';
 import { glyphs, type Tone } from '../theme.js';
 import { errorLines } from './details.js';
@@ -57,9 +58,9 @@ export function Preparing({ state, dialog }: { readonly state: State; readonly d
 
 /** The line at the bottom that asks for what is needed next. */
 function promptSpans(state: State, dialog: WorkflowOverlay): Spans | null {
-  if (dialog.phase.step !== 'planned') return null;
-  const { plan } = dialog.phase;
-  if (!plan.mayRun) {
+  const { phase } = dialog;
+  if (phase.step !== 'planned' && phase.step !== 'asking') return null;
+  if (phase.step === 'planned' && !phase.plan.mayRun) {
     return [
       { text: ` ${glyphs.bad} A check failed: `, tone: 'bad' },
       { text: 'this cannot be started. Mend it, then check again: ' },
@@ -70,7 +71,7 @@ function promptSpans(state: State, dialog: WorkflowOverlay): Spans | null {
     return [{ text: ` ${glyphs.warn} The console is locked: `, tone: 'warn' }, { text: 'close, then :unlock' }];
   return [
     { text: ' Type ' },
-    { text: plan.confirmation, tone: 'key' },
+    { text: phase.step === 'planned' ? phase.plan.confirmation : cancelWord, tone: 'key' },
     { text: ' to confirm, then enter: ' },
     ...inputSpans(dialog.input),
   ];
@@ -79,15 +80,17 @@ function promptSpans(state: State, dialog: WorkflowOverlay): Spans | null {
 function dialogLines(state: State, dialog: WorkflowOverlay): readonly Spans[] {
   const width = state.size.columns;
   const { phase } = dialog;
-  const what = operationTitle(dialog.parameters);
+  const what = `${aimWords[dialog.aim.type]}${operationTitle(dialog.parameters)}`;
   const title = (info: Spans): Spans => headingSpans({ title: capital(what), info, width });
   switch (phase.step) {
     case 'planning':
       return [title([{ text: `the leader runs the checks, ${formatAge(state.now - phase.since)}`, tone: 'info' }])];
+    case 'asking':
+      return dialog.aim.type === 'cancel' ? cancelLines(state, title, dialog.aim.operation) : [];
     case 'starting':
       return [
-        title([{ text: `starting, ${formatAge(state.now - phase.since)}`, tone: 'info' }]),
-        ...planLines(phase.plan, width),
+        title([{ text: `asking for it, ${formatAge(state.now - phase.since)}`, tone: 'info' }]),
+        ...(phase.plan === null ? [] : planLines(phase.plan, width)),
       ];
     case 'planned': {
       const age = state.now - phase.at;
@@ -95,6 +98,7 @@ function dialogLines(state: State, dialog: WorkflowOverlay): readonly Spans[] {
         title([
           { text: `checked ${formatAge(age)} ago; nothing was changed yet`, tone: age > 30_000 ? 'warn' : 'dim' },
         ]),
+        ...(phase.how === null ? [] : [...sentenceLines(glyphs.info, howWords[phase.how], width, 'info'), []]),
         ...planLines(phase.plan, width),
       ];
     }
@@ -114,8 +118,29 @@ function dialogLines(state: State, dialog: WorkflowOverlay): readonly Spans[] {
   }
 }
 
+const aimWords = { start: '', resume: 'go on: ', cancel: 'cancel: ' } as const;
+
+const howWords: Readonly<Record<ResumeHow, string>> = {
+  anew: 'It begins again with all its checks: what it had done was taken back.',
+  forward: 'It goes on from where it failed: what it did cannot be taken back.',
+  back: 'It goes on taking back what it had done.',
+  none: 'It is under way.',
+};
+
+function cancelLines(state: State, title: (info: Spans) => Spans, id: string): readonly Spans[] {
+  const width = state.size.columns;
+  const what = 'What was done is taken back. From the step on that cannot be taken back, the leader refuses.';
+  return [
+    title([{ text: 'it goes on until this is confirmed', tone: 'dim' }]),
+    ...sentenceLines(glyphs.info, what, width, 'info'),
+    [],
+    // Its own title is above already.
+    ...watchingLines(state, id, []).slice(1),
+  ];
+}
+
 function refusedInfo(uncertain: boolean): string {
-  return uncertain ? 'no answer: it may or may not have been started' : 'was not started';
+  return uncertain ? 'no answer: it may or may not have been taken up' : 'was refused';
 }
 
 function againLines(phase: Extract<WorkflowOverlay['phase'], { step: 'refused' }>): readonly Spans[] {
@@ -251,19 +276,50 @@ function operationLines(state: State, operation: Operation): readonly Spans[] {
     ],
     width,
   });
-  const origin = `asked for by ${operation.requestedBy} at ${formatTime(operation.startedAt)}, run by ${operation.runner}, id ${operation.id}`;
   return [
     title,
-    ...sentenceLines(' ', origin, width, 'dim'),
+    ...historyLines(operation, width),
     [],
     ...stepLines('Steps', operation.steps, state, width),
     ...stepLines('Verified', operation.verifications, state, width),
     ...errorLines(operation.error, width),
+    ...nextLines(operation),
     ...resultLines(operation, width),
     ...impactLines(operation.before, operation.after),
     [],
     ...findingLines(operation.findings, width),
   ];
+}
+
+/** Who asked for it, from where and when, and what was asked of it since. */
+function historyLines(operation: Operation, width: number): readonly Spans[] {
+  const { requestedBy, origin, startedAt, runner, id, cancellation, resumptions = [] } = operation;
+  const asked = `asked for ${byWhom(requestedBy, origin, startedAt)}, run by ${runner}, id ${id}`;
+  return [
+    ...sentenceLines(' ', asked, width, 'dim'),
+    ...resumptions.flatMap(({ by, origin: from, at, how, after }) => [
+      ...(after === null ? [] : sentenceLines(glyphs.bad, `failed: ${after.message}`, width, 'dim')),
+      ...sentenceLines(glyphs.info, `let go on ${byWhom(by, from, at)}: ${resumedWords[how]}`, width, 'dim'),
+    ]),
+    ...(cancellation === undefined
+      ? []
+      : sentenceLines(
+          glyphs.warn,
+          `cancelled ${byWhom(cancellation.by, cancellation.origin, cancellation.at)}: what was done is taken back`,
+          width,
+          'warn',
+        )),
+  ];
+}
+
+const resumedWords = {
+  anew: 'from the beginning',
+  forward: 'from where it had failed',
+  back: 'on with taking back what was done',
+} as const;
+
+function byWhom(name: string, origin: string | null | undefined, at: number): string {
+  return `by ${name}${origin == null ? '' : ` from ${origin}`} at ${formatTime(at)}`;
 }
 
 function stepLines(title: string, steps: readonly StepRecord[], state: State, width: number): readonly Spans[] {
@@ -307,6 +363,13 @@ function stepLook(state: StepRecord['state']): { readonly glyph: string; readonl
     case 'skipped':
       return { glyph: glyphs.info, tone: 'dim' };
   }
+}
+
+/** What the operator may still do about it. */
+function nextLines({ state, cancellation }: Operation): readonly Spans[] {
+  const key: Span = { text: '   a', tone: 'key' };
+  if (state === 'failed') return [[key, { text: ' lets it go on', tone: 'dim' }], []];
+  return state === 'running' && cancellation === undefined ? [[key, { text: ' cancels it', tone: 'dim' }], []] : [];
 }
 
 /** Success is said only where every verification has seen the effect. */

@@ -5,6 +5,7 @@
 
 import { formatPosition } from '../../messaging/position.js';
 import type { Entity } from '../../messaging/schemas/model.js';
+import type { Operation } from '../../messaging/schemas/operations.js';
 import { type ThemeName, themeNames } from '../theme.js';
 import { beginCreate, beginDelete, beginUpdate } from './change.js';
 import { formatBytes } from './format.js';
@@ -19,7 +20,7 @@ import { barredBy, offersOf } from './offers.js';
 import { prepareRestore, snapshotRows, verifySnapshot } from './snapshots.js';
 import { placeOf, type State, withView } from './state.js';
 import { operationsOf } from './tables.js';
-import { beginWorkflow, watchOperation } from './workflow.js';
+import { beginCancel, beginResume, beginWorkflow, watchOperation } from './workflow.js';
 import { operationTitle } from './workflow-names.js';
 
 export interface Command {
@@ -36,7 +37,13 @@ export interface Command {
 }
 
 export function commandsOf(state: State): readonly Command[] {
-  return [...membershipCommands(state), ...placeCommands(state), ...modelCommands(state), ...consoleCommands(state)];
+  return [
+    ...membershipCommands(state),
+    ...operationCommands(state),
+    ...placeCommands(state),
+    ...modelCommands(state),
+    ...consoleCommands(state),
+  ];
 }
 
 export function findCommand(state: State, id: string): Command | null {
@@ -301,9 +308,45 @@ function modelCommands(state: State): readonly Command[] {
   return [...here, ...creates];
 }
 
-/** The menu of the controller that the cursor is on, or that is shown. */
+/** The operation that the cursor is on, or that is shown. */
+function operationHere(state: State): Operation | null {
+  const place = placeOf(state);
+  if (place.screen === 'operations') return selectedRow(state, 'operations');
+  return place.screen === 'operation' ? (state.operations.byId.get(place.id)?.operation ?? null) : null;
+}
+
+/** What may be done with an operation; whether it can still be cancelled, or go on at all, the leader says. */
+function operationCommandIds({ id, state, cancellation }: Operation): readonly string[] {
+  if (state === 'running') return cancellation === undefined ? [`cancel ${id}`] : [];
+  return state === 'failed' ? [`resume ${id}`] : [];
+}
+
+export function openOperationActions(state: State, operation: Operation): Step<State> {
+  const commands = operationCommandIds(operation);
+  if (commands.length === 0)
+    return flashed(state, 'info', 'There is nothing to do: only what runs is cancelled, and what failed goes on.');
+  const title = operationTitle(operation.parameters);
+  return [withView(state, { overlay: { kind: 'menu', title, commands, index: 0 } }), []];
+}
+
+function operationCommands(state: State): readonly Command[] {
+  const blocked = barredBy(state);
+  return operationsOf(state).flatMap((operation) => {
+    const title = operationTitle(operation.parameters);
+    return operationCommandIds(operation).map((id) =>
+      operation.state === 'failed'
+        ? changing(id, `Go on: ${title}`, 'retry again operation', blocked, (now) => beginResume(now, operation))
+        : changing(id, `Cancel: ${title}`, 'stop abort operation', blocked, (now) => beginCancel(now, operation)),
+    );
+  });
+}
+
+/** The menu of the controller that the cursor is on, or that is shown; among operations, that of the operation. */
 export function openActions(state: State): Step<State> {
   const place = placeOf(state);
+  const operation = operationHere(state);
+  if (operation !== null) return openOperationActions(state, operation);
+  if (place.screen === 'operations' || place.screen === 'operation') return [state, []];
   const row =
     place.screen === 'member'
       ? (membersOf(state).find((each) => each.id === place.node) ?? null)

@@ -36,13 +36,15 @@ export function contextsOf(state: State): readonly KeyContext[] {
       return ['metrics', 'text', 'everywhere'];
     case 'entity':
       return ['entity', 'text', 'everywhere'];
+    case 'operations':
+      return ['operations', 'list', 'everywhere'];
+    case 'operation':
+      return ['operations', 'text', 'everywhere'];
     case 'backups':
     case 'routers':
-    case 'operations':
       return ['list', 'everywhere'];
     case 'router':
     case 'event':
-    case 'operation':
     case 'attention':
       return ['text', 'everywhere'];
   }

@@ -1,5 +1,13 @@
 /** What the console is told, and what it wants done: both are data. `reduce` turns the first into the second. */
-import type { ApiParams, ApiResult, NodeStatus, Operation, QuorateEvent, WireError } from '../../messaging/index.js';
+import type {
+  ApiParams,
+  ApiResult,
+  ApiVerb,
+  NodeStatus,
+  Operation,
+  QuorateEvent,
+  WireError,
+} from '../../messaging/index.js';
 
 /** The requests that the console makes. `number` tells a late answer from the one that is waited for. */
 export type Request =
@@ -7,12 +15,14 @@ export type Request =
   | { readonly verb: 'operation.list'; readonly params: ApiParams<'operation.list'> }
   | { readonly verb: 'operation.get'; readonly params: ApiParams<'operation.get'> }
   | { readonly verb: 'operation.plan'; readonly params: ApiParams<'operation.plan'>; readonly number: number }
+  | Changing<'operation.start'>
   | {
-      readonly verb: 'operation.start';
-      readonly params: ApiParams<'operation.start'>;
+      readonly verb: 'operation.plan-resume';
+      readonly params: ApiParams<'operation.plan-resume'>;
       readonly number: number;
-      readonly requestId: string;
     }
+  | Changing<'operation.resume'>
+  | Changing<'operation.cancel'>
   | { readonly verb: 'model.list'; readonly params: ApiParams<'model.list'>; readonly number: number }
   | { readonly verb: 'model.get'; readonly params: ApiParams<'model.get'> }
   | {
@@ -41,11 +51,12 @@ export type Request =
       readonly number: number;
       readonly requestId: string;
     }
-  | Writing<'model.create'>
-  | Writing<'model.update'>
-  | Writing<'model.delete'>;
+  | Changing<'model.create'>
+  | Changing<'model.update'>
+  | Changing<'model.delete'>;
 
-interface Writing<Verb extends 'model.create' | 'model.update' | 'model.delete'> {
+/** Done once, however often it is asked with this request id. */
+interface Changing<Verb extends ApiVerb> {
   readonly verb: Verb;
   readonly params: ApiParams<Verb>;
   readonly number: number;

@@ -1,7 +1,7 @@
 /** What keys do in what lies over a screen: help, palette, menus, and the dialogs of workflows and changes. */
 import type { Action } from '../keys.js';
 import { changeAgain, confirmChange, editAgain } from './change.js';
-import { type Command, commandsOf, findCommand, runCommand } from './commands.js';
+import { type Command, commandsOf, findCommand, openOperationActions, runCommand } from './commands.js';
 import { bodyRows } from './layout.js';
 import { historyMax } from './limits.js';
 import type { Step } from './messages.js';
@@ -13,9 +13,9 @@ import { type ChangeOverlay, type Overlay, type PreparingOverlay, type State, wi
 import { inputOf } from './text-input.js';
 import { askAgain, confirm, withDialog } from './workflow.js';
 
-/** Only where no check failed can a name be typed. */
+/** Only where no check failed can a name be typed; to cancel, there are none. */
 export function mayConfirm({ phase }: Extract<Overlay, { kind: 'workflow' }>): boolean {
-  return phase.step === 'planned' && phase.plan.mayRun;
+  return phase.step === 'asking' || (phase.step === 'planned' && phase.plan.mayRun);
 }
 
 export function inOverlay(state: State, overlay: Overlay, action: Action | null, text: string): Step<State> {
@@ -131,12 +131,19 @@ function inWorkflow(
 ): Step<State> {
   if (action === 'back') return closeWorkflow(state, overlay);
   if (action === 'again') return askAgain(state, overlay);
+  if (action === 'actions') return operationActions(state, overlay);
   if (action === 'enter') return confirm(state, overlay);
   const by = stride(action, bodyRows(state) - 4);
   if (by !== null) return [withDialog(state, overlay, { top: scrolled(overlay.top, by) }), []];
   if (!mayConfirm(overlay)) return [state, []];
   const input = edited(overlay.input, action, text);
   return input === null ? [state, []] : [withDialog(state, overlay, { input }), []];
+}
+
+/** What can be done with the operation that is watched. */
+function operationActions(state: State, { phase }: Extract<Overlay, { kind: 'workflow' }>): Step<State> {
+  const operation = phase.step === 'watching' ? state.operations.byId.get(phase.operation)?.operation : undefined;
+  return operation === undefined ? [state, []] : openOperationActions(state, operation);
 }
 
 function closeWorkflow(state: State, overlay: Extract<Overlay, { kind: 'workflow' }>): Step<State> {

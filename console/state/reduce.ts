@@ -73,8 +73,11 @@ function answer(state: State, message: Answer): Step<State> {
     case 'operation.get':
       return takeOperationRecord(state, message);
     case 'operation.plan':
+    case 'operation.plan-resume':
       return takePlan(state, message);
     case 'operation.start':
+    case 'operation.resume':
+    case 'operation.cancel':
       return takeStarted(state, message);
     case 'model.list':
       return takeModelPage(state, message);

@@ -2,6 +2,7 @@
  * All that the console knows and shows, as one immutable value. It changes only in `reduce`; screens are functions of it.
  */
 import type {
+  ApiResult,
   Entity,
   NodeStatus,
   Operation,
@@ -145,16 +146,32 @@ export type Place =
   | { readonly screen: 'backups' };
 export type ScreenName = Place['screen'];
 
+/** What a dialog is to bring about: a new operation, or that one that was started goes on, or is taken back. */
+export type WorkflowAim =
+  | { readonly type: 'start' }
+  | { readonly type: 'resume'; readonly operation: string }
+  | { readonly type: 'cancel'; readonly operation: string };
+
+/** How an operation that failed would go on. */
+export type ResumeHow = ApiResult<'operation.plan-resume'>['how'];
+
 export type WorkflowPhase =
   | { readonly step: 'planning'; readonly since: number }
-  | { readonly step: 'planned'; readonly plan: OperationPlan; readonly at: number }
-  | { readonly step: 'starting'; readonly plan: OperationPlan; readonly since: number; readonly requestId: string }
+  | { readonly step: 'planned'; readonly plan: OperationPlan; readonly at: number; readonly how: ResumeHow | null }
+  /** It is to be cancelled: the word for that is waited for. */
+  | { readonly step: 'asking' }
+  | {
+      readonly step: 'starting';
+      readonly plan: OperationPlan | null;
+      readonly since: number;
+      readonly requestId: string;
+    }
   /** `requestId` is there where the start may or may not have been carried out: asked again with it, it is done once. */
   | {
       readonly step: 'refused';
       readonly during: 'plan' | 'start';
       readonly error: WireError;
-      readonly retry: { readonly plan: OperationPlan; readonly requestId: string } | null;
+      readonly retry: { readonly plan: OperationPlan | null; readonly requestId: string } | null;
     }
   | {
       readonly step: 'watching';
@@ -173,6 +190,7 @@ export type Overlay =
       readonly kind: 'workflow';
       /** Tells the answers for this dialog from those for one that was closed. */
       readonly number: number;
+      readonly aim: WorkflowAim;
       readonly parameters: WorkflowParameters;
       readonly input: TextInput;
       readonly top: number;

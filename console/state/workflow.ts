@@ -8,7 +8,7 @@ import { takeOperation } from './data.js';
 import { changeTimeoutMs, operationSilentMs, pollTimeoutMs } from './limits.js';
 import type { Answer, Request, Step } from './messages.js';
 import { flash } from './navigation.js';
-import { type State, type WorkflowOverlay, type WorkflowPhase, withView } from './state.js';
+import { type State, type WorkflowAim, type WorkflowOverlay, type WorkflowPhase, withView } from './state.js';
 import { emptyInput } from './text-input.js';
 
 export function withDialog(state: State, dialog: WorkflowOverlay, change: Partial<WorkflowOverlay>): State {
@@ -19,82 +19,123 @@ export function dialogOf(state: State): WorkflowOverlay | null {
   return state.view.overlay?.kind === 'workflow' ? state.view.overlay : null;
 }
 
+/** What has to be typed before an operation is cancelled. */
+export const cancelWord = 'cancel';
+
 /** Opens the dialog and has the leader run the checks. */
 export function beginWorkflow(state: State, parameters: WorkflowParameters): Step<State> {
+  return opened(state, { type: 'start' }, parameters);
+}
+
+/** How an operation that failed would go on, and its checks. */
+export function beginResume(state: State, { id, parameters }: Operation): Step<State> {
+  return opened(state, { type: 'resume', operation: id }, parameters);
+}
+
+/** Shows how far it is, and waits for the word. Whether it can still be cancelled is for the leader to say. */
+export function beginCancel(state: State, { id, parameters }: Operation): Step<State> {
+  return opened(state, { type: 'cancel', operation: id }, parameters);
+}
+
+function opened(state: State, aim: WorkflowAim, parameters: WorkflowParameters): Step<State> {
   const number = state.count + 1;
-  const overlay: WorkflowOverlay = {
-    kind: 'workflow',
-    number,
-    parameters,
-    input: emptyInput,
-    top: 0,
-    phase: { step: 'planning', since: state.now },
-  };
+  const phase: WorkflowPhase = aim.type === 'cancel' ? { step: 'asking' } : { step: 'planning', since: state.now };
+  const overlay: WorkflowOverlay = { kind: 'workflow', number, aim, parameters, input: emptyInput, top: 0, phase };
   return [
     withView({ ...state, count: number }, { overlay, prompt: null }),
-    [change({ verb: 'operation.plan', params: parameters, number })],
+    aim.type === 'cancel' ? [] : [planRequest(overlay, aim)],
   ];
+}
+
+function planRequest(
+  { parameters, number }: WorkflowOverlay,
+  aim: Exclude<WorkflowAim, { type: 'cancel' }>,
+): ReturnType<typeof change> {
+  return change(
+    aim.type === 'start'
+      ? { verb: 'operation.plan', params: parameters, number }
+      : { verb: 'operation.plan-resume', params: { id: aim.operation }, number },
+  );
 }
 
 /** Shows an operation that runs or ran. */
 export function watchOperation(state: State, operation: Operation): Step<State> {
   const number = state.count + 1;
-  const phase: WorkflowPhase = { step: 'watching', operation: operation.id, askedAt: state.now, error: null };
   const overlay: WorkflowOverlay = {
     kind: 'workflow',
     number,
+    aim: { type: 'start' },
     parameters: operation.parameters,
     input: emptyInput,
     top: 0,
-    phase,
+    phase: watching(state, operation.id),
   };
   return [withView({ ...state, count: number }, { overlay }), []];
 }
 
+function watching(state: State, operation: string): WorkflowPhase {
+  return { step: 'watching', operation, askedAt: state.now, error: null };
+}
+
 /** Checks again, or asks again for what was not answered. */
 export function askAgain(state: State, dialog: WorkflowOverlay): Step<State> {
-  const { phase } = dialog;
-  if (phase.step === 'planned' || (phase.step === 'refused' && phase.during === 'plan')) {
+  const { phase, aim } = dialog;
+  if (aim.type !== 'cancel' && (phase.step === 'planned' || (phase.step === 'refused' && phase.during === 'plan'))) {
     const again = withDialog(state, dialog, { input: emptyInput, phase: { step: 'planning', since: state.now } });
-    return [again, [change({ verb: 'operation.plan', params: dialog.parameters, number: dialog.number })]];
+    return [again, [planRequest(dialog, aim)]];
   }
   if (phase.step === 'refused' && phase.retry !== null)
     return start(state, dialog, phase.retry.plan, phase.retry.requestId);
-  if (phase.step === 'refused') return beginWorkflow(state, dialog.parameters);
+  if (phase.step === 'refused') return opened(state, aim, dialog.parameters);
   if (phase.step === 'watching') return askForOperation(state, dialog, phase);
   return [state, []];
 }
 
 /** Enter: starts if the name stands there exactly, and says what is missing if not. */
 export function confirm(state: State, dialog: WorkflowOverlay): Step<State> {
-  if (dialog.phase.step !== 'planned') return [state, []];
-  const { plan } = dialog.phase;
-  if (!plan.mayRun) return [flash(state, 'warn', 'A check failed: mend it, then check again: r'), []];
+  const { phase } = dialog;
+  if (phase.step !== 'planned' && phase.step !== 'asking') return [state, []];
+  const plan = phase.step === 'planned' ? phase.plan : null;
+  if (plan?.mayRun === false) return [flash(state, 'warn', 'A check failed: mend it, then check again: r'), []];
   if (state.locked) return [flash(state, 'warn', 'The console is locked: nothing can be changed.', ':unlock'), []];
-  if (dialog.input.text.trim() !== plan.confirmation)
-    return [flash(state, 'info', `Type ${plan.confirmation} to confirm.`), []];
+  const word = plan?.confirmation ?? cancelWord;
+  if (dialog.input.text.trim() !== word) return [flash(state, 'info', `Type ${word} to confirm.`), []];
   const count = state.count + 1;
   return start({ ...state, count }, dialog, plan, `${state.nonce}-${count}`);
 }
 
-function start(state: State, dialog: WorkflowOverlay, plan: OperationPlan, requestId: string): Step<State> {
-  // Started with what was planned: where the leader chose the target of a transfer, that one was confirmed.
-  const params = plan.parameters;
+function start(state: State, dialog: WorkflowOverlay, plan: OperationPlan | null, requestId: string): Step<State> {
+  const { aim, number } = dialog;
   const started = withDialog(state, dialog, { top: 0, phase: { step: 'starting', plan, since: state.now, requestId } });
-  return [started, [change({ verb: 'operation.start', params, number: dialog.number, requestId })]];
+  const request: Request =
+    aim.type === 'start'
+      ? // Started with what was planned: where the leader chose the target of a transfer, that one was confirmed.
+        { verb: 'operation.start', params: plan?.parameters ?? dialog.parameters, number, requestId }
+      : { verb: `operation.${aim.type}`, params: { id: aim.operation }, number, requestId };
+  return [started, [change(request)]];
 }
 
-export function takePlan(state: State, answer: Extract<Answer, { verb: 'operation.plan' }>): Step<State> {
+type PlanVerb = 'operation.plan' | 'operation.plan-resume';
+
+export function takePlan(state: State, answer: Extract<Answer, { verb: PlanVerb }>): Step<State> {
   const dialog = dialogOf(state);
   if (dialog === null || dialog.number !== answer.request.number || dialog.phase.step !== 'planning')
     return [state, []];
-  const phase: WorkflowPhase = answer.outcome.ok
-    ? { step: 'planned', plan: answer.outcome.value, at: state.now }
-    : { step: 'refused', during: 'plan', error: answer.outcome.error, retry: null };
+  if (!answer.outcome.ok) {
+    const phase: WorkflowPhase = { step: 'refused', during: 'plan', error: answer.outcome.error, retry: null };
+    return [withDialog(state, dialog, { phase, top: 0 }), []];
+  }
+  const how = answer.verb === 'operation.plan-resume' && answer.outcome.ok ? answer.outcome.value.how : null;
+  const phase: WorkflowPhase =
+    how === 'none' && dialog.aim.type === 'resume'
+      ? watching(state, dialog.aim.operation)
+      : { step: 'planned', plan: answer.outcome.value, at: state.now, how };
   return [withDialog(state, dialog, { phase, top: 0 }), []];
 }
 
-export function takeStarted(state: State, answer: Extract<Answer, { verb: 'operation.start' }>): Step<State> {
+type StartVerb = 'operation.start' | 'operation.resume' | 'operation.cancel';
+
+export function takeStarted(state: State, answer: Extract<Answer, { verb: StartVerb }>): Step<State> {
   const held = answer.outcome.ok ? takeOperation(state, answer.outcome.value) : state;
   const dialog = dialogOf(held);
   if (dialog === null || dialog.number !== answer.request.number || dialog.phase.step !== 'starting') return [held, []];
@@ -103,13 +144,7 @@ export function takeStarted(state: State, answer: Extract<Answer, { verb: 'opera
     const retry = isUncertain(error) ? { plan: dialog.phase.plan, requestId: dialog.phase.requestId } : null;
     return [withDialog(held, dialog, { phase: { step: 'refused', during: 'start', error, retry } }), []];
   }
-  const phase: WorkflowPhase = {
-    step: 'watching',
-    operation: answer.outcome.value.id,
-    askedAt: state.now,
-    error: null,
-  };
-  return [withDialog(held, dialog, { phase, top: 0 }), []];
+  return [withDialog(held, dialog, { phase: watching(state, answer.outcome.value.id), top: 0 }), []];
 }
 
 export function takeOperationRecord(state: State, answer: Extract<Answer, { verb: 'operation.get' }>): Step<State> {

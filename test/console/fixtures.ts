@@ -332,7 +332,8 @@ export function joinOperation(
   return operationSchema.parse({
     id: 'op-18205',
     parameters: joinPlan.parameters,
-    requestedBy: 'alice from console at bastion-1',
+    requestedBy: 'alice',
+    origin: 'alice@bastion-1',
     state: 'running',
     startedAt: startAt,
     updatedAt: startAt + 900,

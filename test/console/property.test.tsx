@@ -183,6 +183,12 @@ function randomAnswer(random: Random, request: Request): Message {
     'operation.get': operation,
     'operation.plan': () => pick(random, [joinPlan, removePlanThatFails]),
     'operation.start': operation,
+    'operation.plan-resume': () => ({
+      ...pick(random, [joinPlan, removePlanThatFails]),
+      how: pick(random, ['anew', 'forward', 'back', 'none'] as const),
+    }),
+    'operation.resume': operation,
+    'operation.cancel': () => ({ ...runningJoin, cancellation: { by: pick(random, oddTexts), origin: null, at: 5 } }),
     'model.list': () => ({ entities: services, position: at(5), more: random() < 0.1 }),
     'model.get': () => ({ entity: pick(random, services), position: at(5) }),
     'snapshot.create': () => ({

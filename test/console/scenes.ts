@@ -56,6 +56,50 @@ function started(state: State, operation: Operation): State {
   );
 }
 
+const cancelled: Operation = {
+  ...runningJoin,
+  state: 'rolling-back',
+  cancellation: { by: 'bob', origin: 'bob@bastion-2', at: startAt + 1_400 },
+};
+
+/** An operation that runs is to be cancelled: the word for it is not typed yet. */
+function cancelling(size: Size): State {
+  return stateAfter(
+    healthyState(size),
+    { type: 'operation', operation: runningJoin },
+    ...keys('6', 'a', '1'),
+    ...typing('can'),
+  );
+}
+
+const resumed: Operation = {
+  ...failedJoin,
+  resumptions: [
+    {
+      requestId: 'r',
+      by: 'bob',
+      origin: 'bob@bastion-2',
+      at: startAt - 40_000,
+      how: 'anew',
+      after: { code: 'leadership-lost', message: 'leadership was lost', remedy: '' },
+    },
+  ],
+};
+
+/** One that failed is to go on. */
+function resuming(size: Size): State {
+  const asked = stateAfter(healthyState(size), { type: 'operation', operation: failedJoin }, ...keys('6', 'a', '1'));
+  const number = dialogOf(asked)?.number ?? 0;
+  return stateAfter(
+    asked,
+    answerOf(
+      'operation.plan-resume',
+      { verb: 'operation.plan-resume', number, params: { id: failedJoin.id } },
+      { ...joinPlan, how: 'anew' },
+    ),
+  );
+}
+
 /** One member has a backup, one failed, one plans none. */
 function withBackups(size: Size): State {
   const plan = { directory: '/var/lib/quorate/backups', everyMs: 3_600_000, keep: 24, nextAt: startAt + 1_900_000 };
@@ -210,6 +254,12 @@ export const scenes: Readonly<Record<string, (size: Size) => State>> = {
     ),
   operation: (size) =>
     stateAfter(healthyState(size), { type: 'operation', operation: failedJoin }, ...keys('6', 'enter')),
+  'operation-cancelled': (size) =>
+    stateAfter(healthyState(size), { type: 'operation', operation: cancelled }, ...keys('6', 'enter')),
+  'operation-resumed': (size) =>
+    stateAfter(healthyState(size), { type: 'operation', operation: resumed }, ...keys('6', 'enter')),
+  'cancel-shown': cancelling,
+  'resume-plan': resuming,
   attention: (size) => stateAfter(degradedState(size), ...keys('7')),
   mends: (size) => stateAfter(degradedState(size), ...keys('m')),
   metrics: (size) => stateAfter(healthyState(size), ...keys('8', 't', 't', 't')),
