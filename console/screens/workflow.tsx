@@ -135,7 +135,7 @@ function cancelLines(state: State, title: (info: Spans) => Spans, id: string): r
     ...sentenceLines(glyphs.info, what, width, 'info'),
     [],
     // Its own title is above already.
-    ...watchingLines(state, id, []).slice(1),
+    ...recordLines(state, id, [], () => []).slice(1),
   ];
 }
 
@@ -159,6 +159,16 @@ function againLines(phase: Extract<WorkflowOverlay['phase'], { step: 'refused' }
 }
 
 function watchingLines(state: State, id: string, problem: readonly Spans[]): readonly Spans[] {
+  return recordLines(state, id, problem, nextLines);
+}
+
+/** @param next what the operator may still do about the operation. */
+function recordLines(
+  state: State,
+  id: string,
+  problem: readonly Spans[],
+  next: (operation: Operation) => readonly Spans[],
+): readonly Spans[] {
   const held = state.operations.byId.get(id);
   if (held === undefined) return [...problem, [{ text: ' Reading the record of the operation ...', tone: 'dim' }]];
   const silent = state.now - held.heardAt;
@@ -173,7 +183,7 @@ function watchingLines(state: State, id: string, problem: readonly Spans[]): rea
           ],
         ]
       : [];
-  return [...operationLines(state, held.operation), ...stale, ...problem];
+  return [...operationLines(state, held.operation, next(held.operation)), ...stale, ...problem];
 }
 
 export function OperationScreen({ state, id }: { readonly state: State; readonly id: string }) {
@@ -264,7 +274,7 @@ export function impactLines(before: Impact, after: Impact): readonly Spans[] {
   ];
 }
 
-function operationLines(state: State, operation: Operation): readonly Spans[] {
+function operationLines(state: State, operation: Operation, next: readonly Spans[]): readonly Spans[] {
   const width = state.size.columns;
   const { text, tone } = operationState(operation);
   const took = formatDuration((operation.finishedAt ?? state.now) - operation.startedAt);
@@ -283,7 +293,7 @@ function operationLines(state: State, operation: Operation): readonly Spans[] {
     ...stepLines('Steps', operation.steps, state, width),
     ...stepLines('Verified', operation.verifications, state, width),
     ...errorLines(operation.error, width),
-    ...nextLines(operation),
+    ...next,
     ...resultLines(operation, width),
     ...impactLines(operation.before, operation.after),
     [],
