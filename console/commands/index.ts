@@ -3,6 +3,7 @@ import { anyText, repeated } from '../config/setting.js';
 import { authEnrolCommand, authServeCommand } from './auth/enrol.js';
 import { authAddCommand, authListCommand, authRevokeCommand, authRotateCommand } from './auth/identities.js';
 import { authCertificateCommand, authGroup, authInitCommand } from './auth/init.js';
+import { checkGroup, checkNatsCommand } from './check.js';
 import { argument, type Command, defineGroup } from './command.js';
 import { completionCommand } from './completion.js';
 import { consoleCommand } from './console.js';
@@ -120,6 +121,8 @@ export const commands: readonly Command[] = [
   contextRemoveCommand,
   nodeCommand,
   logLevelCommand,
+  checkGroup,
+  checkNatsCommand,
   doctorCommand,
   resetCommand,
   recoverCommand,

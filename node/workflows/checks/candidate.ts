@@ -3,6 +3,7 @@
  * connection are those that it will serve with.
  */
 import { agreeVersion } from '../../../messaging/index.js';
+import { maxPayloadNeededBytes, natsRoundTripFailMs, natsRoundTripWarnMs } from '../../../messaging/nats-needs.js';
 import { gatesBeyond } from '../../model/index.js';
 import type { Facts, Probe } from '../facts.js';
 import { isMemberNow } from '../facts.js';
@@ -13,10 +14,6 @@ export const clockOffsetFailMs = 10_000;
 export const syncLatencyWarnMs = 20;
 /** Beyond this an answer to an append may come later than an election timeout. */
 export const syncLatencyFailMs = 150;
-export const natsRoundTripWarnMs = 20;
-export const natsRoundTripFailMs = 150;
-/** An append carries up to 256 KiB of entries, and an envelope. */
-export const maxPayloadNeededBytes = 512 * 1024;
 /** Room for the data as it is, a snapshot of it on the way in, and growth. */
 export const diskFactor = 3;
 export const diskFreeMinBytes = 256 * 1024 * 1024;
