@@ -7,6 +7,7 @@ import type { QuorateError } from '../../messaging/errors.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
 import type { ControllerStorage } from '../storage/index.js';
+import { mayDrop } from '../storage/log-rules.js';
 import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
 import type { Log } from './log.js';
@@ -38,10 +39,9 @@ export class Damage {
     const index = error.details?.['index'];
     const { configuration, position } = storage.model.meta() ?? {};
     if (typeof index !== 'number' || configuration === undefined || position === undefined) return false;
-    const isCommitted = index <= Math.max(storage.raft.hardState().commit, position.index);
-    // A voter alone has committed whatever it has stored.
-    const othersDecide = configuration.voters.some((id) => id !== this.#options.nodeId);
-    if (isCommitted || !othersDecide) return false;
+    const { commit } = storage.raft.hardState();
+    const { voters } = configuration;
+    if (!mayDrop(index, { commit, applied: position.index, voters, self: this.#options.nodeId })) return false;
     storage.raft.dropDamagedFrom(index);
     return true;
   }

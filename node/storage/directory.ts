@@ -22,7 +22,7 @@ import { sizeOf } from './files.js';
 import { metaOf } from './inspect.js';
 import { stagingFolderName } from './install.js';
 import { isDirectoryLocked } from './lock.js';
-import { blankHardState } from './log-rules.js';
+import { blankHardState, mayDrop } from './log-rules.js';
 import { modelFileName, raftFileName } from './names.js';
 import { damagedEntriesOf } from './raft-store.js';
 import { pendingReset } from './reset.js';
@@ -47,6 +47,10 @@ export interface RaftFacts {
   readonly standalone: boolean;
   /** A snapshot whose install was committed and not finished. */
   readonly pendingInstall: StateValue<'install'> | null;
+  /** What it has dropped and not got back: it gives no vote. */
+  readonly debt: StateValue<'debt'> | null;
+  /** Damaged entries that nobody knows to be committed: a start drops them, and asks for them again. Only looked for thoroughly. */
+  readonly droppable: readonly Index[];
   /** One sentence for each thing that is wrong. */
   readonly damage: readonly string[];
 }
@@ -87,6 +91,8 @@ const blankRaft: RaftFacts = {
   removed: null,
   standalone: false,
   pendingInstall: null,
+  debt: null,
+  droppable: [],
   damage: [],
 };
 const blankModel: ModelFacts = { schema: 'none', schemaVersion: 0, meta: null, damage: [] };
@@ -100,18 +106,40 @@ export function inspectDirectory(directory: string, options: InspectOptions = {}
   if (pendingReset(directory) !== undefined) return blank;
   const thorough = options.thorough ?? false;
   const raft = inspectRaft(directory, thorough);
-  return { directory, exists, locked, raft, model: inspectModel(directory, raft, thorough) };
+  const model = inspectModel(directory, raft, thorough);
+  return { directory, exists, locked, raft: thorough ? withDamagedEntries(directory, raft, model) : raft, model };
+}
+
+/** Reads every entry. Where the first that is damaged may be dropped, none of them is damage. */
+function withDamagedEntries(directory: string, raft: RaftFacts, { meta }: ModelFacts): RaftFacts {
+  const { compactionPoint: point, lastIndex, hardState, identity, schema } = raft;
+  if (schema === 'none' || schema === 'newer' || lastIndex === point.index) return raft;
+  let damaged: readonly Index[];
+  try {
+    damaged = reading(join(directory, raftFileName), (database) =>
+      tableNames(database).has('entries') ? damagedEntriesOf(database, point.index, lastIndex) : [],
+    );
+  } catch (error) {
+    return { ...raft, damage: [...raft.damage, sentenceOf(error)] };
+  }
+  const [first] = damaged;
+  if (first === undefined) return raft;
+  const held = {
+    commit: hardState.commit,
+    applied: meta?.position.index ?? 0,
+    voters: meta?.configuration.voters ?? [],
+  };
+  if (raft.damage.length === 0 && mayDrop(first, { ...held, self: identity?.nodeId ?? '' }))
+    return { ...raft, droppable: damaged };
+  const sentence = `Entries whose checksum does not fit or that are missing: ${damaged.join(', ')}.`;
+  return { ...raft, damage: [...raft.damage, sentence] };
 }
 
 function inspectRaft(directory: string, thorough: boolean): RaftFacts {
   return inspectDatabase(join(directory, raftFileName), raftSchema, thorough, blankRaft, readRaftFacts);
 }
 
-function readRaftFacts(
-  database: Connection,
-  base: Pick<RaftFacts, 'schema' | 'schemaVersion' | 'damage'>,
-  thorough: boolean,
-): RaftFacts {
+function readRaftFacts(database: Connection, base: Pick<RaftFacts, 'schema' | 'schemaVersion' | 'damage'>): RaftFacts {
   const damage = [...base.damage];
   const present = tableNames(database);
   const rows = present.has('state') ? new StateRows(database) : undefined;
@@ -146,11 +174,6 @@ function readRaftFacts(
     damage.push(`The log ends at ${lastIndex}, but entries up to ${hardState.commit} were committed.`);
   }
   if (identity === null && range?.first != null) damage.push('The log has entries, but whose log it is was lost.');
-  if (thorough && present.has('entries')) {
-    const damaged = damagedEntriesOf(database, point.index, lastIndex);
-    if (damaged.length > 0)
-      damage.push(`Entries whose checksum does not fit or that are missing: ${damaged.join(', ')}.`);
-  }
   const damagedMark = row('damaged');
   if (damagedMark !== undefined)
     damage.push(`It was taken out of service when this was found: ${damagedMark.sentence}`);
@@ -168,6 +191,8 @@ function readRaftFacts(
     removed,
     standalone,
     pendingInstall,
+    debt: row('debt') ?? null,
+    droppable: [],
     damage,
   };
 }
@@ -201,6 +226,19 @@ function readModelFacts(
   }
 }
 
+/** Leaves none of the side files that SQLite makes to read a database. */
+function reading<Result>(path: string, work: (database: Connection) => Result): Result {
+  const missing = ['-shm', '-wal'].filter((suffix) => !existsSync(path + suffix));
+  const database = openReadOnly(path);
+  try {
+    return work(database);
+  } finally {
+    database.close();
+    for (const suffix of missing)
+      if (suffix === '-shm' || sizeOf(path + suffix) === 0) rmSync(path + suffix, { force: true });
+  }
+}
+
 /** What is the same for both: is it there, is it ours, which version, is its structure whole, are its tables there. */
 function inspectDatabase<
   Facts extends { readonly schema: SchemaAge; readonly schemaVersion: number; readonly damage: readonly string[] },
@@ -209,19 +247,11 @@ function inspectDatabase<
   schema: Schema,
   thorough: boolean,
   blank: Facts,
-  read: (database: Connection, base: Pick<Facts, 'schema' | 'schemaVersion' | 'damage'>, thorough: boolean) => Facts,
+  read: (database: Connection, base: Pick<Facts, 'schema' | 'schemaVersion' | 'damage'>) => Facts,
 ): Facts {
   if (sizeOf(path) === 0 && sizeOf(`${path}-wal`) === 0) return blank;
-  const before = ['-shm', '-wal'].filter((suffix) => !existsSync(path + suffix));
   try {
-    const database = openReadOnly(path);
-    try {
-      return inspectOpen(database, schema, thorough, blank, read);
-    } finally {
-      database.close();
-      for (const suffix of before)
-        if (suffix === '-shm' || sizeOf(path + suffix) === 0) rmSync(path + suffix, { force: true });
-    }
+    return reading(path, (database) => inspectOpen(database, schema, thorough, blank, read));
   } catch (error) {
     return { ...blank, schema: 'current', damage: [sentenceOf(error)] };
   }
@@ -234,7 +264,7 @@ function inspectOpen<
   schema: Schema,
   thorough: boolean,
   blank: Facts,
-  read: (database: Connection, base: Pick<Facts, 'schema' | 'schemaVersion' | 'damage'>, thorough: boolean) => Facts,
+  read: (database: Connection, base: Pick<Facts, 'schema' | 'schemaVersion' | 'damage'>) => Facts,
 ): Facts {
   const schemaVersion = schemaVersionOf(database);
   const present = tableNames(database);
@@ -256,7 +286,7 @@ function inspectOpen<
     damage.push(`${schema.name}.db has lost its table ${missing.join(', ')}.`);
   }
   const age: SchemaAge = schemaVersion === schema.version ? 'current' : 'older';
-  return read(database, { schema: age, schemaVersion, damage }, thorough);
+  return read(database, { schema: age, schemaVersion, damage });
 }
 
 /** How the model stands to the log; `fits` where one of them is missing. */

@@ -114,18 +114,45 @@ function examineRaft({ directory, raft }: DirectoryFacts, contents: DirectoryCon
   const damage = raft.damage.map((sentence) => fail('raft.db', sentence, replaceRemedy(directory, contents)));
   if (damage.length > 0) return damage;
   const { compactionPoint: point, lastIndex, hardState, incarnation } = raft;
+  const last = (raft.droppable[0] ?? lastIndex + 1) - 1;
   const entries =
-    lastIndex === point.index
+    last === point.index
       ? `no entries after ${point.index}`
-      : `entries ${point.index + 1} to ${lastIndex}, without a gap, each as its checksum says`;
+      : `entries ${point.index + 1} to ${last}, without a gap, each as its checksum says`;
   return [
     ok('raft.db', `raft.db is whole (${sizeOf(path)} bytes): ${entries}.`),
+    ...examineTail(raft),
     ok(
       'promises',
       `It stands in term ${hardState.term}, has voted for ${hardState.vote === '' ? 'nobody' : hardState.vote}, knows entries up to ${hardState.commit} to be committed, and was started ${incarnation} times.`,
     ),
     ...olderSchema('raft.db', raft.schema, raft.schemaVersion),
   ];
+}
+
+/** Damage that heals: whoever has the entries has to be there for it. */
+function examineTail({ droppable, debt, hardState, lastIndex }: DirectoryFacts['raft']): readonly Finding[] {
+  const [first] = droppable;
+  const healing =
+    'Start it while the other voters run: there is nothing else to do. Should it happen again, examine the disk, and replace the controller: `quorate members replace ID NEW`.';
+  const findings: Finding[] = [];
+  if (first !== undefined)
+    findings.push(
+      warn(
+        'log-tail',
+        `Entries above what is known to be committed (${hardState.commit}) do not fit their checksums: ${droppable.join(', ')}. The next start drops ${first} to ${lastIndex} and asks the others for them again; until it holds them, it gives no vote.`,
+        healing,
+      ),
+    );
+  if (debt !== null)
+    findings.push(
+      warn(
+        'debt',
+        `Damaged entries of its log were dropped, which ended at ${debt.index} in term ${debt.term}: it gives no vote before it holds them again.`,
+        healing,
+      ),
+    );
+  return findings;
 }
 
 function examineModel({ directory, raft, model }: DirectoryFacts, contents: DirectoryContents): readonly Finding[] {

@@ -49,6 +49,17 @@ export function checkHardState(next: HardState, held: HardState, lastIndex: Inde
   );
 }
 
+/**
+ * Whether this damaged entry, with all after it, may be dropped and asked for again: nobody knows it to be committed, and
+ * others decide what is. A voter alone has committed whatever it has stored.
+ */
+export function mayDrop(
+  index: Index,
+  held: { readonly commit: Index; readonly applied: Index; readonly voters: readonly string[]; readonly self: string },
+): boolean {
+  return index > Math.max(held.commit, held.applied) && held.voters.some((id) => id !== held.self);
+}
+
 /** What is owed once entries up to `lastIndex` are dropped, on top of what was owed before. */
 export function debtAfter(before: LogDebt | null, hardState: HardState, lastIndex: Index): LogDebt {
   return { index: Math.max(lastIndex, before?.index ?? 0), term: hardState.term };

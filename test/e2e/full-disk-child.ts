@@ -8,7 +8,7 @@ import path from 'node:path';
 import { QuorateError } from '../../messaging/index.js';
 import { inspectDirectory } from '../../node/storage/index.js';
 import { type BackupFile, ended, fileAt, stage } from '../restore/support.js';
-import { startCluster, type TestCluster } from '../support/cluster.js';
+import { type ClusterOptions, startCluster, type TestCluster } from '../support/cluster.js';
 import { runQuorate } from '../support/process.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -21,9 +21,10 @@ const diskBytes = 24 << 20;
 const timeoutMs = 90_000;
 const said: Record<string, unknown> = {};
 
-async function clusterOnSmallDisks(controllers: number) {
+async function clusterOnSmallDisks(controllers: number, more: ClusterOptions = {}) {
   const disks = new Map<string, SmallDisk>();
   const options = {
+    ...more,
     controllers,
     directoryOf: (id: string) => {
       const disk = new SmallDisk(path.join(temporaryDirectory(id), 'disk'), joinBytes);
@@ -209,6 +210,35 @@ function renameIfThere(from: string, to: string): void {
   }
 }
 
+/** One that serves alone has nobody to hand over to: writes are refused, reads are served, and with room it goes on. */
+async function standaloneIsFull(): Promise<void> {
+  const { cluster, disks } = await clusterOnSmallDisks(1, { standalone: true });
+  const { api } = cluster;
+  await write(cluster, 'before', timeoutMs);
+  for (const disk of disks.values()) disk.fill();
+  said['written'] = await writeUntilRefused(cluster);
+  await cluster.waitUntil(() => alarmed(cluster, 'n1'), 'n1 to say that its disk is full');
+  for (let number = 0; number < 5; number += 1) {
+    assert.match(await refusal(write(cluster, `refused-${number}`, 1_000)), /^(storage-full|timeout)$/);
+    const read = await api.request('model.get', { kind: 'service', id: 'before' }, { timeoutMs });
+    assert.equal(read.entity.id, 'before', 'reads are served');
+  }
+  assert.ok(cluster.node('n1').isRunning());
+  const acknowledged = (await cluster.modelOf('n1')).map(({ id }) => id);
+  for (const disk of disks.values()) disk.free();
+  await write(cluster, 'after', timeoutMs);
+  await cluster.waitUntil(() => !alarmed(cluster, 'n1'), 'no alarm any more');
+  // What was refused is nowhere, and what was acknowledged is there after it died, too.
+  await cluster.kill('n1');
+  await cluster.restart('n1');
+  const isBack = async () => (await api.request('status.get', {}, { node: 'n1' })).state === 'standalone';
+  await eventually(isBack, { what: 'n1 to serve again', timeoutMs });
+  const held = (await cluster.modelOf('n1')).map(({ id }) => id);
+  assert.deepEqual(held, ['after', ...acknowledged]);
+  await doctorIsContent(cluster, disks);
+  await cluster.end();
+}
+
 /** What a log needs for some entries, and far less than a copy of the model. */
 const forTheLogBytes = 1 << 20;
 
@@ -282,7 +312,7 @@ async function fullAtTheSwitch(): Promise<void> {
   await cluster.end();
 }
 
-const scenarios = { leaderIsFull, allAreFull, modelIsFull, fullAtTheSwitch };
+const scenarios = { leaderIsFull, allAreFull, modelIsFull, fullAtTheSwitch, standaloneIsFull };
 await scenarios[process.argv[2] as keyof typeof scenarios]();
 console.log(JSON.stringify(said));
 process.exit(0);

@@ -12,6 +12,7 @@ const titles = {
   modelIsFull: 'only the model cannot be written: another leads, and what was applied comes again from the log',
   fullAtTheSwitch:
     'there is no room for the model that is restored: the member ends, says why, and goes on with the restore when there is',
+  standaloneIsFull: 'standalone: writes are refused with storage-full, reads are served, and with room it goes on',
 };
 
 for (const [scenario, title] of Object.entries(titles)) {

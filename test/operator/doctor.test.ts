@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import Database from 'better-sqlite3';
 import type { Finding } from '../../messaging/index.js';
-import { lockDirectory } from '../../node/storage/index.js';
+import { lockDirectory, openStorage } from '../../node/storage/index.js';
+import { entriesFrom } from '../storage/raft-store-contract.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { runQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -99,17 +100,43 @@ test('an empty directory is blank', async (t) => {
   t.is(told.start.outcome, 'start-blank');
 });
 
-test('an entry whose data or term changed is named', async (t) => {
-  const directory = damaged(
-    killed,
-    'raft.db',
-    `UPDATE entries SET data = CAST(data || 'x' AS BLOB) WHERE idx = (SELECT max(idx) FROM entries)`,
-  );
-  const told = await examine(directory);
+const spoil = `UPDATE entries SET data = CAST(data || 'x' AS BLOB) WHERE idx`;
+
+test('a committed entry whose data or term changed is named', async (t) => {
+  const told = await examine(damaged(killed, 'raft.db', `${spoil} = (SELECT min(idx) FROM entries)`));
   t.is(told.code, 1);
   t.deepEqual(told.named('fail'), ['raft.db']);
   t.regex(told.sentenceOf('raft.db'), /checksum does not fit.*: \d+\./);
   t.regex(told.findings.find((each) => each.outcome === 'fail')?.remedy ?? '', /quorate members remove n1/);
+});
+
+test('damaged entries that nobody knows to be committed heal: they are told from damage, and so is what they leave behind', async (t) => {
+  const directory = copyOf(stopped);
+  const about = { directory, clusterName: cluster.name, nodeId: 'n2', softwareVersion: 'test', now: Date.now };
+  const storage = openStorage(about);
+  const last = storage.raft.lastIndex();
+  const { term } = storage.raft.hardState();
+  storage.raft.persist({ entries: entriesFrom(last + 1, last + 3, term) });
+  storage.close();
+  const spoilt = damaged(directory, 'raft.db', `${spoil} = ${last + 2}`);
+  const told = await examine(spoilt);
+  t.is(told.code, 0);
+  t.deepEqual(told.named('warn'), ['log-tail']);
+  t.regex(told.sentenceOf('raft.db'), new RegExp(`entries \\d+ to ${last + 1}, without a gap`));
+  t.regex(
+    told.sentenceOf('log-tail'),
+    new RegExp(`: ${last + 2}\\. The next start drops ${last + 2} to ${last + 3} and asks`),
+  );
+  t.is(told.start.outcome, 'start-member');
+
+  // The start does what it says.
+  const opened = openStorage({ ...about, directory: spoilt });
+  t.is(opened.raft.lastIndex(), last + 1);
+  opened.close();
+  const after = await examine(spoilt);
+  t.is(after.code, 0);
+  t.deepEqual(after.named('warn'), ['debt']);
+  t.regex(after.sentenceOf('debt'), new RegExp(`ended at ${last + 3} in term ${term}`));
 });
 
 test('a gap in the log is found, and keeps it from starting', async (t) => {

@@ -238,6 +238,8 @@ export class SimulatedDisk {
         removed: this.removed,
         standalone: false,
         pendingInstall: null,
+        debt: this.debt,
+        droppable: [],
         damage,
       },
       model: { ...schema, meta: this.model.meta() ?? null, damage: [] },
