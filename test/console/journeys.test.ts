@@ -1,36 +1,9 @@
 /** Whole journeys by keys, in a real terminal, against real controllers. */
-import path from 'node:path';
 import test from 'ava';
-import { checkoutRoot, findTool } from '../support/checkout.js';
+import { findTool } from '../support/checkout.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
-import { temporaryDirectory } from '../support/temporary-directory.js';
-import { startTerminal, type Terminal } from '../support/tmux.js';
-
-const waitMs = 30_000;
-
-/** The console on a cluster, as an operator starts it. */
-async function consoleOn(cluster: TestCluster, ...further: readonly string[]): Promise<Terminal> {
-  const main = path.join(checkoutRoot, 'dist/console/main.js');
-  const where = ['--nats', cluster.natsUrl, '--cluster', cluster.name];
-  return startTerminal([process.execPath, main, 'console', ...where, ...further], {
-    env: { TZ: 'UTC', XDG_STATE_HOME: temporaryDirectory('state'), EDITOR: `sed -i 's/zone: old/zone: new/'` },
-  });
-}
-
-/** Chooses a command by its words. */
-async function command(terminal: Terminal, words: string): Promise<void> {
-  await terminal.type(':');
-  await terminal.type(words);
-  await terminal.waitForText(`:${words}`, waitMs);
-  await terminal.sendKeys('Enter');
-}
-
-/** Types the name that the dialog asks for. */
-async function confirm(terminal: Terminal, name: string): Promise<void> {
-  await terminal.waitForText(`Type ${name} to confirm`, waitMs);
-  await terminal.type(name);
-  await terminal.sendKeys('Enter');
-}
+import type { Terminal } from '../support/tmux.js';
+import { command, confirm, consoleOn, verified, waitMs } from './operator.js';
 
 /** An entity in the operator's editor; while it lies there, somebody else changes it too. */
 async function editByKeys(terminal: Terminal, cluster: TestCluster): Promise<void> {
@@ -67,8 +40,6 @@ async function restoreByKeys(terminal: Terminal, cluster: TestCluster): Promise<
   await terminal.sendKeys('Escape');
   await terminal.waitForText('Healthy: 4 of 4 voters', waitMs);
 }
-
-const verified = /Done and verified: \d verifications? saw the effect/u;
 
 if (findTool('tmux') === undefined) {
   test('journeys through the console need tmux', (t) => t.fail('tmux is not installed: apt-get install tmux'));
