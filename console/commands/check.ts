@@ -19,7 +19,7 @@ export const checkNatsCommand = defineCommand({
   path: ['check', 'nats'],
   summary: 'Try whether the NATS servers give what a deployment needs',
   description:
-    'Connects to each server that is named, with the credentials that are given, and tries: versions, routes between the servers (a message that is given to one must come out of the others), max_payload, every kind of subject that the role needs, round trips; and TLS with the days until certificates and credentials expire. Nothing that is sent reaches a controller or router. Exit code 1 where something fails.',
+    'Connects to each server that is named, with the credentials that are given, and tries: versions, routes between the servers (a message that is given to one must come out of the others), max_payload, every kind of subject that the role needs, round trips; and TLS with the days until certificates and credentials expire. Nothing that is sent reaches a controller or router; subjects where something would be heard are named and not tried. Exit code 1 where something fails.',
   settings: {
     role: setting({
       flag: 'role',

@@ -16,6 +16,8 @@ export interface ServerFacts {
         readonly roundTripMs: number;
         /** What it refused of what the role needs. */
         readonly denied: readonly string[];
+        /** Where somebody listens. */
+        readonly notTried: readonly string[];
       }
     | { readonly ok: false; readonly code: string; readonly reason: string }
     | null;

@@ -1,15 +1,15 @@
 /** Tries each server: what it says, whether it lets us in, what it allows, how long it takes, and whether the others hear it. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIPv6 } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { type ConnectionOptions, connectNats, type NatsConnection } from '../../messaging/connection.js';
 import { toQuorateError } from '../../messaging/errors.js';
+import { isLoopback } from '../../messaging/security.js';
 import { subjectsOf } from '../../messaging/subjects.js';
 import type { NatsFacts, Role, RouteFacts, ServerFacts } from './facts.js';
-import { addressOf, type Certificate, probeServer } from './server-probe.js';
-import { subjectsTriedOf, type Tried } from './subjects-tried.js';
+import { type Certificate, probeServer } from './server-probe.js';
+import { principalOf, subjectsTriedOf, type Tried } from './subjects-tried.js';
 
 export interface GatherOptions {
   readonly connection: Omit<ConnectionOptions, 'name'>;
@@ -44,28 +44,39 @@ export async function gatherNats(options: GatherOptions): Promise<NatsFacts> {
 }
 
 async function tryServer(url: string, options: GatherOptions, entered: Entered[]): Promise<ServerFacts> {
-  const isLoopback = isLoopbackHost(addressOf(url).hostname);
+  const onLoopback = isLoopback(url);
   let probe: ServerFacts['probe'];
   try {
     probe = { ok: true, value: await probeServer(url, options.connection.tls, options.timeoutMs) };
   } catch (error) {
-    return { url, isLoopback, probe: { ok: false, reason: reasonOf(error) }, connection: null };
+    return { url, isLoopback: onLoopback, probe: { ok: false, reason: reasonOf(error) }, connection: null };
   }
   try {
     const connection = await connectNats({
       ...options.connection,
       servers: [url],
+      inbox: ownInbox(options),
       name: 'quorate check nats',
       connectTimeoutMs: options.timeoutMs,
     });
     entered.push({ url, connection });
-    const denied = await tryPermissions(connection, subjectsTriedOf(options.role, options.cluster, options.name));
-    return { url, isLoopback, probe, connection: { ok: true, roundTripMs: await roundTripOf(connection), denied } };
+    const tried = subjectsTriedOf(options.role, options.cluster, options.name);
+    const denied = await tryPermissions(connection, tried);
+    const roundTripMs = await roundTripOf(connection);
+    return {
+      url,
+      isLoopback: onLoopback,
+      probe,
+      connection: { ok: true, roundTripMs, denied, notTried: tried.notTried },
+    };
   } catch (error) {
     const { code, message } = toQuorateError(error);
-    return { url, isLoopback, probe, connection: { ok: false, code, reason: message } };
+    return { url, isLoopback: onLoopback, probe, connection: { ok: false, code, reason: message } };
   }
 }
+
+const ownInbox = ({ cluster, role, name }: GatherOptions): string =>
+  subjectsOf(cluster).inbox(principalOf(role, name).role, name);
 
 async function roundTripOf(connection: NatsConnection): Promise<number> {
   const took: number[] = [];
@@ -103,7 +114,7 @@ function watchRefusals(connection: NatsConnection, refused: (operation: string, 
 async function tryRoutes(entered: readonly Entered[], options: GatherOptions): Promise<readonly RouteFacts[] | null> {
   if (entered.length < 2) return [];
   const token = `check-${Math.random().toString(36).slice(2)}`;
-  const candidates = [`_INBOX.${token}`, subjectsOf(options.cluster).event(`quorate-check.${token}`)];
+  const candidates = [`${ownInbox(options)}.${token}`, subjectsOf(options.cluster).event(`quorate-check.${token}`)];
   for (const subject of candidates) {
     const heard = await exchange(entered, subject, options.timeoutMs);
     if (heard !== null) return heard;
@@ -187,15 +198,6 @@ function credentialsIn(file: string): readonly Certificate[] {
   const claims: unknown = payload === undefined ? {} : JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
   const expires = typeof claims === 'object' && claims !== null && 'exp' in claims ? Number(claims.exp) : 0;
   return expires > 0 ? [{ subject: 'the credentials of --creds-file', expiresAt: expires * 1_000 }] : [];
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8);
-loopback.addAddress('::1', 'ipv6');
-
-function isLoopbackHost(host: string): boolean {
-  if (host === 'localhost') return true;
-  return isIPv6(host) ? loopback.check(host, 'ipv6') : loopback.check(host);
 }
 
 function reasonOf(error: unknown): string {

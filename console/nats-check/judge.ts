@@ -165,12 +165,13 @@ function payloadFinding({ url, probe }: ServerFacts): readonly Finding[] {
 
 function permissionFinding({ url, connection }: ServerFacts, { role, name }: NatsFacts): readonly Finding[] {
   if (connection === null || !connection.ok) return [];
-  const { denied } = connection;
+  const { denied, notTried } = connection;
+  const but = notTried.length === 0 ? '' : `, but for ${listed(notTried)}, where somebody would hear it`;
   const shown = denied.slice(0, deniedShownMax).join(', ');
   const more = denied.length > deniedShownMax ? `, and ${denied.length - deniedShownMax} more` : '';
   return [
     denied.length === 0
-      ? ok('nats-permissions', `${url} allows what ${role} ${name} needs (tried)`)
+      ? ok('nats-permissions', `${url} allows what ${role} ${name} needs (tried${but})`)
       : fail(
           'nats-permissions',
           `${url} refused what ${role} ${name} needs: ${shown}${more}`,

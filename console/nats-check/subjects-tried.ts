@@ -1,56 +1,51 @@
-/** What each role has to be allowed, as subjects on which it can be tried without harm: nobody is called `quorate-check`. */
-import { anyControllerQueue, subjectsOf } from '../../messaging/subjects.js';
+/**
+ * What a role has to be allowed, as subjects on which that can be tried without harm. Made from the table of permissions, with
+ * a name that nobody has where it allows any: so what is published there reaches no one. Where it allows one subject alone,
+ * somebody listens, and an empty message would be taken for what it is not: those are told as not tried.
+ */
+import { type Permissions, type Principal, permissionsOf } from '../../messaging/permissions.js';
 import type { Role } from './facts.js';
 
 export interface Tried {
   readonly publish: readonly string[];
   readonly subscribe: readonly { readonly subject: string; readonly queue?: string }[];
+  readonly notTried: readonly string[];
 }
 
-/** A controller and a verb that are nobody's: what is published there reaches no one. */
 const nobody = 'quorate-check';
 
-export function subjectsTriedOf(role: Role, cluster: string, name: string): Tried {
-  const subjects = subjectsOf(cluster);
-  const to = (...all: readonly string[]) => all.map((subject) => ({ subject }));
+export function principalOf(role: Role, name: string): Principal {
   switch (role) {
-    case 'controller':
-      return {
-        publish: [
-          ...(['control', 'bulk'] as const).map((lane) => subjects.raft(nobody, name, lane)),
-          subjects.peer(nobody, name, 'check'),
-          subjects.api(nobody, name, 'status.get'),
-          subjects.event(`${nobody}.${name}`),
-          subjects.operation(nobody),
-          subjects.routerDirect(nobody),
-        ],
-        subscribe: [
-          ...to(subjects.raftTo(name, 'control'), subjects.raftTo(name, 'bulk'), subjects.peerTo(name)),
-          ...to(subjects.apiTo(name), subjects.apiTo('leader'), subjects.apiTo('all'), subjects.status('*')),
-          ...to(subjects.event('entityChange.>')),
-          { subject: subjects.apiTo('any'), queue: anyControllerQueue },
-          { subject: subjects.routerRequests('hello'), queue: anyControllerQueue },
-          { subject: subjects.routerRequests('sync'), queue: anyControllerQueue },
-          ...to(subjects.routerRequests('heartbeat'), subjects.routerRequests('hello', name)),
-        ],
-      };
-    case 'router':
-      return {
-        // To a controller that is nobody; without one, all would be asked.
-        publish: [subjects.routerRequest(name, 'hello', nobody), subjects.routerRequest(name, 'sync', nobody)],
-        subscribe: to(subjects.endpoints(), subjects.routerDirect(name), subjects.event('entityChange.>')),
-      };
     case 'operator':
-      return {
-        publish: [subjects.api(nobody, name, 'model.create'), subjects.api(nobody, name, 'status.get')],
-        subscribe: watched(cluster),
-      };
+      return { role: 'operator', name, access: 'admin' };
     case 'read-only':
-      return { publish: [subjects.api(nobody, name, 'status.get')], subscribe: watched(cluster) };
+      return { role: 'operator', name, access: 'read-only' };
+    case 'controller':
+    case 'router':
+      return { role, name };
   }
 }
 
-function watched(cluster: string): Tried['subscribe'] {
-  const subjects = subjectsOf(cluster);
-  return [{ subject: subjects.status('*') }, { subject: subjects.event('>') }, { subject: subjects.operation('*') }];
+export function subjectsTriedOf(role: Role, cluster: string, name: string): Tried {
+  const needed = permissionsOf(cluster, principalOf(role, name));
+  return { ...publishingTried(needed), subscribe: needed.subscribe.map(subscriptionOf) };
+}
+
+function publishingTried({ publish }: Permissions): Pick<Tried, 'publish' | 'notTried'> {
+  const isOpen = (pattern: string): boolean => pattern.split('.').some((token) => token === '*' || token === '>');
+  const named = (pattern: string): string =>
+    pattern
+      .split('.')
+      .map((token) => (token === '*' || token === '>' ? nobody : token))
+      .join('.');
+  return {
+    publish: publish.filter(isOpen).map(named),
+    notTried: publish.filter((pattern) => !isOpen(pattern)),
+  };
+}
+
+/** A queue group stands behind a blank. */
+function subscriptionOf(pattern: string): Tried['subscribe'][number] {
+  const [subject = '', queue] = pattern.split(' ');
+  return queue === undefined ? { subject } : { subject, queue };
 }

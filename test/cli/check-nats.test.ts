@@ -9,6 +9,7 @@ import { judgeNats } from '../../console/nats-check/judge.js';
 import { findingSchema } from '../../messaging/schemas/operations.js';
 import { startNatsServer } from '../support/nats.js';
 import { runQuorate } from '../support/process.js';
+import { startSecuredServer } from '../support/secured.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const outputSchema = z.object({
@@ -51,7 +52,7 @@ function server(
         tls: { certificates: [{ subject: 'nats.example', expiresAt: days(200) }], problem: null },
       },
     },
-    connection: { ok: true, roundTripMs: 1, denied: [] },
+    connection: { ok: true, roundTripMs: 1, denied: [], notTried: [] },
     ...change,
   };
 }
@@ -88,14 +89,17 @@ test('each thing that is wrong is named, with a remedy', (t) => {
   t.deepEqual(one({}, { max_payload: 65_536 }), [
     'fail nats-max-payload: nats://10.0.0.1:4222 carries messages of up to 64.0 KiB; 512.0 KiB are needed',
   ]);
-  t.deepEqual(one({ connection: { ok: true, roundTripMs: 40, denied: [] } }), [
+  t.deepEqual(one({ connection: { ok: true, roundTripMs: 40, denied: [], notTried: [] } }), [
     'warn nats-round-trip: a round trip to nats://10.0.0.1:4222 takes 40.0 ms: every commit waits for it',
   ]);
-  t.regex(one({ connection: { ok: true, roundTripMs: 400, denied: [] } })[0] ?? '', /^fail nats-round-trip/);
+  t.regex(
+    one({ connection: { ok: true, roundTripMs: 400, denied: [], notTried: [] } })[0] ?? '',
+    /^fail nats-round-trip/,
+  );
   t.deepEqual(one({ connection: { ok: false, code: 'nats-refused', reason: 'Authorization Violation' } }), [
     'fail nats-connection: nats://10.0.0.1:4222, nats-server 2.10.4 (a), answers and does not let us in: Authorization Violation',
   ]);
-  t.deepEqual(one({ connection: { ok: true, roundTripMs: 1, denied: ['publish a', 'publish b'] } }), [
+  t.deepEqual(one({ connection: { ok: true, roundTripMs: 1, denied: ['publish a', 'publish b'], notTried: [] } }), [
     'fail nats-permissions: nats://10.0.0.1:4222 refused what controller n1 needs: publish a, publish b',
   ]);
   t.deepEqual(judged({ servers: [server()], routes: [] }), [
@@ -169,7 +173,7 @@ test('permissions are tried: what a role lacks is named, and a wrong password is
       authorization { users = [
         { user: all, password: all-of-it }
         { user: edge, password: some-of-it, permissions {
-          publish: ["quorate.demo.router.r1.>"], subscribe: ["quorate.demo.endpoints", "_INBOX.>"] } }
+          publish: ["quorate.demo.router.r1.>"], subscribe: ["quorate.demo.endpoints", "quorate.demo.inbox.router.r1.>"] } }
       ] }`,
   });
   const as =
@@ -201,6 +205,42 @@ test('permissions are tried: what a role lacks is named, and a wrong password is
   t.regex(wrong.found('nats-connection')[0]?.sentence ?? '', /does not let us in: .*Authorization Violation/);
   t.false(JSON.stringify(wrong).includes('guessed'));
   await nats.stop();
+});
+
+test('what `quorate auth` grants to each role is all that the role is checked for, and no more than that', async (t) => {
+  t.timeout(120_000);
+  const identities = [
+    { role: 'controller', name: 'n1' },
+    { role: 'router', name: 'r1' },
+    { role: 'operator', name: 'alice', access: 'admin' },
+    { role: 'operator', name: 'bob', access: 'read-only' },
+  ] as const;
+  const nats = await startSecuredServer({ cluster: 'demo', identities });
+  const as = (who: (typeof identities)[number], role: string, id = who.name) => {
+    const { servers, nkeySeedFile, tls } = nats.credentials(who);
+    const files = ['--nkey-seed-file', nkeySeedFile ?? '', '--tls-ca', tls?.caFile ?? ''];
+    return check(t, '--nats', servers.join(','), '--cluster', 'demo', ...files, '--role', role, '--id', id);
+  };
+  const [controller, router, alice, bob] = identities;
+  for (const [who, role] of [
+    [controller, 'controller'],
+    [router, 'router'],
+    [alice, 'operator'],
+    [bob, 'read-only'],
+  ] as const) {
+    const { findings, code } = await as(who, role);
+    t.deepEqual(
+      findings.filter(({ outcome }) => outcome === 'fail'),
+      [],
+      role,
+    );
+    t.is(code, 0);
+  }
+  const pretender = await as(router, 'controller', 'n1');
+  t.deepEqual(pretender.outcomes('nats-permissions'), ['fail']);
+  const bold = await as(bob, 'operator');
+  t.regex(bold.found('nats-permissions')[0]?.sentence ?? '', /refused .*quorate\.demo\.api\./);
+  await nats.process.stop();
 });
 
 const withOpenssl = existsSync('/usr/bin/openssl') ? test : test.skip;
