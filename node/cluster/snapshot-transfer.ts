@@ -45,7 +45,11 @@ const describedMax = 2;
 /** Followers whose progress is remembered. */
 const followersMax = 64;
 
-const describeSchema = z.object({ atLeast: z.int().min(0) });
+const describeSchema = z.object({
+  atLeast: z.int().min(0),
+  /** By its checksum: one that came damaged. Another one is wanted, for the file itself may be so. */
+  spoilt: z.string().length(64).optional(),
+});
 const describedSchema = z.object({ sizeBytes: z.int().min(1), sha256: z.string().length(64), index: z.int().min(1) });
 const chunkSchema = z.object({
   sha256: z.string().length(64),
@@ -68,9 +72,10 @@ export class SnapshotServer {
   }
 
   async describe(body: Uint8Array): Promise<Uint8Array> {
-    const { atLeast } = validate(describeSchema, decode(body), 'invalid-request', 'snapshot.describe');
+    const { atLeast, spoilt } = validate(describeSchema, decode(body), 'invalid-request', 'snapshot.describe');
     // The log must go on where the snapshot ends.
-    const file = await this.#storage.snapshotForFollowers(Math.max(atLeast, this.#storage.raft.firstIndex() - 1));
+    const indexMin = Math.max(atLeast, this.#storage.raft.firstIndex() - 1);
+    const file = await this.#storage.snapshotForFollowers(indexMin, spoilt);
     this.#described.set(file.sha256, file);
     if (this.#described.size > describedMax) this.#described.delete(this.#described.keys().next().value ?? '');
     return encode({ sizeBytes: file.sizeBytes, sha256: file.sha256, index: file.manifest.meta.position.index });
@@ -129,6 +134,8 @@ export class SnapshotFetcher {
   /** There was no room for the last one. */
   #notBeforeMs = 0;
   #staged: StagedSnapshot | undefined;
+  /** Checksum of the last one that came damaged. */
+  #spoilt: string | undefined;
 
   constructor(options: SnapshotFetcherOptions) {
     this.#options = options;
@@ -202,7 +209,7 @@ export class SnapshotFetcher {
     const answer = await transport.request(
       leader,
       'snapshot.describe',
-      encode({ atLeast }),
+      encode(this.#spoilt === undefined ? { atLeast } : { atLeast, spoilt: this.#spoilt }),
       this.#pace.describeTimeoutMs,
     );
     const described = validate(describedSchema, decode(answer), 'snapshot-invalid', `the description by ${leader}`);
@@ -210,7 +217,13 @@ export class SnapshotFetcher {
     const staging = storage.beginStaging({ sizeBytes: described.sizeBytes, sha256: described.sha256 });
     await pullChunks({ ...this.#options, pace: this.#pace }, leader, staging, isCurrent);
     if (!isCurrent()) return undefined;
-    const staged = await staging.finish();
+    let staged: StagedSnapshot;
+    try {
+      staged = await staging.finish();
+    } catch (error) {
+      if (error instanceof QuorateError && error.code === 'snapshot-invalid') this.#spoilt = described.sha256;
+      throw error;
+    }
     this.#refuseOtherLog(leader, staged, staging);
     return staged;
   }

@@ -6,7 +6,7 @@
 import type { QuorateError } from '../../messaging/errors.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
-import type { ControllerStorage } from '../storage/index.js';
+import type { RaftStore, Storage } from '../storage/index.js';
 import { mayDrop } from '../storage/log-rules.js';
 import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
@@ -15,9 +15,12 @@ import type { Log } from './log.js';
 export interface DamageOptions {
   readonly nodeId: string;
   readonly dataDirectory: string;
-  readonly storage: ControllerStorage;
+  readonly storage: {
+    readonly raft: Pick<RaftStore, 'hardState' | 'lastIndex' | 'dropDamagedFrom' | 'markDamaged'>;
+    readonly model: Pick<Storage['model'], 'meta'>;
+  };
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
   readonly alarms: Alarms;
   readonly events: Pick<EventPublisher, 'cluster'>;
 }

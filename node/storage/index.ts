@@ -23,6 +23,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
 import type { ModelMeta } from '../model/store.js';
 import type { Index, Term } from '../raft/index.js';
+import { dropDamagedTail } from './damaged-tail.js';
 import { emptyFolder, syncFolder } from './files.js';
 import { type PreparedHash, prepareInThread } from './hash-model.js';
 import {
@@ -134,18 +135,6 @@ export function openStorage(options: StorageOptions): DirectoryStorage {
   }
 }
 
-/**
- * What was stored and is not known to be committed is looked at before it is relied on: a damaged entry there is dropped, with
- * all after it, and asked for again. Where nobody else decides it stays, and is met as damage.
- */
-function dropDamagedTail(raft: SqliteRaftStore, model: SqliteModelStore): void {
-  const meta = model.meta();
-  const self = raft.identity()?.nodeId;
-  if (meta === undefined || raft.standalone() || !meta.configuration.voters.some((id) => id !== self)) return;
-  const damaged = raft.firstDamagedAfter(Math.max(raft.hardState().commit, meta.position.index));
-  if (damaged !== undefined) raft.dropDamagedFrom(damaged);
-}
-
 function openModel(directory: string, raft: SqliteRaftStore): SqliteModelStore {
   const path = join(directory, modelFileName);
   const pending = raft.pendingInstall();
@@ -197,9 +186,9 @@ class FileStorage implements DirectoryStorage {
     return this.#shelf.create(path, origin);
   }
 
-  snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
+  snapshotForFollowers(indexMin: Index, spoilt?: string): Promise<SnapshotFile> {
     this.#model.commit();
-    return this.#shelf.forFollowers(indexMin);
+    return this.#shelf.forFollowers(indexMin, spoilt);
   }
 
   readSnapshotChunk(file: ChunkSource, offset: number, bytesMax: number): Uint8Array {

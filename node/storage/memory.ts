@@ -143,9 +143,10 @@ class MemoryStorage implements Storage {
     return { path: target, sizeBytes: bytes.length, sha256: sha256(bytes), manifest };
   }
 
-  async snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
+  async snapshotForFollowers(indexMin: Index, spoilt?: string): Promise<SnapshotFile> {
     const last = this.#forFollowers;
-    if (last !== undefined && last.manifest.meta.position.index >= indexMin) return last;
+    const isUsable = last !== undefined && last.sha256 !== spoilt;
+    if (isUsable && last.manifest.meta.position.index >= indexMin) return last;
     const position = this.model.meta()?.position.index ?? 0;
     if (position < indexMin) {
       throw new QuorateError('invalid-request', `The model stands at index ${position} and not yet at ${indexMin}.`);

@@ -61,9 +61,11 @@ export class SnapshotShelf {
     return file;
   }
 
-  async forFollowers(indexMin: Index): Promise<SnapshotFile> {
+  /** `spoilt`: the checksum of one that is not to be taken again. */
+  async forFollowers(indexMin: Index, spoilt?: string): Promise<SnapshotFile> {
     const last = await this.#last?.catch(() => undefined);
-    if (last !== undefined && this.#isOfThisHistory(last) && last.manifest.meta.position.index >= indexMin) return last;
+    const isUsable = last !== undefined && last.sha256 !== spoilt && this.#isOfThisHistory(last);
+    if (isUsable && last.manifest.meta.position.index >= indexMin) return last;
     // Whoever waited with others for one that failed or is too old finds the next one begun by the first of them.
     this.#next ??= this.#makeNext();
     const next = await this.#next;

@@ -238,9 +238,10 @@ export interface Storage {
   createSnapshot(path?: string, origin?: SnapshotOrigin): Promise<SnapshotFile>;
   /**
    * A snapshot for followers that stands at `indexMin` or later: the last one made for them, or a new one. Whoever asks
-   * meanwhile gets the same. The last two are kept, until the directory is opened again.
+   * meanwhile gets the same. The last two are kept, until the directory is opened again. `spoilt`: not the one with this
+   * checksum, which came damaged to a follower.
    */
-  snapshotForFollowers(indexMin: Index): Promise<SnapshotFile>;
+  snapshotForFollowers(indexMin: Index, spoilt?: string): Promise<SnapshotFile>;
   /**
    * Reads a piece of a snapshot for a follower, or of the file that is staged for a restore; empty at its end. Throws
    * `snapshot-invalid` where the file is gone.

@@ -288,7 +288,11 @@ export class Checker {
     const term = this.#committed[index]?.term;
     const holds = (voter: NodeId): boolean => {
       const disk = this.records.get(voter)?.disk;
-      return disk !== undefined && (disk.logLost || disk.point.index >= index || disk.termAt(index) === term);
+      // It had it, and owes it: see storage.md.
+      const isOwed = disk !== undefined && disk.lastIndex < index && (disk.debt?.index ?? 0) >= index;
+      return (
+        isOwed || (disk !== undefined && (disk.logLost || disk.point.index >= index || disk.termAt(index) === term))
+      );
     };
     if (!this.#isQuorum(record, holds))
       this.violate(
@@ -438,7 +442,7 @@ export class Checker {
   #checkTransfer({ id, disk }: Remembered, to: NodeId): void {
     count(this.#coverage, 'transfer: told to campaign');
     const target = this.records.get(to)?.disk;
-    if (target === undefined || target.logLost) return;
+    if (target === undefined || target.logLost || target.debt !== null) return;
     for (let index = target.lastIndex + 1; index <= disk.lastIndex; index += 1) {
       if (disk.entryAt(index)?.type !== 'configuration')
         return this.violate(

@@ -15,14 +15,17 @@ import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-tra
 import { createTimeline } from '../../node/cluster/timeline.js';
 import type { PeerVerb, Transport } from '../../node/cluster/transport.js';
 import type { Message, NodeId, Role, Term } from '../../node/raft/types.js';
+import { Alarms } from '../../node/server/alarms.js';
+import { Damage } from '../../node/server/damage.js';
 import { LeftBehind } from '../../node/server/left-behind.js';
+import { dropDamagedTail } from '../../node/storage/damaged-tail.js';
 import type { Identity } from '../../node/storage/types.js';
 import { type Random, seededRandom } from '../support/random.js';
 import type { Watched } from './checker.js';
 import { PowerLoss, SimulatedDisk, SimulatedStorage } from './disk.js';
 import type { Log } from './logs.js';
 import { clusterId, clusterName } from './names.js';
-import { Office } from './office.js';
+import { Office, silentLog } from './office.js';
 import type { World } from './world.js';
 
 /** How a peer is asked for something that is not Raft. */
@@ -45,6 +48,7 @@ interface Process {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly leftBehind: LeftBehind;
+  readonly damage: Damage;
   readonly office: Office | undefined;
 }
 
@@ -57,7 +61,7 @@ interface Life {
 }
 
 /** `refused` is for good: its disk is spoilt. `left behind`: recovery began another log than its own. */
-export type Standing = 'blank' | 'running' | 'recovering' | 'left behind' | 'down' | 'refused';
+export type Standing = 'blank' | 'running' | 'recovering' | 'damaged' | 'left behind' | 'down' | 'refused';
 
 export class SimulatedController {
   readonly id: NodeId;
@@ -77,8 +81,8 @@ export class SimulatedController {
   #lives = 0;
   #paused = false;
   readonly #deferred: (() => void)[] = [];
-  /** How fast its clock runs. */
-  clockRate = 1;
+  #clockRate = 1;
+  #clockBase = { at: 0, value: 0 };
   clockOffsetMs = 0;
   slowDisk: number;
   /** Until then nothing gets to its disk. */
@@ -91,6 +95,22 @@ export class SimulatedController {
     this.#random = seededRandom(seed);
     this.slowDisk = world.plan.slowDisk;
     this.clockOffsetMs = this.#random.between(-1_000, 1_000);
+  }
+
+  /** How fast its clock runs. */
+  get clockRate(): number {
+    return this.#clockRate;
+  }
+
+  set clockRate(rate: number) {
+    this.#clockBase = { at: this.#world.queue.now, value: this.#monotonicMs };
+    this.#clockRate = rate;
+  }
+
+  /** Never goes back, however its rate changes. */
+  get #monotonicMs(): number {
+    const { at, value } = this.#clockBase;
+    return value + (this.#world.queue.now - at) * this.#clockRate;
   }
 
   get isRunning(): boolean {
@@ -170,13 +190,14 @@ export class SimulatedController {
       case 'start-member':
       case 'serve-as-removed':
         this.#begin();
+        if (!this.#mendLog()) return;
         if (this.isLeftBehind) this.standing = 'left behind';
         else this.#live();
         this.office?.start();
         return;
       case 'refuse':
         this.standing = 'refused';
-        if (this.disk.rotten.size === 0 && !this.disk.logLost)
+        if (this.disk.damagedMark === null && !this.disk.logLost)
           this.#world.violate('start refused', `${this.id}: ${decided.found}`);
         return;
       default:
@@ -210,8 +231,8 @@ export class SimulatedController {
       answer: () => undefined,
     };
     const clock: Clock = {
-      now: () => world.queue.now * this.clockRate + this.clockOffsetMs + 1_000_000,
-      monotonicMs: () => world.queue.now,
+      now: () => this.#monotonicMs + this.clockOffsetMs + 1_000_000,
+      monotonicMs: () => this.#monotonicMs,
       after: (delayMs, call) => {
         const scheduled = world.queue.schedule(delayMs / this.clockRate, () => this.inLife(number, call));
         return () => {
@@ -221,8 +242,28 @@ export class SimulatedController {
       every: (intervalMs, call) => this.#tick(number, intervalMs, call),
     };
     const leftBehind = new LeftBehind({ storage, clock });
+    const damage = new Damage({
+      ...{
+        nodeId: this.id,
+        dataDirectory: '',
+        storage,
+        clock,
+        log: silentLog,
+        alarms: new Alarms(clock, () => undefined),
+      },
+      events: { cluster: (eventType: string) => world.cover(`event: ${eventType}`) },
+    });
     const office = world.hasStatuses ? new Office(world, this, { storage, transport, clock }) : undefined;
-    this.#process = { number, storage, server: new SnapshotServer(storage), transport, clock, leftBehind, office };
+    this.#process = {
+      number,
+      storage,
+      server: new SnapshotServer(storage),
+      transport,
+      clock,
+      leftBehind,
+      damage,
+      office,
+    };
     return this.#process;
   }
 
@@ -284,15 +325,13 @@ export class SimulatedController {
     this.life = { number, member, watched, receive: undefined };
     this.standing = 'running';
     this.log.checker.started(this.id, this.disk, watched);
+    process.damage.watchDebt(member);
     member.start();
   }
 
   #startFailed(error: unknown): void {
-    if (isDiskTrouble(error)) {
-      this.#process = undefined;
-      this.standing = 'refused';
-      this.#world.cover('start: damage found late');
-    } else
+    if (error instanceof QuorateError && error.code === 'damaged') this.#meetDamage(error);
+    else
       this.#world.violate(
         'member cannot start',
         `${this.id}: ${error instanceof Error ? error.message : String(error)}`,
@@ -317,6 +356,10 @@ export class SimulatedController {
     this.#world.restartLater(this, this.#random.between(1, 200));
   }
 
+  rotSnapshot(): boolean {
+    return this.#process?.storage.rotSnapshot() ?? false;
+  }
+
   pause(): void {
     this.#paused = true;
   }
@@ -325,6 +368,47 @@ export class SimulatedController {
     if (!this.#paused) return;
     this.#paused = false;
     for (const call of this.#deferred.splice(0)) this.#world.soon(call);
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- damage
+
+  /** As storage does when it is opened; false where the process ended over it. */
+  #mendLog(): boolean {
+    const process = this.#process;
+    if (process === undefined) return false;
+    try {
+      if (dropDamagedTail(process.storage.raft, process.storage.model))
+        this.#world.cover('disk: damaged end of a log dropped');
+      return true;
+    } catch (error) {
+      if (error instanceof PowerLoss) return false;
+      this.crash('kill');
+      this.#world.restartLater(this, this.#random.between(1, 200));
+      return false;
+    }
+  }
+
+  /** As the controller of production: it drops what may be dropped and begins again, or goes out of service for good. */
+  #meetDamage(error: QuorateError): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.endMember('damaged');
+    this.#world.soon(() => this.inLife(process.number, () => this.#liveWithDamage(process, error)));
+  }
+
+  #liveWithDamage({ damage }: Process, error: QuorateError): void {
+    try {
+      if (damage.drop(error)) {
+        this.#world.cover('disk: damaged entries dropped');
+        return this.#live();
+      }
+    } catch (failure) {
+      if (failure instanceof PowerLoss) return;
+    }
+    damage.outOfService(error);
+    this.#world.cover('role: out of service');
+    this.crash('kill');
+    this.standing = 'refused';
   }
 
   // ----------------------------------------------------------------------------------------------------------- a recovery
@@ -382,6 +466,7 @@ export class SimulatedController {
 
   #failed(number: number, error: unknown): void {
     if (this.life?.number !== number || error instanceof PowerLoss) return;
+    if (error instanceof QuorateError && error.code === 'damaged') return this.#meetDamage(error);
     // A full disk is no reason to stop, but in the midst of a restore: the next start goes on with it.
     const mayBeFull = this.#world.plan.actions.some((each) => each.type === 'restore');
     const isFull = error instanceof QuorateError && error.code === 'storage-full';

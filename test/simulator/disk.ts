@@ -217,11 +217,9 @@ export class SimulatedDisk {
     this.rotten.clear();
   }
 
-  /** What starting looks at; every entry is read, as a start after a crash may have to. */
+  /** What starting looks at. What rots is met when it is read. */
   facts(): DirectoryFacts {
-    const damage = [...this.rotten]
-      .filter((index) => index > this.point.index && index <= this.lastIndex)
-      .map((index) => `Entry ${index} is damaged.`);
+    const damage = this.damagedMark === null ? [] : [this.damagedMark];
     const schema = { schema: 'current', schemaVersion: 1 } as const;
     return {
       directory: 'simulated',
@@ -361,6 +359,15 @@ class SimulatedRaftStore implements RaftStore {
       disk.debt = debt;
       disk.hardState = this.#hardState;
     });
+  }
+
+  standalone(): boolean {
+    return false;
+  }
+
+  firstDamagedAfter(index: Index): Index | undefined {
+    const damaged = [...this.#disk.rotten].filter((each) => each > index && each <= this.#disk.lastIndex);
+    return damaged.length === 0 ? undefined : Math.min(...damaged);
   }
 
   markDamaged(sentence: string): void {
@@ -551,6 +558,7 @@ export class SimulatedStorage implements Storage {
   readonly #nodeId: NodeId;
   readonly #kept: SnapshotFile[] = [];
   readonly #paths = new Set<string>();
+  readonly #rottenPaths = new Set<string>();
   #making: Promise<SnapshotFile> | undefined;
 
   constructor(nodeId: NodeId, disk: SimulatedDisk, registry: SnapshotRegistry, surroundings: DiskSurroundings) {
@@ -582,9 +590,10 @@ export class SimulatedStorage implements Storage {
     });
   }
 
-  async snapshotForFollowers(indexMin: Index): Promise<SnapshotFile> {
+  async snapshotForFollowers(indexMin: Index, spoilt?: string): Promise<SnapshotFile> {
     const last = this.#kept.at(-1);
-    if (last !== undefined && last.manifest.meta.position.index >= indexMin) return last;
+    const isUsable = last !== undefined && last.sha256 !== spoilt;
+    if (isUsable && last.manifest.meta.position.index >= indexMin) return last;
     this.#making ??= this.#makeForFollowers();
     const made = await this.#making;
     if (made.manifest.meta.position.index >= indexMin) return made;
@@ -613,7 +622,18 @@ export class SimulatedStorage implements Storage {
       this.#surroundings.fired('bit rot in a snapshot');
       chunk[0] = (chunk[0] ?? 0) ^ 0x40;
     }
+    if (this.#rottenPaths.has(file.path) && offset === 0) {
+      this.#surroundings.fired('bit rot in a stored snapshot');
+      chunk[0] = (chunk[0] ?? 0) ^ 0x20;
+    }
     return chunk;
+  }
+
+  /** The last snapshot for followers rots where it lies; false where there is none. */
+  rotSnapshot(): boolean {
+    const last = this.#kept.at(-1);
+    if (last !== undefined) this.#rottenPaths.add(last.path);
+    return last !== undefined;
   }
 
   async inspectSnapshot(path: string): Promise<SnapshotFile> {

@@ -230,6 +230,9 @@ export class Faults {
       case 'rot chunk':
         subject.disk.rotten.add(-1);
         return;
+      case 'rot snapshot':
+        if (subject.rotSnapshot()) world.cover('disk: a stored snapshot rots');
+        return;
       case 'lose log':
         this.#loseLog(subject);
         return;
@@ -411,8 +414,11 @@ export class Faults {
   #rot(subject: SimulatedController, nth: number): void {
     const { disk } = subject;
     if (!this.#maySpoil(subject) || disk.entries.length === 0) return;
-    disk.rotten.add(disk.point.index + 1 + (nth % disk.entries.length));
+    // Half of them at the end, where it may not be known to be committed yet.
+    disk.rotten.add(nth % 2 === 0 ? disk.point.index + 1 + (nth % disk.entries.length) : disk.lastIndex);
     this.#world.cover('disk: an entry rots');
+    // What is not known to be committed is looked at by the next start.
+    if (nth % 4 === 1) this.#crash(subject, 'power', 20);
   }
 
   #loseLog(subject: SimulatedController): void {
@@ -540,9 +546,10 @@ export class Faults {
   }
 }
 
-/** It will not start again; perhaps it does not know it yet. */
-export function isSpoilt({ standing, disk }: SimulatedController): boolean {
-  return standing === 'refused' || disk.logLost || [...disk.rotten].some((index) => index > 0);
+/** It will not start again, perhaps it does not know it yet; or it gives no vote before it has what it lost. */
+export function isSpoilt({ standing, disk, member }: SimulatedController): boolean {
+  const isDamaged = disk.logLost || disk.damagedMark !== null || [...disk.rotten].some((index) => index > 0);
+  return standing === 'refused' || isDamaged || (member?.core.isInDebt ?? false);
 }
 
 function between(a: readonly SimulatedController[], b: readonly SimulatedController[]) {

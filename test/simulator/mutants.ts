@@ -11,7 +11,8 @@ import { type Mutation, mutations } from './mutations.js';
 import type { Failure, Summary } from './runner.js';
 
 const root = join(import.meta.dirname, '..', '..');
-const copies = join(root, 'mutants');
+/** Of this run; another one may be under way. */
+const copies = join(root, 'mutants', `${process.pid}`);
 const copied = [
   'messaging',
   'node/cluster',

@@ -108,6 +108,14 @@ export const mutations: readonly Mutation[] = [
     replace: "damage: 'none',",
     why: 'A member with a rotten entry begins to serve, and stops in the midst of it.',
   },
+  {
+    name: 'vote although entries are owed',
+    file: raft('elections'),
+    find: 'const granted = free && s.debt === undefined && s.log.isUpToDate(',
+    replace: 'const granted = free && s.log.isUpToDate(',
+    why: 'A member whose disk lost what it had acknowledged helps to elect somebody who never had it.',
+    profile: 'disks',
+  },
 
   // -------------------------------------------------------------------------------------------------------------- a full disk
   {
@@ -469,6 +477,14 @@ export const mutations: readonly Mutation[] = [
     find: 'adoptConfiguration(s, meta.configuration, meta.index);',
     replace: '',
     why: 'A member goes on by the configuration that it had before the snapshot.',
+  },
+  {
+    name: 'damaged snapshot offered again',
+    file: 'node/cluster/snapshot-transfer.js',
+    find: 'this.#spoilt = described.sha256;',
+    replace: '',
+    why: 'A snapshot that rots on the disk of the leader is sent to a follower over and over.',
+    profile: 'snapshots',
   },
   {
     name: 'resumed transfer begins at zero',

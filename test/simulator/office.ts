@@ -25,7 +25,7 @@ const changeDelayMs = 5;
 /** So long are the others listened to before one is judged to be a survivor. */
 const listenMs = 40;
 
-const silent = { info: ignore, warn: ignore, error: ignore };
+export const silentLog = { info: ignore, warn: ignore, error: ignore };
 function ignore(): void {}
 
 export interface OfficeSurroundings {
@@ -62,7 +62,7 @@ export class Office {
       tell: (to) => transport.send({ type: 'removed', from: nodeId, to, term: 0, index: 0 }),
     });
     this.#recovery = new Recovery({
-      ...{ nodeId, clock, storage, transport, events, cluster: clusterName, log: silent },
+      ...{ nodeId, clock, storage, transport, events, cluster: clusterName, log: silentLog },
       collect: () => controller.collect(listenMs),
       status: () => this.status(),
       pause: () => {

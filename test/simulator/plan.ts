@@ -79,6 +79,7 @@ export type Action = { readonly at: number } & (
   | { readonly type: 'disk stall'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'rot entry'; readonly who: Who }
   | { readonly type: 'rot chunk'; readonly who: Who }
+  | { readonly type: 'rot snapshot'; readonly who: Who }
   | { readonly type: 'lose log'; readonly who: Who }
   | { readonly type: 'membership'; readonly change: MembershipAction; readonly nth: number }
   /** The leader is removed while it is written to, and soon cannot tell anybody that its removal is committed. */
@@ -299,6 +300,7 @@ const drawers = {
   'rot entry': (random) => ({ type: 'rot entry', who: who(random) }),
   'rot chunk': (random) => ({ type: 'rot chunk', who: who(random) }),
   'lose log': (random) => ({ type: 'lose log', who: who(random) }),
+  'rot snapshot': (random) => ({ type: 'rot snapshot', who: who(random) }),
   membership: (random) => ({
     type: 'membership',
     change: random.pick([
@@ -429,6 +431,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     'disk full': 1,
     lossy: 1,
     transfer: 1,
+    'rot snapshot': 2,
   },
   disks: {
     crash: 5,
@@ -438,11 +441,12 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     'all disks full': 0.5,
     'slow disk': 2,
     'disk stall': 2,
-    'rot entry': 0.7,
+    'rot entry': 1.5,
     'rot chunk': 1,
     'lose log': 0.5,
     burst: 2,
     partition: 1,
+    'rot snapshot': 0.5,
   },
   calm: { transfer: 2, membership: 2, burst: 2, farewell: 0.5 },
   restores: {

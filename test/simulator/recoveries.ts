@@ -7,6 +7,7 @@ import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { isMoreUpToDate, viewOfRecovery } from '../../messaging/recovery.js';
 import type { NodeId } from '../../node/raft/index.js';
 import type { SimulatedController } from './controller.js';
+import { PowerLoss } from './disk.js';
 import { clusterId } from './names.js';
 import type { Action } from './plan.js';
 import type { World } from './world.js';
@@ -159,7 +160,8 @@ export class Recoveries {
     const settled = (error: unknown): void => {
       isSettled = true;
       if (running.attempt?.on === chosen) running.attempt = undefined;
-      if (error === null) return;
+      // Who dies in the midst of it answers nothing.
+      if (error === null || error instanceof PowerLoss) return;
       const { code, message } = toQuorateError(error);
       this.#world.cover(`recovery: refused, ${code}`);
       if (!(error instanceof QuorateError) || !refusals.has(code))

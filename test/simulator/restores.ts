@@ -80,7 +80,7 @@ export class Restores {
     const leader = world.leader();
     const before = leader?.disk.model.meta();
     const bytes = world.snapshots.get(file.sha256)?.bytes;
-    if (leader === undefined || before === undefined || bytes === undefined) return;
+    if (leader?.log !== world.log || before === undefined || bytes === undefined) return;
     const { log } = leader;
     const able = world.controllers.filter((each) => each.isRunning && each.disk.identity !== null && each.log === log);
     const holders = able.filter(() => world.random.chance(action.share));

@@ -80,7 +80,12 @@ export async function runSchedules(options: RunOptions): Promise<Summary> {
     performance.now() - began > (options.timeMaxMs ?? Number.POSITIVE_INFINITY);
   const takeRange = (): Range | undefined => {
     if (isOver()) return undefined;
-    const range = { from: next, until: Math.min(next + rangeSize, end), profile: options.profile };
+    const range = {
+      from: next,
+      until: Math.min(next + rangeSize, end),
+      profile: options.profile,
+      failuresMax: options.failuresMax,
+    };
     next = range.until;
     return range;
   };

@@ -9,6 +9,8 @@ export interface Range {
   readonly from: number;
   readonly until: number;
   readonly profile: Profile | undefined;
+  /** It ends with so many. */
+  readonly failuresMax: number;
 }
 
 export interface Report {
@@ -24,7 +26,7 @@ export interface Report {
 Error.stackTraceLimit = 0;
 const { currentSeed } = workerData as { readonly currentSeed: Float64Array };
 
-async function runRange({ from, until, profile }: Range): Promise<Report> {
+async function runRange({ from, until, profile, failuresMax }: Range): Promise<Report> {
   const sum = {
     schedules: 0,
     events: 0,
@@ -33,7 +35,7 @@ async function runRange({ from, until, profile }: Range): Promise<Report> {
     coverage: {} as Coverage,
     failures: [] as Failure[],
   };
-  for (let seed = from; seed < until; seed += 1) {
+  for (let seed = from; seed < until && sum.failures.length < failuresMax; seed += 1) {
     currentSeed[0] = seed;
     const outcome = await simulate(makePlan(seed, profile));
     sum.schedules += 1;

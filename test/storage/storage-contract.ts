@@ -160,6 +160,17 @@ export function storageContract(test: TestFn, name: string, makeSetting: (label:
     },
   );
 
+  test(title('a snapshot that came damaged to a follower is not offered again'), async (t) => {
+    const storage = makeSetting('spoilt').storage();
+    await begin(storage);
+    write(storage, 5);
+    const first = await storage.snapshotForFollowers(6);
+    t.is(await storage.snapshotForFollowers(6, '0'.repeat(64)), first, 'it was another one');
+    const second = await storage.snapshotForFollowers(6, first.sha256);
+    t.not(second, first);
+    t.is(await storage.snapshotForFollowers(6), second, 'nor to anybody else');
+  });
+
   test(title('a follower takes a snapshot over whole: log, model and identity'), async (t) => {
     const leader = makeSetting('leader').storage();
     await begin(leader);
