@@ -76,7 +76,9 @@ export const operationResumeCommand = defineCommand({
         out.note([...planLines(out, plan), mayRun].join('\n'));
         if (!plan.mayRun) throw refusal(plan);
         refuseUnconfirmed(given, plan.parameters, plan.confirmation);
-        await confirm(out, { word: plan.confirmation, purpose: goOn(plan.parameters), yes: given.yes, signal });
+        const word = plan.confirmation;
+        const inScript = inScriptOf(plan.parameters, word);
+        await confirm(out, { word, purpose: goOn(plan.parameters), yes: given.yes, inScript, signal });
       }
       const resuming = session.client.request('operation.resume', { id }, { requestId: randomUUID(), signal });
       const operation = await out.during('Asking the leader', resuming);

@@ -21,7 +21,7 @@ import type { Output, Style } from '../output/output.js';
 import { plural } from '../state/format.js';
 import { argument, type CommandContext, type ExitCode } from './command.js';
 import { type ClientSettings, type Session, withSession } from './session.js';
-import { refuseUnconfirmed } from './understood.js';
+import { inScriptOf, refuseUnconfirmed } from './understood.js';
 
 export const operationSettings = {
   dryRun: setting({
@@ -84,7 +84,9 @@ export async function runOperation(
     out.note(planLines(out, plan).join('\n'));
     if (!plan.mayRun) throw refusal(plan);
     refuseUnconfirmed(given, parameters, plan.confirmation);
-    await confirm(out, { word: plan.confirmation, purpose: goalOf(parameters), yes: given.yes, signal });
+    const word = plan.confirmation;
+    const inScript = inScriptOf(parameters, word);
+    await confirm(out, { word, purpose: goalOf(parameters), yes: given.yes, inScript, signal });
     const started = await out.during(
       'Starting',
       session.client.request('operation.start', parameters, { requestId: randomUUID(), timeoutMs, signal }),
@@ -150,6 +152,7 @@ function finish(out: Output, operation: Operation, goal: 'done' | 'cancelled'): 
   if (operation.state === goal) {
     const said = goal === 'done' ? doneSentence(operation.parameters) : 'Cancelled: what it had done is taken back';
     if (!out.json) out.print(`${out.style('good', '✔')} ${said} (operation ${operation.id})`);
+    if (goal === 'done') for (const line of afterwards(operation)) out.note(line);
     return 0;
   }
   if (operation.error !== null) throw QuorateError.fromWire(operation.error);
@@ -321,6 +324,14 @@ function doneSentence(parameters: WorkflowParameters): string {
     case 'rollback':
       return `${parameters.node} serves alone`;
   }
+}
+
+/** What brings back what was, where there is such a thing. */
+function afterwards({ id, parameters, steps }: Operation): readonly string[] {
+  if (parameters.workflow !== 'restore') return [];
+  const [, node] = / on (\S+)$/.exec(steps.find(({ step }) => step === 'back-up')?.detail ?? '') ?? [];
+  if (node === undefined) return [];
+  return [`To take it back: quorate restore before-restore-${id}.snapshot --node ${node}`];
 }
 
 export function refusal(plan: OperationPlan): QuorateError {

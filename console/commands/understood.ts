@@ -20,6 +20,11 @@ export interface Understood {
   readonly understood?: string | undefined;
 }
 
+/** What a script gives in the place of typing `word`. */
+export function inScriptOf({ workflow }: WorkflowParameters, word = 'NAME'): string {
+  return isDangerous(workflow) ? `--yes --i-understand ${word}` : '--yes';
+}
+
 /** `word`: what would have to be typed; undefined: not known yet. @throws QuorateError `not-confirmed` */
 export function refuseUnconfirmed(given: Understood, parameters: WorkflowParameters, word?: string): void {
   if (given.dryRun) return;

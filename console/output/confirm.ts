@@ -9,15 +9,20 @@ export interface Confirmation {
   /** Completes "Type WORD to ...". */
   readonly purpose: string;
   readonly yes: boolean;
+  /** What a script gives in the place of typing. */
+  readonly inScript?: string;
   readonly signal: AbortSignal;
 }
 
 /** @throws QuorateError `not-confirmed` where something else was typed, or nobody is there to type. */
-export async function confirm(out: Output, { word, purpose, yes, signal }: Confirmation): Promise<void> {
+export async function confirm(
+  out: Output,
+  { word, purpose, yes, inScript = '--yes', signal }: Confirmation,
+): Promise<void> {
   if (yes) return;
   if (!out.canAsk) {
     throw new QuorateError('not-confirmed', 'nobody is there to confirm it: this is not a terminal', {
-      remedy: 'Run it in a terminal, or give --yes when you are sure; --dry-run shows what it would do.',
+      remedy: `Run it in a terminal, or give ${inScript} when you are sure; --dry-run shows what it would do.`,
     });
   }
   const stderr = out.io.stderr;
