@@ -16,7 +16,7 @@ import {
   titleOf,
 } from './operation-flow.js';
 import { withSession } from './session.js';
-import { refuseUnconfirmed, understoodSettings } from './understood.js';
+import { inScriptOf, refuseUnconfirmed, understoodSettings } from './understood.js';
 
 export const operationCancelCommand = defineCommand({
   path: ['operations', 'cancel'],

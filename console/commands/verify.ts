@@ -1,5 +1,5 @@
 /** `quorate verify`: do the members hold the same model? */
-import { QuorateError } from '../../messaging/errors.js';
+import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { compareModels, minorityOf } from '../../messaging/model-comparison.js';
 import { formatPosition } from '../../messaging/position.js';
 import { clientSettings, setting } from '../config/common.js';
@@ -13,7 +13,7 @@ export const verifyCommand = defineCommand({
   path: ['verify'],
   summary: 'Compare the models of all members',
   description:
-    'Each member hashes its whole model at one position that all of them come to, while writes go on; those that do not come to it in time are named. The leader does the same on a schedule, and raises an alarm. Exit code 1 where models differ, or where fewer than two could be compared though there are more.',
+    'Each member hashes its whole model at one position that all of them come to, while writes go on; those that do not come to it in time are named. The leader does the same on a schedule, and at once where a difference is seen here, and raises an alarm that names the minority. Exit code 1 where models differ, or where fewer than two could be compared though there are more.',
   settings: {
     ...clientSettings,
     timeoutMs: setting({
@@ -47,6 +47,14 @@ export const verifyCommand = defineCommand({
       const { agreeing, differing } = minorityOf(compared);
       const agree =
         compared.groups.length === 1 && (compared.groups[0]?.nodes.length ?? 0) > Math.min(1, members.length - 1);
+      // What the leader says in status and events is to be what was just seen: also that it is over.
+      const isAlarmed = view.rows.some(({ record }) =>
+        record?.status.alarms.some(({ code }) => code === 'model-differs'),
+      );
+      if (compared.groups.length > 1 || (agree && isAlarmed))
+        await client
+          .request('model.compare', {})
+          .catch((error: unknown) => out.warn(`the leader was not told: ${toQuorateError(error).message}`));
       if (out.json) {
         out.printJson({ agree, position: compared.position, groups: compared.groups, agreeing, differing, missing });
         return agree ? 0 : 1;
@@ -71,7 +79,7 @@ export const verifyCommand = defineCommand({
         remedy:
           agreeing.length === 0
             ? undefined
-            : `Replace ${listed(differing)}: \`quorate members remove ID\`, then \`quorate reset --data-dir DIR\` there, and join under a new id.`,
+            : `Start a blank controller under a new id, NEW, and let it take that place: ${listed(differing.map((id) => `\`quorate members replace ${id} NEW\``))}.`,
       });
     });
   },

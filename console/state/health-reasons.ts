@@ -19,6 +19,13 @@ export interface Reason {
   readonly since?: number | null;
 }
 
+/** What an operator gives, for each beginning that a status names. */
+const flagOf: Readonly<Record<string, string>> = {
+  bootstrap: '--bootstrap',
+  standalone: '--standalone',
+  restore: '--restore-from',
+};
+
 /** Several who say that they lead: at most one of them does. */
 export function rivalReasons(facts: ClusterFacts, leader: Leader | null): readonly Reason[] {
   if (leader === null) return [];
@@ -137,7 +144,7 @@ function insiderReasons(facts: ClusterFacts, row: MemberRow, leader: Leader | nu
         row,
         'ignored-settings',
         'info',
-        `was given settings without effect: ${listed(record.status.ignoredSettings)}.`,
+        `was given settings without effect: ${listed(record.status.ignoredSettings.map((name) => flagOf[name] ?? name))}.`,
         '',
       ),
     );

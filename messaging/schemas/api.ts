@@ -194,6 +194,15 @@ export const apiVerbs = {
       entitiesSha256: z.string().optional(),
     }),
   },
+  'model.compare': {
+    summary:
+      'The leader compares the models of all members now, and not only on its schedule: its alarm is raised, or ends. The answer comes when it begins.',
+    to: 'leader',
+    changes: false,
+    since: 2,
+    params: z.object({}),
+    result: z.object({}),
+  },
   'snapshot.create': {
     summary: 'Writes a snapshot of the model to a file on the controller that is asked.',
     to: 'node',

@@ -259,6 +259,7 @@ export class Controller {
       status: () => this.#buildStatus(this.#status.sequence),
       recovery: this.#recovery,
       logLevels: this.#options.logLevels,
+      compareModelsNow: () => this.#duties?.compareModelsNow(),
       onSnapshot: (position) =>
         this.#events.cluster('snapshot.taken', {
           position,

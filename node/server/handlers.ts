@@ -46,6 +46,8 @@ export interface HandlerSources {
   readonly recovery: Recovery;
   readonly logLevels: LogLevels;
   onSnapshot(position: Position): void;
+  /** As the leader. */
+  compareModelsNow(): void;
 }
 
 export function createHandlers(sources: HandlerSources): ApiHandlers {
@@ -165,6 +167,11 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'model.changes': ({ after, limit }) => changesAfter(storage, after, limit),
 
     'model.hash': (params, context) => hashes.answer(params, context.requestId),
+
+    'model.compare': () => {
+      sources.compareModelsNow();
+      return {};
+    },
 
     'snapshot.create': ({ name }, { requestId }) =>
       repeats.once('snapshot.create', requestId, async () => {

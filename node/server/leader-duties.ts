@@ -82,6 +82,11 @@ export class LeaderDuties {
     this.#modelWatch.start();
   }
 
+  /** The models of the members, whose difference is an alarm. */
+  compareModelsNow(): void {
+    this.#modelWatch.compareNow();
+  }
+
   /** Leadership is lost; for good, when the member stops. */
   stop(): void {
     this.#modelWatch.stop();

@@ -70,7 +70,9 @@ async function lockAndStart(config: ControllerConfig, log: Log, logLevels: LogLe
   if (missing.length > 0) {
     if (config.insecure !== true)
       throw new QuorateError('insecure', `${config.nodeId} would use NATS ${lackSentence(missing)}`);
-    log.warn('insecure', 'others may read and speak on the connection to NATS', { because: `NATS is used ${lackSentence(missing)}` });
+    log.warn('insecure', 'others may read and speak on the connection to NATS', {
+      because: `NATS is used ${lackSentence(missing)}`,
+    });
   }
   // Locked first: what is found must still be true when it is opened.
   const lock = lockDirectory(config.dataDirectory);

@@ -23,6 +23,7 @@ const alarmKey = 'model-differs';
 export class ModelWatch {
   readonly #options: ModelWatchOptions;
   #cancel: (() => void) | undefined;
+  #comparing = false;
 
   constructor(options: ModelWatchOptions) {
     this.#options = options;
@@ -31,6 +32,13 @@ export class ModelWatch {
   start(): void {
     this.stop();
     this.#next(Math.min(firstAfterMaxMs, this.#options.everyMs));
+  }
+
+  /** Does not wait for the schedule, which goes on from here; where nothing is watched, nothing happens. */
+  compareNow(): void {
+    if (this.#cancel === undefined || this.#comparing) return;
+    this.#cancel();
+    this.#next(0);
   }
 
   stop(): void {
@@ -42,9 +50,11 @@ export class ModelWatch {
   #next(delayMs: number): void {
     const cancel = this.#options.clock.after(delayMs, () => {
       const members = this.#options.members();
+      this.#comparing = true;
       const compared = members.length < 2 ? Promise.resolve() : this.#compare(members, cancel);
       // What was stopped meanwhile, or started anew, is not gone on with.
       void compared.finally(() => {
+        this.#comparing = false;
         if (this.#cancel === cancel) this.#next(this.#options.everyMs);
       });
     });
@@ -85,7 +95,7 @@ export class ModelWatch {
       remedy:
         agreeing.length === 0
           ? 'Find out which is right: ask each with `quorate model list KIND`; then remove the other.'
-          : `Remove it (quorate members remove ${differing[0]}), make its directory blank (quorate reset), and join it under a new id.`,
+          : `Start a blank controller under a new id, NEW, and let it take that place: \`quorate members replace ${differing[0]} NEW\`.`,
     });
     if (!isNews) return;
     log.error('models-differ', message, { index: position.index });

@@ -125,6 +125,36 @@ test.serial('one row that was changed on one member: command, alarm and event na
   stop();
 });
 
+test.serial(
+  'what the command sees is an alarm at once, however seldom the leader looks by itself; and ends as soon',
+  async (t) => {
+    const rare = await startCluster({ controllers: 3, name: 'rare', nodeArguments: ['--compare-every', '1h'] });
+    const alarmed = (): boolean =>
+      [...rare.statuses().values()].some(({ alarms: raised }) => raised.some(({ code }) => code === 'model-differs'));
+    const [victim = ''] = await rare.followers();
+    const flip = async (from: string, to: string): Promise<void> => {
+      await rare.stop(victim);
+      const database = new Database(join(rare.node(victim).dataDirectory, 'model.db'));
+      t.is(database.prepare('UPDATE entities SET body = replace(body, ?, ?)').run(from, to).changes, 1);
+      database.close();
+      await rare.restart(victim);
+      await rare.settles();
+    };
+    const compare = () => runQuorate(['verify', '--nats', rare.natsUrl, '--cluster', 'rare']);
+    await rare.api.request('model.create', { kind: 'identity', name: 'one', spec: {} });
+    await rare.agrees();
+    await flip('"name":"one"', '"name":"two"');
+    const { code, stderr } = await compare();
+    t.is(code, 1);
+    t.regex(stderr, new RegExp(`quorate members replace ${victim} NEW`));
+    await rare.waitUntil(alarmed, 'the alarm');
+    await flip('"name":"two"', '"name":"one"');
+    t.is((await compare()).code, 0);
+    await rare.waitUntil(() => !alarmed(), 'the end of the alarm');
+    await rare.end();
+  },
+);
+
 test.serial('a member that is away is named, and the others are compared', async (t) => {
   const [away = ''] = await cluster.followers();
   await cluster.stop(away);
