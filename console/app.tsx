@@ -11,7 +11,7 @@ import { defaultKeymap, type Keymap } from './keys.js';
 import { withLightInk } from './light-ink.js';
 import { startShell } from './shell.js';
 import { initialState } from './state/state.js';
-import type { ThemeName } from './theme.js';
+import type { ColorDepth, ThemeName } from './theme.js';
 
 export interface ConsoleOptions {
   readonly client: ApiClient;
@@ -37,6 +37,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   // React's development build is several times slower; it decides by this variable when it is loaded.
   process.env.NODE_ENV ??= 'production';
   const { historyPath } = options;
+  const colorDepth = colorDepthOf(process);
   const history = historyPath === undefined ? [] : await readHistory(historyPath);
   const shell = startShell({
     client: options.client,
@@ -48,7 +49,8 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
       version: options.version ?? '',
       nonce: randomUUID(),
       locked: options.readOnly,
-      theme: themeFor(options.theme),
+      theme: options.theme ?? 'dark',
+      colorDepth,
       keymap: options.keymap ?? defaultKeymap,
       history,
       size: { columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 },
@@ -73,7 +75,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   let lend = (work: () => Promise<void>): Promise<void> => work();
   try {
     // The cluster is asked before the screens are loaded: both take a tenth of a second.
-    const { drawScreens } = await withLightInk(() => import('./draw.js'));
+    const { drawScreens } = await withColors(colorDepth, () => withLightInk(() => import('./draw.js')));
     const drawing = drawScreens(shell);
     quit = drawing.quit;
     lend = drawing.lend;
@@ -84,9 +86,26 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   }
 }
 
-function themeFor(wanted: ThemeName | undefined): ThemeName {
-  const { NO_COLOR } = process.env;
-  return NO_COLOR !== undefined && NO_COLOR !== '' ? 'none' : (wanted ?? 'dark');
+/** As Node judges the terminal by its variables; NO_COLOR counts whatever it holds, as long as it holds something. */
+function colorDepthOf({ stdout, env }: NodeJS.Process): ColorDepth {
+  if ((env['NO_COLOR'] ?? '') !== '') return 'none';
+  const bits = stdout.getColorDepth();
+  return bits >= 24 ? 'all' : bits >= 8 ? '256' : bits >= 4 ? '16' : 'none';
+}
+
+/**
+ * Ink's library of colours judges the terminal by itself, when it is loaded: so that it does not judge otherwise. At its
+ * lowest it would leave out weight and inversion too, which say without colour what is chosen and what is wrong.
+ */
+async function withColors<Loaded>(depth: ColorDepth, load: () => Promise<Loaded>): Promise<Loaded> {
+  const { FORCE_COLOR: before } = process.env;
+  process.env['FORCE_COLOR'] = String({ all: 3, 256: 2, 16: 1, none: 1 }[depth]);
+  try {
+    return await load();
+  } finally {
+    if (before === undefined) delete process.env['FORCE_COLOR'];
+    else process.env['FORCE_COLOR'] = before;
+  }
 }
 
 /** OSC 52: the terminal itself puts the text on the clipboard, also through ssh. */

@@ -2,7 +2,7 @@
 import { Text, useIsScreenReaderEnabled } from 'ink';
 import { memo } from 'react';
 import { cells, cut } from '../state/text.js';
-import type { Tone } from '../theme.js';
+import type { Looks, Tone } from '../theme.js';
 import { useTheme } from './theme-context.js';
 
 export interface Span {
@@ -67,6 +67,8 @@ function DrawnLine({ spans, width, selected = false }: LineProps) {
   const shown = cutSpans(spans, width);
   const space = width - widthOf(shown);
   const ground = selected ? theme.selected : undefined;
+  // Turned round, each colour would be a background of its own: then the row has one look.
+  const looksOf = (tone: Tone): Looks => (ground?.inverse === true ? ground : { ...theme[tone], ...ground });
   // A row without text would have no height; a selected one is filled to its end.
   const tail = selected ? ' '.repeat(space) : shown.length === 0 ? ' ' : '';
   return (
@@ -74,7 +76,7 @@ function DrawnLine({ spans, width, selected = false }: LineProps) {
       {shown.map((span, index) => (
         // The pieces of a row have no identity but their order.
         // biome-ignore lint/suspicious/noArrayIndexKey: see above
-        <Text key={index} {...theme[span.tone ?? 'plain']} {...(ground ?? {})}>
+        <Text key={index} {...looksOf(span.tone ?? 'plain')}>
           {span.text}
         </Text>
       ))}

@@ -1,8 +1,8 @@
 /** The theme, where every component finds it. */
 import { createContext, useContext } from 'react';
-import { type Theme, themes } from '../theme.js';
+import { type Theme, themeFor } from '../theme.js';
 
-const ThemeContext = createContext<Theme>(themes.dark);
+const ThemeContext = createContext<Theme>(themeFor('none', 'none'));
 
 export const ThemeProvider = ThemeContext.Provider;
 

@@ -10,7 +10,7 @@ import { isTooSmall } from '../state/layout.js';
 import { columnsMin, rowsMin } from '../state/limits.js';
 import { placeOf, type State } from '../state/state.js';
 import { cut, wrap } from '../state/text.js';
-import { glyphs, themes } from '../theme.js';
+import { glyphs, themeFor } from '../theme.js';
 import { Change } from './change.js';
 import { Attention, EntityScreen, EventScreen, Router } from './details.js';
 import { Backups, Events, Members, Model, Operations, Routers } from './lists.js';
@@ -25,7 +25,7 @@ export function Screens({ state }: { readonly state: State }) {
     return <TooSmall state={state} />;
   }
   return (
-    <ThemeProvider value={themes[state.theme]}>
+    <ThemeProvider value={themeFor(state.theme, state.colorDepth)}>
       <Frame state={state}>
         <Body state={state} />
       </Frame>

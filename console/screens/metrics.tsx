@@ -14,6 +14,7 @@ import { sentenceLines, TextScreen } from './text.js';
 
 const gapColumns = 3;
 const secondsPerColumnMin = 2;
+const chartHeightMax = 16;
 
 export function Metrics({ state }: { readonly state: State }) {
   const { columns } = state.size;
@@ -53,7 +54,7 @@ export function Metrics({ state }: { readonly state: State }) {
 function chartHeight(body: number, across: number): number {
   const rows = Math.ceil(metricKeys.length / across);
   const room = Math.floor(body / rows);
-  return Math.max(2, Math.min(8, room >= 5 ? room - 2 : room - 1));
+  return Math.max(2, Math.min(chartHeightMax, room >= 5 ? room - 2 : room - 1));
 }
 
 interface CellSize {

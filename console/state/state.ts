@@ -16,7 +16,7 @@ import type {
   WorkflowParameters,
 } from '../../messaging/index.js';
 import { defaultKeymap, type Keymap } from '../keys.js';
-import type { Level, ThemeName } from '../theme.js';
+import type { ColorDepth, Level, ThemeName } from '../theme.js';
 import type { EntityDocument } from './entity-document.js';
 import type { Measured } from './metrics.js';
 import type { Series } from './series.js';
@@ -281,6 +281,8 @@ export interface State {
   /** Nothing can be changed while it is locked. */
   readonly locked: boolean;
   readonly theme: ThemeName;
+  /** How many colours the terminal shows. */
+  readonly colorDepth: ColorDepth;
   readonly keymap: Keymap;
   readonly size: { readonly columns: number; readonly rows: number };
   readonly connection: { readonly up: boolean; readonly since: number; readonly lastHeardAt: number | null };
@@ -301,6 +303,7 @@ export interface StartingPoint {
   readonly nonce: string;
   readonly locked: boolean;
   readonly theme: ThemeName;
+  readonly colorDepth: ColorDepth;
   /** Default: the keys of the table. */
   readonly keymap?: Keymap;
   /** What was typed into the palette of earlier consoles, newest last. */

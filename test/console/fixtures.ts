@@ -383,6 +383,7 @@ export function freshState(given: { readonly columns: number; readonly rows: num
     nonce: 'test-console',
     locked: false,
     theme: 'none',
+    colorDepth: 'none',
     size: given,
   });
 }
