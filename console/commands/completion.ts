@@ -60,7 +60,8 @@ _quorate() {
     *) compadd -- \${(f)answer} ;;
   esac
 }
-compdef _quorate quorate`,
+# In a folder of $fpath this file is the function itself, and is called for the first completion; sourced, it only says who completes.
+if [ "$funcstack[1]" = _quorate ]; then _quorate "$@"; else compdef _quorate quorate; fi`,
   fish: `# fish completion for quorate
 function __quorate_complete
   set -l words (commandline -opc) (commandline -ct)

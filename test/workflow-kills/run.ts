@@ -35,7 +35,7 @@ export async function runCells({ cells, budgetMs = Number.POSITIVE_INFINITY, onR
       const kind = scenarios[workflow].world;
       const world = worlds.get(kind) ?? (await World.start(optionsOf[kind]));
       worlds.set(kind, world);
-      const row = await playRound(world, { ...cell, workflow });
+      const row = await playRound(world, { ...cell, workflow }).catch((error: unknown) => notPlayed(cell, error));
       onRow(row);
       // What is half may spoil the next: that one begins on a cluster of its own.
       if (row.problems.length === 0) continue;
@@ -45,4 +45,9 @@ export async function runCells({ cells, budgetMs = Number.POSITIVE_INFINITY, onR
   } finally {
     await Promise.all([...worlds.values(), recover].map((world) => world?.end()));
   }
+}
+
+/** What had to be so before did not become so. */
+function notPlayed(cell: Cell, error: unknown): Row {
+  return { cell, outcome: 'not played', tookMs: 0, longestGapMs: 0, problems: [String(error)] };
 }
