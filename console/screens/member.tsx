@@ -92,6 +92,7 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
     { name: 'Cluster id', value: status.clusterId ?? '-' },
     { name: 'Position', value: formatPosition(status.position) },
     { name: 'Reached at', value: status.addresses.join(', ') || '-' },
+    ...(status.http === null ? [] : [{ name: 'Health at', value: `http://${status.http}/readyz, /metrics` }]),
     { name: 'Feature gates', value: status.gates.join(', ') || 'none is raised' },
     { name: 'Routers', value: `${status.routers.online} of ${status.routers.known} online` },
   ];

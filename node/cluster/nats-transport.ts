@@ -151,6 +151,8 @@ export class NatsTransport implements Transport {
 
   #decode(message: Msg): Message | undefined {
     const from = subjectToken(message.subject, 2);
+    // Somebody tried whether its credentials let it speak here; that is no garbage, and counts apart.
+    if (message.data.length === 0) return this.#drop('trial');
     const { nodeId, protocol, onOtherVersion } = this.#options;
     const decoded = decodeRaftMessage(message.data, from, nodeId, protocol);
     if (decoded === 'undecodable') return this.#drop(decoded);

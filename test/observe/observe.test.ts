@@ -229,6 +229,8 @@ test.serial(
       t.is(before.get('quorate_rejected_messages_total{source="api",reason="not-found"}'), 1);
       t.true((before.get('quorate_events_published_total') ?? 0) >= 20);
       t.is(before.get('quorate_nats_connected{connection="bulk"}'), 1);
+      t.true((before.get('quorate_rejected_messages_total{source="raft",reason="trial"}') ?? 0) > 0, 'the joins');
+      t.is(before.get('quorate_rejected_messages_total{source="raft",reason="undecodable"}'), undefined);
       const missing = metrics.filter(
         ({ name }) =>
           !name.startsWith('quorate_backup') &&

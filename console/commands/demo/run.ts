@@ -154,9 +154,11 @@ function reportReady(
   // Where npm runs it from a checkout, no program of that name is on the PATH.
   const quorate = env['npm_lifecycle_event'] === undefined ? 'quorate' : 'npm run -s quorate --';
   const [firstId = ''] = demo.controllers.keys();
+  const http = demo.listener.statusOf(firstId)?.http;
   const commands = [
     ['console', `${quorate} console ${connect}`],
     ['status', `${quorate} status ${connect}`],
+    ...(http == null ? [] : [['health', `curl 'http://${http}/readyz?verbose'`]]),
     ['kill', `kill -9 $(cat ${directory.pidFile(firstId)})`],
     ['stop', `${quorate} ${stopArguments}`],
   ];
