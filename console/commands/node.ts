@@ -106,6 +106,16 @@ export const nodeCommand = defineCommand({
       defaultText: '50ms',
       schema: durationMs(10, 20_000).default(50),
     }),
+    priority: setting({
+      flag: 'priority',
+      env: 'QUORATE_PRIORITY',
+      key: 'node.priority',
+      placeholder: 'N',
+      group: 'Options',
+      describe: 'Among members that are well, the one with the highest leads: it takes over by itself',
+      defaultText: '0',
+      schema: integer(0, 1_000).default(0),
+    }),
     compactEvery: setting({
       flag: 'compact-every',
       env: 'QUORATE_COMPACT_EVERY',
@@ -225,6 +235,7 @@ export const nodeCommand = defineCommand({
     const starting = runController({
       timing: timingOf(given.electionTimeout, given.heartbeatInterval),
       compaction: { everyEntries: given.compactEvery, keepEntries: given.compactKeep },
+      priority: given.priority,
       compareEveryMs: given.compareEvery,
       backup:
         given.backupEvery === undefined

@@ -84,6 +84,8 @@ export const nodeStatusSchema = z.object({
   /** Where it serves health and metrics over HTTP, as `127.0.0.1:4280`; null: nowhere. */
   http: z.string().nullable().default(null),
   state: nodeStateSchema,
+  /** Among members that are well, the one with the highest leads. */
+  priority: z.int().min(0).default(0),
   /** Milliseconds since 1970. */
   at: z.number(),
   startedAt: z.number(),

@@ -286,6 +286,10 @@ export class Member implements Replica {
     this.#guard(() => this.core.campaign());
   }
 
+  setPriorities(priorities: ReadonlyMap<NodeId, number>): void {
+    this.core.setPriorities(priorities);
+  }
+
   /** The connection was interrupted: what was under way is lost, so nothing is sent ahead until followers answer. */
   connectionRestored(): void {
     this.#guard(() => {

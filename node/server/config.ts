@@ -41,6 +41,8 @@ export interface ControllerConfig {
   /** How often routers are told to be heard; for tests that cannot wait. */
   readonly routerHeartbeatMs?: number;
   readonly timing?: MemberTiming;
+  /** Among members that are well, the one with the highest leads. Default: 0. */
+  readonly priority?: number;
   readonly compaction?: CompactionPolicy;
   /** How often the leader compares the models of the members. */
   readonly compareEveryMs?: number;

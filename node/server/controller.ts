@@ -41,6 +41,7 @@ import { compareEveryMsDefault } from './model-watch.js';
 import type { ControllerFacts } from './observe/index.js';
 import { OperationService } from './operations.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
+import { prioritiesOf } from './preference.js';
 import { Recovery } from './recovery.js';
 import { RestoreFiles } from './restore-files.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf, serviceLimits } from './routers/index.js';
@@ -209,6 +210,10 @@ export class Controller {
     const clusterId = () => this.#clusterId();
     this.#versions = new VersionWatch({ clock, nodeId, alarms: this.#alarms, protocol: this.#protocol, clusterId });
     this.#board.onStatus((status) => this.#versions.heard(status));
+    this.#board.onStatus(() => {
+      const statuses = this.#board.all().map(({ status }) => status);
+      this.#member?.setPriorities(prioritiesOf(statuses, (this.#operations?.running() ?? null) !== null));
+    });
     this.#backups =
       config.backup &&
       new ScheduledBackups({

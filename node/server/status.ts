@@ -59,6 +59,7 @@ export function buildStatus(sources: StatusSources, sequence: number): NodeStatu
     addresses: [...config.advertise],
     http: sources.httpAddress,
     state: sources.state,
+    priority: config.priority ?? 0,
     at: clock.now(),
     startedAt: sources.startedAt,
     sequence,

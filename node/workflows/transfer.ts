@@ -50,6 +50,7 @@ export const transfer: Workflow = {
     member.targetNotLeader,
     member.targetHealthy,
     member.targetCaughtUp,
+    member.targetPreferred,
   ],
   steps: [handOverStep],
   verifications: [targetLeads],

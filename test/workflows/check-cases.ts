@@ -475,6 +475,11 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ['fail', transfer, { progress: [progress('b'), progress('c', { state: 'snapshot' })] }, /behind/],
     ['fail', transfer, { progress: [progress('b')] }, /nothing is known/],
   ],
+  'target-preferred': [
+    ['ok', transfer, {}, /no other voter has a higher priority/],
+    ['ok', transfer, heardOnly('c', { priority: 10 }), /no other voter/],
+    ['warn', transfer, heardOnly('a', { priority: 10 }), /a had better lead/],
+  ],
 };
 
 /** Of a migration and the way back. */

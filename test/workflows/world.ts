@@ -727,6 +727,7 @@ export function nodeStatus(id: string, state: NodeStatus['state'], raft: NodeSta
     clusterId: state === 'blank' ? null : 'cluster-one',
     node: id,
     name: `name-of-${id}`,
+    priority: 0,
     incarnation: 1,
     version: '0.1.0',
     protocol: { min: 1, max: 1 },

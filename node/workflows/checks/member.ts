@@ -21,6 +21,19 @@ export const targetIsMember: Check = {
   },
 };
 
+export const targetPreferred: Check = {
+  name: 'target-preferred',
+  question: 'Will it keep the lead?',
+  remedy: 'To let it lead for good, give it the highest `--priority`.',
+  answer: (facts, { target }) => {
+    const priorityOf = (id: string): number => heardOf(facts, id)?.status.priority ?? 0;
+    const better = facts.configuration.voters.filter((id) => id !== target && priorityOf(id) > priorityOf(target));
+    return better.length === 0
+      ? ok(`no other voter has a higher priority than ${target}`)
+      : warn(`${better.join(' and ')} had better lead (priority), and will take over again when well`);
+  },
+};
+
 export const targetIsLearner: Check = {
   name: 'target-is-learner',
   question: 'Is it a learner?',
