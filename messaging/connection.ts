@@ -36,6 +36,8 @@ export interface ConnectionOptions {
   readonly credsFile?: string;
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   readonly connectTimeoutMs?: number;
+  /** Tries the servers in the order given, in place of any order: for who lists its own host's first. */
+  readonly inOrder?: boolean;
   /**
    * Keep trying until a server answers, instead of failing at the first attempt; and once connected go on trying also where
    * the credentials are refused, for they may be good again.
@@ -86,6 +88,7 @@ function toNatsOptions(options: ConnectionOptions): NatsOptions {
   const tls = options.tls ?? (options.servers.every(asksForTls) ? {} : undefined);
   return {
     servers: [...options.servers],
+    noRandomize: options.inOrder ?? false,
     name: options.name,
     user: options.user,
     pass: options.password,

@@ -62,7 +62,7 @@ export const connectionSettings = {
     placeholder: 'URL,...',
     group: 'Connection',
     repeatable: true,
-    describe: 'Addresses of NATS servers of one NATS cluster',
+    describe: 'Addresses of NATS servers of one NATS cluster; a controller tries them in this order, others in any',
     defaultText: defaultServer,
     schema: list(natsUrl()).default([defaultServer]),
   }),

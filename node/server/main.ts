@@ -220,7 +220,7 @@ async function connectAll(config: ControllerConfig, log: Log, observer: Observer
   const inbox = subjectsOf(config.cluster).inbox('controller', config.nodeId);
   const connect = async (purpose: ConnectionName): Promise<NatsConnection> => {
     const name = `quorate ${config.cluster} ${config.nodeId} ${purpose}`;
-    const connection = await connectNats({ ...config.nats, name, inbox, waitForServer: true });
+    const connection = await connectNats({ ...config.nats, name, inbox, inOrder: true, waitForServer: true });
     observer.connected(purpose, true);
     return connection;
   };

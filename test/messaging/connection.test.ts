@@ -35,6 +35,15 @@ test('a user and a password', async (t) => {
   t.is(await refusal({ servers: [url] }), 'nats-refused');
 });
 
+test('the first server of the list, for who wants them in order', async (t) => {
+  const [own, other] = [await startNatsServer(), await startNatsServer()];
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    const connection = await connectNats({ name: 'test', servers: [own.url, other.url], inOrder: true });
+    t.is(`nats://${connection.getServer()}`, own.url);
+    await connection.close();
+  }
+});
+
 test('a token', async (t) => {
   const { url } = await startNatsServer({ config: 'authorization { token: "t0ken" }' });
   t.true(await connects({ servers: [url], token: 't0ken' }));
