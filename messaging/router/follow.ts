@@ -9,6 +9,7 @@
 import { comparable, type Position, relate, relateTimelines, type Timeline } from '../position.js';
 import type { Entity, ModelChange } from '../schemas/model.js';
 import type { SyncReply, SyncRequest } from '../schemas/router.js';
+import { type ChangeBuffer, noChanges } from './change-buffer.js';
 import { routerLimits as limits } from './limits.js';
 import { contains, type Part, partAfter, partOf } from './part.js';
 
@@ -22,7 +23,7 @@ export interface Follow {
   readonly anchor: Timeline | null;
   readonly target: Position | null;
   /** Ahead of `held`, in the history of `target`, in the order of their indexes, each once. */
-  readonly buffer: readonly ModelChange[];
+  readonly buffer: ChangeBuffer;
   readonly sync: Sync | null;
   /** Number of the newest request; an answer to an older one is late. */
   readonly requests: number;
@@ -104,7 +105,7 @@ export type SyncOutcome = SyncReply | { readonly what: 'failed' };
 
 /** @param own the router's id, where it wants its own part only */
 export function initialFollow(anchor: Timeline | null, own: string | null = null): Follow {
-  return { own, part: null, held: null, anchor, target: null, buffer: [], sync: null, requests: 0 };
+  return { own, part: null, held: null, anchor, target: null, buffer: noChanges, sync: null, requests: 0 };
 }
 
 export function isFollowing(follow: Follow): boolean {
@@ -244,7 +245,7 @@ function onChangesReply(
  */
 function giveUp(follow: Follow, out: FollowEffects): Follow {
   out.push({ effect: 'count', counter: 'targetsGivenUp' });
-  return { ...follow, target: null, buffer: [], sync: null };
+  return { ...follow, target: null, buffer: noChanges, sync: null };
 }
 
 function onPage(follow: Follow, sync: ModelSync, reply: SyncReply & { what: 'model' }, out: FollowEffects): Follow {
@@ -331,7 +332,7 @@ function apply(follow: Follow, change: ModelChange, source: 'event' | 'sync', ou
 
 /** Applies what was kept and has become next. */
 function drain(follow: Follow, out: FollowEffects): Follow {
-  if (follow.buffer.length === 0) return follow;
+  if (follow.buffer.size === 0) return follow;
   let next = follow;
   let taken = 0;
   for (const change of follow.buffer) {
@@ -346,7 +347,7 @@ function drain(follow: Follow, out: FollowEffects): Follow {
     }
     taken += 1;
   }
-  return { ...next, buffer: follow.buffer.slice(taken) };
+  return { ...next, buffer: follow.buffer.without(taken) };
 }
 
 /** A gap that live changes have closed needs no answer any more. */
@@ -371,19 +372,17 @@ function raise(follow: Follow, position: Position): Follow {
   if (target !== null && comparable(target, position)) {
     return position.index > target.index ? { ...follow, target: position } : follow;
   }
-  return { ...follow, target: position, buffer: [] };
+  return { ...follow, target: position, buffer: noChanges };
 }
 
 function buffer(follow: Follow, change: ModelChange, out: FollowEffects): Follow {
   if (follow.target === null || !comparable(follow.target, change.position)) return follow;
-  if (follow.buffer.length >= limits.bufferedChangesMax) {
+  if (follow.buffer.size >= limits.bufferedChangesMax) {
     out.push({ effect: 'count', counter: 'bufferOverflows' });
-    return { ...follow, buffer: [] };
+    return { ...follow, buffer: noChanges };
   }
-  const { index } = change.position;
-  const place = follow.buffer.findLastIndex((each) => each.position.index <= index);
-  if (follow.buffer[place]?.position.index === index) return follow;
-  return { ...follow, buffer: follow.buffer.toSpliced(place + 1, 0, change) };
+  const kept = follow.buffer.with(change);
+  return kept === follow.buffer ? follow : { ...follow, buffer: kept };
 }
 
 function startChanges(follow: Follow, waitMs: number, out: FollowEffects): Follow {

@@ -1,27 +1,31 @@
 /**
  * `npm run bench:routers -- --routers 10000`: many routers on one nats-server and three controller processes. What an operator of a
  * large fleet would ask: how late an event is for the last of them, how many events a second they all follow, how long until all
- * are in sync after a mass reconnect, what a leader pays for them when nothing happens, and whether any of them misses anything.
+ * are in sync after a mass reconnect, what a leader pays for them when nothing happens, and whether any of them misses anything
+ * while a nats-server and a leader are killed, the model is restored, and the cluster is rolled back and migrated.
  *
  * The routers are the client itself, thousands to a process, each with a NATS connection of its own. They share the machine with
  * what is measured, and most of its time is theirs: it is given beside each figure, with the load of the machine before.
  */
-import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import type { EntityDraft } from '../../messaging/index.js';
+import type { EntityDraft, Operation } from '../../messaging/index.js';
+import { fileAt, stage } from '../restore/support.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
-import { createFleet, type Fleet, type FleetReport, fleetRouterId, machineMs } from '../support/fleet.js';
+import { CountedLoad, differences, inJournal, servingNode } from '../support/counted-load.js';
+import { createFleet, type Fleet, fleetRouterId, machineMs } from '../support/fleet.js';
 import { readOptions } from '../support/options.js';
 import { runQuorate } from '../support/process.js';
 import { eventually } from '../support/wait.js';
+import { costOf, spentBetween } from './costs.js';
 
 const given = readOptions(
   {
     command: 'npm run bench:routers',
-    purpose: 'What many routers cost a cluster: connecting, events, a mass reconnect.',
+    purpose: 'What many routers cost a cluster, and whether any misses an event whatever happens to the controllers.',
     examples: [
       ['--routers 1000', 'a thousand'],
-      ['--routers 10000 --processes 4 --json', 'ten thousand, for machines'],
+      ['--routers 10000 --json', 'ten thousand, for machines'],
+      ['--routers 1000 --idle-seconds 300', 'what they cost while nothing happens, over minutes'],
     ],
   },
   {
@@ -34,13 +38,19 @@ const given = readOptions(
     },
     entities: { type: 'string', number: 'whole', default: '50', describe: 'of the whole model, with --scope whole' },
     rounds: { type: 'string', number: 'whole', default: '20', describe: 'events one at a time, for the latency' },
-    events: {
+    'idle-seconds': { type: 'string', number: 'any', default: '15', describe: 'in which nothing happens' },
+    'burst-seconds': {
+      type: 'string',
+      number: 'any',
+      default: '5',
+      describe: 'for how long, at --applied-rate, a burst of events at full speed would keep the routers busy',
+    },
+    'applied-rate': {
       type: 'string',
       number: 'whole',
-      default: '500',
-      describe: 'at full speed, for the rate; as many through each fault',
+      default: '20000',
+      describe: 'events that all routers together apply in a second, on this machine, with room for the controllers',
     },
-    'idle-seconds': { type: 'string', number: 'any', default: '15', describe: 'in which nothing happens' },
     'leader-flags': { type: 'string', default: '', describe: 'of the Node that runs controllers, e.g. --cpu-prof' },
     'router-flags': {
       type: 'string',
@@ -51,7 +61,11 @@ const given = readOptions(
   },
 );
 const routers = Number(given.routers);
-const events = Number(given.events);
+/** Of the load through each fault: what the simulated routers can follow while the controllers share the machine with them. */
+const eventsPerSecond = Math.max(1, Math.floor(Number(given['applied-rate']) / routers));
+const burst = Math.max(20, Math.round(Number(given['burst-seconds']) * eventsPerSecond));
+/** Before and after each fault. */
+const someEvents = Math.max(10, 3 * eventsPerSecond);
 const patienceMs = 1_800_000;
 const setupInFlight = 128;
 const writers = 32;
@@ -61,82 +75,47 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const results: Record<string, unknown> = {};
 let phase = 'setting up';
 
-interface Cost {
-  readonly cpuMs: number;
-  readonly rssMb: number;
-}
-
-/** From the kernel; NaN where it does not tell. */
-function costOf(pid: number): Cost {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    const rssKb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN;
-    const ticksPerSecond = 100;
-    return {
-      cpuMs: ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond,
-      rssMb: Math.round(Number(rssKb) / 1024),
-    };
-  } catch {
-    return { cpuMs: Number.NaN, rssMb: Number.NaN };
-  }
-}
-
-/** Says what `work` took, and what it cost whom. */
-async function measured(
-  what: string,
-  { cluster, fleet }: Bench,
-  work: () => Promise<Readonly<Record<string, unknown>>>,
-): Promise<void> {
-  phase = what;
-  const leader = await cluster.leader();
-  const pids = { leader: cluster.node(leader).process?.pid ?? 0, nats: cluster.nats.pid };
-  const before = { leader: costOf(pids.leader), nats: costOf(pids.nats), fleet: await fleet.report() };
-  const load = loadavg()[0]?.toFixed(1);
-  const startedAt = performance.now();
-  const more = await work();
-  const tookMs = performance.now() - startedAt;
-  const after = { leader: costOf(pids.leader), nats: costOf(pids.nats), fleet: await fleet.report() };
-  const spent = (cost: { cpuMs: number }, was: { cpuMs: number }): string =>
-    Number.isNaN(cost.cpuMs) ? 'restarted' : `${Math.round(cost.cpuMs - was.cpuMs)} ms CPU`;
-  const row = {
-    tookMs: Math.round(tookMs),
-    ...more,
-    leader: `${spent(after.leader, before.leader)}, ${after.leader.rssMb} MB`,
-    nats: `${spent(after.nats, before.nats)}, ${after.nats.rssMb} MB`,
-    routers: `${spent(after.fleet, before.fleet)}, ${after.fleet.rssMb} MB`,
-    load,
-  };
-  results[what] = row;
-  say(
-    `${what}\n${Object.entries(row)
-      .map(([name, value]) => `    ${name}: ${String(value)}`)
-      .join('\n')}`,
-  );
-}
-
 interface Bench {
   readonly cluster: TestCluster;
   readonly fleet: Fleet;
-  /** Writes that were acknowledged, and the sum of their numbers: each router must have got just these. */
-  count: number;
-  sum: number;
+  readonly load: CountedLoad;
 }
 
-function quantiles(values: readonly number[]): Readonly<Record<string, string>> {
+type Figures = Readonly<Record<string, unknown>>;
+
+/** Says what `work` took, and what it cost whom. */
+async function measured(what: string, { cluster, fleet }: Bench, work: () => Promise<Figures>): Promise<void> {
+  phase = what;
+  const leader = await servingNode(cluster, patienceMs);
+  const costs = async () => ({
+    leader: costOf(cluster.node(leader).process?.pid ?? 0),
+    nats: costOf(cluster.nats.pid),
+    routers: await fleet.report(),
+  });
+  await fleet.mark();
+  const before = await costs();
+  const load = loadavg()[0]?.toFixed(1);
+  const startedAt = performance.now();
+  const more = await work();
+  const tookMs = Math.round(performance.now() - startedAt);
+  const after = await costs();
+  const row = {
+    tookMs,
+    ...more,
+    leader: spentBetween(before.leader, after.leader),
+    nats: spentBetween(before.nats, after.nats),
+    routers: `${spentBetween(before.routers, after.routers)}; their processes stood still for up to ${after.routers.stalledMs} ms`,
+    load,
+  };
+  results[what] = row;
+  const lines = Object.entries(row).map(([name, value]) => `    ${name}: ${String(value)}`);
+  say(`${what}\n${lines.join('\n')}`);
+}
+
+function quantiles(values: readonly number[]): Readonly<Record<'p50' | 'p99' | 'last', string>> {
   const ordered = [...values].sort((one, other) => one - other);
   const at = (share: number) => `${(ordered[Math.floor((ordered.length - 1) * share)] ?? Number.NaN).toFixed(1)} ms`;
   return { p50: at(0.5), p99: at(0.99), last: at(1) };
-}
-
-async function inParallel<Item>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<unknown>) {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let item = items[next]; next < items.length; item = items[next]) {
-      next += 1;
-      if (item !== undefined) await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 /** With `own`: routers in groups, each with services and identities of its own, and some that are everywhere. */
@@ -183,93 +162,127 @@ function modelDrafts(): readonly EntityDraft[] {
   return drafts;
 }
 
-/** Writes `howMany` changes that every router must get; returns the index of the last. */
-async function writeCounted(bench: Bench, howMany: number): Promise<number> {
-  let last = 0;
-  const from = bench.count;
-  const numbers = Array.from({ length: howMany }, (_, index) => from + index + 1);
-  await inParallel(numbers, writers, async (number) => {
-    const id = `counted-${number % writers}`;
-    const request = { kind: 'service', id, patch: { tags: { count: String(number) } } };
-    const { position } = await bench.cluster.api.request('model.update', request, { timeoutMs: patienceMs });
-    last = Math.max(last, position.index);
-    bench.count += 1;
-    bench.sum += number;
-  });
-  return last;
+async function createModel(cluster: TestCluster): Promise<void> {
+  const drafts = modelDrafts().values();
+  const worker = async (): Promise<void> => {
+    for (const draft of drafts) await cluster.api.request('model.create', draft, { timeoutMs: patienceMs });
+  };
+  await Promise.all(Array.from({ length: setupInFlight }, worker));
+  await cluster.settles(patienceMs);
 }
 
-async function fanOut(bench: Bench): Promise<Readonly<Record<string, unknown>>> {
+async function fanOut({ cluster, fleet }: Bench): Promise<Figures> {
   const lateMs: number[] = [];
   const committedMs: number[] = [];
   for (let round = 0; round < Number(given.rounds); round += 1) {
     const id = `timed-${round}`;
     const sentAt = machineMs();
-    await bench.cluster.api.request('model.create', {
-      kind: 'service',
-      id,
-      name: id,
-      spec: { roleAttributes: ['public'] },
-    });
+    const draft = { kind: 'service', id, name: id, spec: { roleAttributes: ['public'] } };
+    await cluster.api.request('model.create', draft, { timeoutMs: patienceMs });
     committedMs.push(machineMs() - sentAt);
-    for (const at of await bench.fleet.arrivals(id, patienceMs)) lateMs.push(at - sentAt);
+    for (const at of await fleet.arrivals(id, patienceMs)) lateMs.push(at - sentAt);
   }
   const { p50, p99, last } = quantiles(lateMs);
   return {
     'from the request to each router': `p50 ${p50}, p99 ${p99}, last ${last}`,
-    'its answer': quantiles(committedMs)['p50'],
+    'its answer': quantiles(committedMs).p50,
   };
 }
 
-async function rate(bench: Bench, howMany: number): Promise<Readonly<Record<string, unknown>>> {
+async function atFullSpeed({ cluster, fleet }: Bench): Promise<Figures> {
+  const numberedFrom = 1_000_000;
+  const fast = new CountedLoad(cluster, { writers, entities: writers, timeoutMs: patienceMs, numberedFrom });
   const startedAt = performance.now();
-  const last = await writeCounted(bench, howMany);
-  const writtenMs = performance.now() - startedAt;
-  await bench.fleet.reaches(last, patienceMs);
-  const tookMs = performance.now() - startedAt;
-  const perSecond = (ms: number) => Math.round((howMany / ms) * 1000);
+  await fast.progress(burst);
+  await fast.stop();
+  const count = fast.acknowledged.length;
+  const perSecond = () => (count / (performance.now() - startedAt)) * 1000;
+  const written = perSecond();
+  await fleet.reaches(fast.lastIndex, patienceMs);
+  const followed = perSecond();
   return {
-    'changes written a second': perSecond(writtenMs),
-    'changes a second that all follow': perSecond(tookMs),
-    'applied by all routers a second': perSecond(tookMs) * routers,
+    events: count,
+    'written a second': Math.round(written),
+    'a second that all follow': followed.toFixed(1),
+    'applied by all routers a second': Math.round(followed * routers),
   };
 }
 
 /** What is lost while the server is down is what the routers must fetch. */
-async function massReconnect(bench: Bench): Promise<Readonly<Record<string, unknown>>> {
-  const { cluster, fleet } = bench;
+async function massReconnect({ cluster, fleet, load }: Bench): Promise<Figures> {
+  await load.progress(someEvents);
+  await load.stop();
   await cluster.nats.kill();
   await eventually(async () => (await fleet.report()).connected === 0, {
     what: 'all to notice',
     timeoutMs: patienceMs,
+    intervalMs: 200,
   });
   await cluster.nats.restart();
   const startedAt = performance.now();
-  const first = await writeCounted(bench, 1);
+  load.start();
+  await load.progress(1);
   const writtenMs = performance.now() - startedAt;
-  await fleet.reaches(first, patienceMs);
+  await fleet.reaches(load.lastIndex, patienceMs);
+  const syncMs = performance.now() - startedAt;
   return {
     'from the start of the server to the first write': `${Math.round(writtenMs)} ms`,
-    'to all routers in sync': `${Math.round(performance.now() - startedAt)} ms`,
+    'to all routers in sync': `${Math.round(syncMs)} ms`,
   };
 }
 
-async function leaderKill(bench: Bench): Promise<Readonly<Record<string, unknown>>> {
-  const { cluster, fleet } = bench;
-  const leader = await cluster.leader();
-  const writing = writeCounted(bench, events);
-  const half = bench.count + events / 2;
-  await eventually(() => bench.count >= half, { what: 'half of the writes', timeoutMs: patienceMs });
+async function leaderKill({ cluster, load }: Bench): Promise<Figures> {
+  const leader = await cluster.leader(patienceMs);
+  await load.progress(someEvents);
   await cluster.kill(leader);
-  const last = await writing;
-  await fleet.reaches(last, patienceMs);
+  await load.progress(someEvents);
   await cluster.restart(leader);
+  await load.progress(someEvents);
   await cluster.settles(patienceMs);
   return {};
 }
 
-async function listing(bench: Bench): Promise<Readonly<Record<string, unknown>>> {
-  const { cluster } = bench;
+async function restore({ cluster, load }: Bench): Promise<Figures> {
+  const leader = await cluster.leader(patienceMs);
+  const { path } = await cluster.api.request('snapshot.create', { name: 'bench.snapshot' }, { node: leader });
+  await load.progress(someEvents);
+  return duration(await cluster.run(await stage(cluster.api, fileAt(path)), patienceMs));
+}
+
+async function changesMode({ cluster }: Bench, workflow: 'migrate' | 'rollback'): Promise<Figures> {
+  return duration(await cluster.run({ workflow }, patienceMs));
+}
+
+function duration({ steps, verifications, startedAt, finishedAt }: Operation): Figures {
+  const took = [...steps, ...verifications].map(
+    (each) => `${each.step} ${((each.finishedAt ?? 0) - (each.startedAt ?? 0)) / 1000} s`,
+  );
+  return { operation: `${((finishedAt ?? 0) - startedAt) / 1000} s: ${took.join(', ')}` };
+}
+
+/** Under load; then each router must have got each event once, in order. */
+async function through(what: string, bench: Bench, fault: (bench: Bench) => Promise<Figures>): Promise<void> {
+  const { cluster, fleet, load } = bench;
+  await measured(what, bench, async () => {
+    load.start();
+    await load.progress(someEvents);
+    const figures = await fault(bench);
+    await load.progress(someEvents);
+    await load.stop();
+    const report = await fleet.reaches(load.lastIndex, patienceMs, load.timeline);
+    const wrong = await differences(cluster, report);
+    if (wrong.length > 0) throw new Error(`${what}: ${wrong.join('; ')}`);
+    const { counters, quietMs } = report;
+    return {
+      ...figures,
+      'no write was acknowledged for': `${Math.round(load.gapMs())} ms`,
+      'no event came for': `${quietMs} ms`,
+      'counted at both ends': `each of ${routers} routers got what the journal holds, once, in order; refused as old ${counters['staleEvents']}`,
+    };
+  });
+}
+
+async function listing({ cluster }: Bench): Promise<Figures> {
   const isListed = async () => (await cluster.api.request('routers.list', { limit: 1 })).routers.length > 0;
   await eventually(isListed, { what: 'a list of routers', timeoutMs: patienceMs });
   const shown: Record<string, unknown> = {};
@@ -286,66 +299,71 @@ async function listing(bench: Bench): Promise<Readonly<Record<string, unknown>>>
   return shown;
 }
 
-/** @throws where any router got another number of events than were written */
-function checkCounts(bench: Bench, { counted, disorder, counters }: FleetReport): void {
-  const got = [...new Set(counted.map(({ count, sum }) => `${count} ${sum}`))];
-  say(
-    `events: ${bench.count} written, ${got.map((each) => each.split(' ')[0]).join(' or ')} got by each router; out of order ${disorder}`,
-  );
-  say(
-    `    ${Object.entries(counters)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(', ')}`,
-  );
-  results['counters'] = counters;
-  const expected = `${bench.count} ${bench.sum}`;
-  if (got.length !== 1 || got[0] !== expected || disorder > 0 || (counters['staleEvents'] ?? 0) > 0)
-    throw new Error(`the routers did not get just what was written: ${got.join('; ')} and not ${expected}`);
+/** What each is told was written is in the journal; checked while it is one history. */
+async function checkAcknowledged({ cluster, load }: Bench): Promise<void> {
+  const held = new Set((await inJournal(cluster))(0));
+  const lost = load.acknowledged.filter((number) => !held.has(number));
+  if (lost.length > 0) throw new Error(`${lost.length} acknowledged writes are not in the journal: ${lost.join(' ')}`);
+  say(`writes: ${load.acknowledged.length} acknowledged, and all are in the journal`);
 }
 
 async function main(): Promise<void> {
   const scope = given.scope === 'whole' ? 'whole' : 'own';
   const env = given['leader-flags'] === '' ? undefined : { NODE_OPTIONS: given['leader-flags'] };
+  const began = performance.now();
   const cluster = await startCluster({ controllers: 3, env });
-  const drafts = modelDrafts();
-  say(`${routers} routers (${scope}) in ${given.processes} processes, ${drafts.length} entities, 3 controllers`);
-  await inParallel(drafts, setupInFlight, (draft) =>
-    cluster.api.request('model.create', draft, { timeoutMs: patienceMs }),
-  );
-  await cluster.settles(patienceMs);
+  say(`${routers} routers (${scope}) in ${given.processes} processes, ${modelDrafts().length} entities, 3 controllers`);
+  say(`faults under ${eventsPerSecond} events a second; change it with --applied-rate`);
+  await createModel(cluster);
   const offline = new Map<string, string[]>();
   cluster.api.watchEvents((event) => {
     if (event.namespace !== 'router' || event.event_type !== 'router-offline') return;
     offline.set(phase, [...(offline.get(phase) ?? []), event.message ?? '']);
   }, 'router.>');
-  const servers = [cluster.natsUrl];
   const fleet = createFleet({
-    cluster: cluster.name,
-    servers,
-    routers,
+    ...{ cluster: cluster.name, servers: [cluster.natsUrl], routers, scope },
     processes: Number(given.processes),
-    scope,
     execArgv: given['router-flags'].split(' '),
+    onProgress: (what, { connected, live, lowestIndex }) =>
+      say(
+        `    ${Math.round((performance.now() - began) / 1000)} s: waiting for ${what}: ${connected} connected, ${live} live, the last at ${lowestIndex}`,
+      ),
   });
-  const bench: Bench = { cluster, fleet, count: 0, sum: 0 };
-  const idleMs = Number(given['idle-seconds']) * 1000;
+  const load = new CountedLoad(cluster, {
+    ...{ writers: Math.min(writers, eventsPerSecond), entities: writers, timeoutMs: patienceMs },
+    perSecondMax: eventsPerSecond,
+  });
+  await load.stop();
+  const bench: Bench = { cluster, fleet, load };
   await measured('first sync of all', bench, async () => {
     await fleet.start(patienceMs);
     return { 'entities held by all': (await fleet.report()).entities };
   });
   await measured('nothing happens', bench, async () => {
-    await new Promise((resolve) => setTimeout(resolve, idleMs));
+    await new Promise((resolve) => setTimeout(resolve, Number(given['idle-seconds']) * 1000));
     return {};
   });
   await measured('the list of routers', bench, () => listing(bench));
   await measured(`${given.rounds} events, one at a time`, bench, () => fanOut(bench));
-  await measured(`${events} events, ${writers} writers`, bench, () => rate(bench, events));
-  await measured('the nats-server is killed and started again', bench, () => massReconnect(bench));
-  await measured(`the leader is killed among ${events} events`, bench, () => leaderKill(bench));
-  const report = await fleet.reaches(0, patienceMs);
-  checkCounts(bench, report);
+  await measured(`events at full speed, ${writers} writers`, bench, () => atFullSpeed(bench));
+  await through('the nats-server is killed and started again', bench, massReconnect);
+  await through('the leader is killed, and comes back', bench, leaderKill);
+  await checkAcknowledged(bench);
+  await through('the model is restored', bench, restore);
+  await through('the cluster is rolled back to one standalone controller', bench, (each) =>
+    changesMode(each, 'rollback'),
+  );
+  await through('it is migrated to a cluster again', bench, (each) => changesMode(each, 'migrate'));
+  const { counters } = await fleet.report();
+  results['counters'] = counters;
+  say(
+    `    ${Object.entries(counters)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')}`,
+  );
   for (const [during, messages] of offline)
     say(`called offline during "${during}": ${messages.length}; ${messages[0]}`);
+  say(`in all ${Math.round((performance.now() - began) / 1000)} s`);
   if (given.json) process.stdout.write(`${JSON.stringify({ routers, scope, ...results }, null, 2)}\n`);
   await fleet.end();
   await cluster.end();

@@ -25,11 +25,32 @@ let disorder = 0;
 /** Milliseconds of the machine's clock at which each router got the entity, by its id. */
 const arrivals = new Map<string, number[]>();
 
+/** A timer that comes late says for how long nothing else could happen. */
+const stallCheckMs = 50;
+let stalledMs = 0;
+let checkedAt = performance.now();
+setInterval(() => {
+  const now = performance.now();
+  stalledMs = Math.max(stalledMs, now - checkedAt - stallCheckMs);
+  checkedAt = now;
+}, stallCheckMs).unref();
+
+/** When the first router of this process got its last change, and the longest time between two. */
+let changedAt = performance.now();
+let quietMs = 0;
+
+function noteQuiet(): void {
+  const now = performance.now();
+  quietMs = Math.max(quietMs, now - changedAt);
+  changedAt = now;
+}
+
 /** The same in all processes of a machine. */
 const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 function onChange(watched: Watched, { type, entity, position, source }: RouterChange): void {
   const { last } = watched;
+  if (watched === routers[0]) noteQuiet();
   const isSameHistory = last?.timeline.id === position.timeline.id && last.indexType === position.indexType;
   if (isSameHistory && source !== 'model' && position.index <= last.index) disorder += 1;
   watched.last = position;
@@ -73,6 +94,8 @@ function report(): FleetReport {
   const positions = routers.map(({ client }) => client.model.position);
   const usage = process.resourceUsage();
   return {
+    stalledMs: Math.round(stalledMs),
+    quietMs: Math.round(quietMs),
     routers: routers.length,
     live: routers.filter(({ client }) => client.phase === 'live').length,
     connected: routers.filter(({ client }) => client.phase !== 'disconnected').length,
@@ -105,6 +128,10 @@ async function obey(order: FleetOrder): Promise<unknown> {
       return await start(order.settings, order.ids);
     case 'report':
       return report();
+    case 'mark':
+      stalledMs = quietMs = 0;
+      changedAt = performance.now();
+      return null;
     case 'hashes':
       return modelHashes();
     case 'arrivals': {

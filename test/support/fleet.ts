@@ -15,6 +15,7 @@ export interface FleetSettings {
 export type FleetOrder =
   | { readonly order: 'start'; readonly settings: FleetSettings; readonly ids: readonly string[] }
   | { readonly order: 'report' }
+  | { readonly order: 'mark' }
   | { readonly order: 'hashes' }
   | { readonly order: 'arrivals'; readonly id: string; readonly forget: boolean }
   | { readonly order: 'end' };
@@ -43,6 +44,13 @@ export interface FleetReport {
   readonly counters: Readonly<Record<string, number>>;
   readonly cpuMs: number;
   readonly rssMb: number;
+  /**
+   * Since the last mark, the longest that one of the processes did nothing else than what it was at: so long, at worst, its
+   * routers could not even say that they are there.
+   */
+  readonly stalledMs: number;
+  /** Since the last mark, the longest time without a change at the routers that are watched for it, one of each process. */
+  readonly quietMs: number;
 }
 
 export interface FleetOptions {
@@ -57,6 +65,8 @@ export interface FleetOptions {
   readonly prefix?: string;
   /** Arguments of the Node that runs them. */
   readonly execArgv?: readonly string[];
+  /** Told now and then while something is waited for. */
+  readonly onProgress?: (what: string, report: FleetReport) => void;
 }
 
 export interface Fleet {
@@ -65,7 +75,9 @@ export interface Fleet {
   /** Begins all of them, some at a time; returns when all are live. */
   start(timeoutMs: number): Promise<void>;
   report(): Promise<FleetReport>;
-  /** Waits until every router is live and stands at this index or further. */
+  /** From now on it is noted anew how long nothing happened. */
+  mark(): Promise<void>;
+  /** Waits until every router stands at this index or further; under load one or the other may be fetching what is newer. */
   reaches(index: number, timeoutMs: number, timeline?: string): Promise<FleetReport>;
   /** The hashes of what routers hold, themselves left out; one, where all hold the same. */
   modelHashes(): Promise<readonly string[]>;
@@ -80,6 +92,7 @@ export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 /** Connecting more at once makes a queue in the NATS server and time-outs, and no fleet starts so. */
 const startedAtOnce = 250;
 const pollMs = 50;
+const tellEveryMs = 5_000;
 
 export function createFleet(options: FleetOptions): Fleet {
   return new ForkedFleet(options);
@@ -91,10 +104,13 @@ class ForkedFleet implements Fleet {
   readonly #settings: FleetSettings;
   readonly #children: readonly Child[];
   readonly #prefix: string | undefined;
+  readonly #onProgress: FleetOptions['onProgress'];
+  #toldAt = 0;
 
   constructor(options: FleetOptions) {
     this.routers = options.routers;
     this.#prefix = options.prefix;
+    this.#onProgress = options.onProgress;
     const { cluster, servers, scope = 'whole' } = options;
     this.scope = scope;
     this.#settings = { cluster, servers, scope, directory: temporaryDirectory('fleet') };
@@ -116,9 +132,13 @@ class ForkedFleet implements Fleet {
     return all.filter((each) => each.routers > 0).reduce(together, nobody);
   }
 
+  async mark(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.ask({ order: 'mark' })));
+  }
+
   reaches(index: number, timeoutMs: number, timeline?: string): Promise<FleetReport> {
     const isThere = (report: FleetReport): boolean =>
-      report.live === this.routers &&
+      report.routers === this.routers &&
       report.lowestIndex >= index &&
       (timeline === undefined || report.timelines.every((each) => each === timeline));
     return this.#until(isThere, `all routers to stand at ${index}`, timeoutMs);
@@ -152,9 +172,15 @@ class ForkedFleet implements Fleet {
     await eventually(
       async () => {
         last = await this.report();
+        const now = performance.now();
+        if (now - this.#toldAt > tellEveryMs) {
+          this.#toldAt = now;
+          this.#onProgress?.(what, last);
+        }
         return isTrue(last);
       },
-      { what, timeoutMs, intervalMs: pollMs, show: () => last },
+      // To ask ten thousand is work for their processes: the more there are, the less often.
+      { what, timeoutMs, intervalMs: Math.max(pollMs, this.routers / 20), show: () => last },
     );
     return last;
   }
@@ -179,6 +205,8 @@ const nobody: FleetReport = {
   counters: {},
   cpuMs: 0,
   rssMb: 0,
+  stalledMs: 0,
+  quietMs: 0,
 };
 
 function together(one: FleetReport, other: FleetReport): FleetReport {
@@ -197,6 +225,8 @@ function together(one: FleetReport, other: FleetReport): FleetReport {
     ),
     cpuMs: one.cpuMs + other.cpuMs,
     rssMb: one.rssMb + other.rssMb,
+    stalledMs: Math.max(one.stalledMs, other.stalledMs),
+    quietMs: Math.max(one.quietMs, other.quietMs),
   };
 }
 
