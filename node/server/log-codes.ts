@@ -97,13 +97,14 @@ export const logCodes = {
     level: 'warn',
     meaning: 'This controller was removed from its cluster, and knows it; it serves nobody any more.',
     remedy:
-      'Stop it; to use its machine again, make its directory blank with `quorate reset`, and join it under a new id.',
+      'Stop it; to use its machine again, make its directory blank with `quorate reset --data-dir DIR`, and join it under a new id.',
   },
   'left-behind': {
     level: 'warn',
     meaning:
       'The quorum was lost and another controller has gone on without this one; what only its log holds is given up.',
-    remedy: 'Stop it, make its directory blank with `quorate reset` (a backup is kept), and join it under a new id.',
+    remedy:
+      'Stop it, make its directory blank with `quorate reset --data-dir DIR` (a backup is kept), and join it under a new id.',
   },
   'recovery-begun': {
     level: 'warn',
