@@ -63,7 +63,9 @@ export const verifyCommand = defineCommand({
       for (const { node, reason } of missing) out.warn(`${node} was not compared: ${reason}`);
       if (agree) {
         const [group] = compared.groups;
-        out.print(`${out.style('good', '✔')} ${listed(group?.nodes ?? [])} hold the same model at ${at}`);
+        const nodes = group?.nodes ?? [];
+        const said = nodes.length > 1 ? 'hold the same model' : 'is the only member: its model stands';
+        out.print(`${out.style('good', '✔')} ${listed(nodes)} ${said} at ${at}`);
         out.print(`  ${out.style('dim', `sha256 ${group?.sha256}`)}`);
         return 0;
       }

@@ -54,10 +54,11 @@ export interface Restoring {
 const votersMin = 3;
 const votersMax = 4;
 /** More than the log keeps (see `compaction` in rounds.ts). */
-const awayWrites = 150;
+const awayWrites = 60;
 /** That a restore takes back, at least. */
 const takenBackWrites = 10;
 const patienceMs = 20_000;
+const askAgainMs = 200;
 
 export function drawActivity(random: Random, voters: number): Activity {
   const possible = (Object.keys(activityWeights) as Activity[]).filter((activity) => {
@@ -142,6 +143,6 @@ export async function operationsEnd(cluster: TestCluster, timeoutMs = 90_000): P
     const running = operations.find(({ finishedAt }) => finishedAt === null);
     if (running === undefined) return;
     if (performance.now() > deadline) throw new Error(`an operation does not end: ${JSON.stringify(running)}`);
-    await sleep(50);
+    await sleep(askAgainMs);
   }
 }
