@@ -38,13 +38,13 @@ export function listRows(state: State, name: ListName): number {
       return Math.max(1, overviewLayoutOf(state).events);
     case 'model':
       return Math.max(1, body - 4);
-    case 'members':
-    case 'routers':
-    case 'events':
     case 'backups':
       return schedulesRows(state);
     case 'snapshots':
       return Math.max(1, body - schedulesRows(state) - 5);
+    case 'members':
+    case 'routers':
+    case 'events':
     case 'operations':
       return Math.max(1, body - 2);
   }
