@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { spokenVersions } from '../../messaging/protocol.js';
-import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
-import { anyText, choice, durationMs, httpAddress, integer, list, onOff, path, text } from '../config/setting.js';
+import { connectionSettings, logFormatSetting, logSettings, parentSetting, setting } from '../config/common.js';
+import { anyText, durationMs, httpAddress, integer, list, onOff, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
 import { aborted, stopSignal } from './signals.js';
@@ -187,17 +187,7 @@ export const nodeCommand = defineCommand({
       defaultText: '127.0.0.1, the first free port from 4280 to 4299',
       schema: httpAddress,
     }),
-    logFormat: setting({
-      flag: 'log-format',
-      env: 'QUORATE_LOG_FORMAT',
-      key: 'node.logFormat',
-      placeholder: 'FORMAT',
-      group: 'Output',
-      choices: ['json', 'text'],
-      describe: 'json or text',
-      defaultText: 'text on a terminal, else json',
-      schema: choice(['json', 'text']).optional(),
-    }),
+    logFormat: logFormatSetting('node.logFormat'),
     exitWithParent: parentSetting,
     ...connectionSettings,
     ...logSettings,

@@ -1,9 +1,10 @@
 /** `quorate router`: the reference router. */
 import { mkdirSync } from 'node:fs';
 import { identifierSchema } from '../../messaging/identifiers.js';
+import { logLevels, logLine } from '../../messaging/log-line.js';
 import { spokenVersions } from '../../messaging/protocol.js';
 import { softwareVersion } from '../../messaging/version.js';
-import { connectionSettings, logSettings, parentSetting, setting } from '../config/common.js';
+import { connectionSettings, logFormatSetting, logSettings, parentSetting, setting } from '../config/common.js';
 import { choice, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
@@ -13,7 +14,7 @@ export const routerCommand = defineCommand({
   path: ['router'],
   summary: 'Run the reference router: it follows the model and reports what it holds',
   description:
-    'Runs until SIGTERM or Ctrl-C. It keeps the last good list of controllers in its data directory, and logs every change of the model to stderr as JSON lines.',
+    'Runs until SIGTERM or Ctrl-C. It keeps the last good list of controllers in its data directory, and logs every change of the model to stderr: JSON lines, or short ones on a terminal.',
   runsUntilStopped: true,
   settings: {
     id: setting({
@@ -46,6 +47,7 @@ export const routerCommand = defineCommand({
       describe: 'What to hold: the whole model, or only what concerns this router',
       schema: choice(['whole', 'own']).default('whole'),
     }),
+    logFormat: logFormatSetting('router.logFormat'),
     exitWithParent: parentSetting,
     ...connectionSettings,
     ...logSettings,
@@ -64,6 +66,9 @@ export const routerCommand = defineCommand({
     const { servers, ...credentials } = connectionOptions(given);
     const stop = stopSignal(context, given.exitWithParent);
     mkdirSync(given.dataDirectory, { recursive: true });
+    const { stderr } = context.out.io;
+    const isPretty = given.logFormat === undefined ? stderr.isTTY === true : given.logFormat === 'text';
+    const by = { cluster: given.cluster, router: given.id };
     const { runRouterAgent } = await import('../../messaging/router/index.js');
     await runRouterAgent({
       cluster: given.cluster,
@@ -75,14 +80,10 @@ export const routerCommand = defineCommand({
       protocol: spokenVersions(context.env),
       scope: given.scope,
       signal: stop,
-      log: (level, message, fields) => {
-        if (levels.indexOf(level) < levels.indexOf(given.logLevel)) return;
-        context.out.io.stderr.write(
-          `${JSON.stringify({ time: new Date().toISOString(), level, message, router: given.id, ...fields })}\n`,
-        );
+      log: (level, message, fields = {}) => {
+        if (logLevels.indexOf(level) < logLevels.indexOf(given.logLevel)) return;
+        stderr.write(logLine({ at: Date.now(), level, message, by, fields }, isPretty));
       },
     });
   },
 });
-
-const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];

@@ -214,6 +214,19 @@ export const parentSetting = setting({
   schema: onOff,
 });
 
+export const logFormatSetting = (key: string): Setting<'json' | 'text' | undefined> =>
+  setting({
+    flag: 'log-format',
+    env: 'QUORATE_LOG_FORMAT',
+    key,
+    placeholder: 'FORMAT',
+    group: 'Output',
+    choices: ['json', 'text'],
+    describe: 'json or text',
+    defaultText: 'text on a terminal, else json',
+    schema: choice(['json', 'text']).optional(),
+  });
+
 export const logSettings = {
   logLevel: setting({
     flag: 'log-level',

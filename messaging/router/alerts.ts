@@ -5,11 +5,13 @@
 import { protocolVersion } from '../protocol.js';
 import type { RouterAlert } from '../schemas/router.js';
 import { routerLimits as limits } from './limits.js';
+import type { RouterLogCodeName } from './log-codes.js';
 
 /** What happened that an operator should know, as the application sees it; the same goes to the controllers as an alert. */
 export type RouterAlarm = Omit<RouterAlert, 'v' | 'router'>;
 
-export interface NewAlarm extends Omit<RouterAlarm, 'id'> {
+export interface NewAlarm extends Omit<RouterAlarm, 'id' | 'code'> {
+  readonly code: RouterLogCodeName;
   /** With the code: what counts as the same within one window. */
   readonly kind: string;
 }

@@ -20,6 +20,7 @@ import { EndpointFileWriter, endpointFileName, readEndpointFile } from './endpoi
 import { serversOf } from './endpoints.js';
 import { routerLimits as limits } from './limits.js';
 import { RouterLink } from './link.js';
+import type { RouterLogCodeName } from './log-codes.js';
 import { type ModelView, type RouterChange, RouterModel } from './model-view.js';
 import {
   initialState,
@@ -148,7 +149,10 @@ class NatsRouterClient implements RouterClient {
     this.#log = options.log ?? (() => {});
     this.#emitter = new Emitter((error) => {
       this.#counters.handlerErrors += 1;
-      this.#log('error', 'a handler of the application failed', { error: toQuorateError(error).message });
+      this.#log('error', 'a handler of the application failed', {
+        code: 'router.handler.failed' satisfies RouterLogCodeName,
+        error: toQuorateError(error).message,
+      });
     });
     this.#file = new EndpointFileWriter(path, (error) =>
       this.#dispatch({ input: 'endpoints-unsaved', reason: toQuorateError(error).message }),
@@ -174,12 +178,17 @@ class NatsRouterClient implements RouterClient {
           this.#dispatch({ input: 'connected' });
         },
         disconnected: () => this.#dispatch({ input: 'disconnected' }),
-        unreachable: (error) => this.#log('warn', error.message),
+        unreachable: (error) =>
+          this.#log('warn', error.message, { code: 'router.nats.unreachable' satisfies RouterLogCodeName }),
         change: (change) => this.#dispatch({ input: 'change', change }),
         endpoints: (list) => this.#dispatch({ input: 'endpoints', list }),
         direct: (direct) => this.#dispatch({ input: 'direct', direct }),
         undecodable: () => this.#count('undecodable'),
-        failed: (error) => this.#log('error', 'a message could not be handled', { error: error.message }),
+        failed: (error) =>
+          this.#log('error', 'a message could not be handled', {
+            code: 'router.message.failed' satisfies RouterLogCodeName,
+            error: error.message,
+          }),
       },
     });
   }

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { wireErrorSchema } from '../errors.js';
 import { nodeIdSchema } from '../identifiers.js';
+import { logLevels } from '../log-line.js';
 import { positionSchema } from '../position.js';
 import {
   entityDraftSchema,
@@ -66,7 +67,7 @@ const backupNameSchema = z
 /** Bytes of a file that one request carries at most: as base64 it is well under NATS's default `max_payload` of 1 MiB. */
 export const uploadChunkBytesMax = 384 * 1024;
 
-export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error']);
+export const logLevelSchema = z.enum(logLevels);
 
 /** How far a controller is with a file that is to be restored. `ready`: whole, read and checked. */
 export const stagedStateSchema = z.enum(['missing', 'receiving', 'verifying', 'ready', 'failed']);

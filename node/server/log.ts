@@ -2,13 +2,11 @@
  * The log: JSON lines, or short coloured lines on a terminal. Each warning has a code of the table in `log-codes.ts`; one
  * that repeats is written once a second. Secrets are taken out of whatever is written.
  */
+import { type LogFields, type LogLevel, logLevels, logLine } from '../../messaging/log-line.js';
 import type { Clock } from '../cluster/clock.js';
 import { type FailureCode, logCode, type WarningCode } from './log-codes.js';
-import { withoutSecrets } from './log-secrets.js';
 
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof logLevels)[number];
-export type LogFields = Readonly<Record<string, unknown>>;
+export type { LogLevel } from '../../messaging/log-line.js';
 
 export interface Log {
   debug(message: string, fields?: LogFields): void;
@@ -34,7 +32,6 @@ export interface LogOptions {
   readonly write?: (line: string) => void;
 }
 
-const colours: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 };
 const limitedEveryMs = 1_000;
 /** Messages that are remembered for limiting. */
 const limitedMax = 256;
@@ -112,24 +109,8 @@ class LineLog implements Log {
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!this.writes(level)) return;
-    const { clock, fields: common = {}, pretty = false } = this.#options;
+    const { clock, fields: by = {}, pretty = false } = this.#options;
     const write = this.#options.write ?? ((line: string) => void process.stderr.write(line));
-    const time = new Date(clock.now()).toISOString();
-    const moment = this.#moment();
-    write(
-      withoutSecrets(
-        pretty
-          ? prettyLine(time, level, message, { ...moment, ...fields })
-          : `${JSON.stringify({ time, level, message, ...common, ...moment, ...fields })}\n`,
-      ),
-    );
+    write(logLine({ at: clock.now(), level, message, by, fields: { ...this.#moment(), ...fields } }, pretty));
   }
-}
-
-function prettyLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  const rest = Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ');
-  return `\u001b[90m${time.slice(11, 23)}\u001b[0m \u001b[${colours[level]}m${level.padEnd(5)}\u001b[0m ${message}${rest === '' ? '' : ` \u001b[90m${rest}\u001b[0m`}\n`;
 }

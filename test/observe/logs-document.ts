@@ -1,4 +1,5 @@
 /** Makes docs/logs.md from the table of log codes. */
+import { routerLogCodes } from '../../messaging/router/log-codes.js';
 import { logCode, logCodes } from '../../node/server/log-codes.js';
 
 const codes = Object.keys(logCodes).filter((code): code is keyof typeof logCodes => Object.hasOwn(logCodes, code));
@@ -10,7 +11,7 @@ function row(code: keyof typeof logCodes): string {
 
 export function logsDocument(): string {
   return `# Logs
-<!-- Made from node/server/log-codes.ts by \`npm run docs\`. -->
+<!-- Made from node/server/log-codes.ts and messaging/router/log-codes.ts by \`npm run docs\`. -->
 
 A controller writes its log to stderr, one JSON object a line; on a terminal short coloured lines (\`--log-format\`).
 
@@ -47,5 +48,15 @@ kill -USR2 PID                            # between debug and the level of the s
 | code | level | what it means | what to do |
 | --- | --- | --- | --- |
 ${codes.map(row).join('\n')}
+
+## Routers
+\`quorate router\` writes the same form, with \`router\` in the place of \`node\`. A program of yours gives the client a function that is told each line (\`log\`, in
+[routers.md](routers.md)). Most of these are alarms, of which the controllers hear too, and publish an event.
+
+| code | what it means | what to do |
+| --- | --- | --- |
+${Object.entries(routerLogCodes)
+  .map(([code, { meaning, remedy }]) => `| \`${code}\` | ${meaning} | ${remedy} |`)
+  .join('\n')}
 `;
 }

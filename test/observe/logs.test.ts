@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { routerLogCodes } from '../../messaging/router/log-codes.js';
 import type { Clock } from '../../node/cluster/clock.js';
 import { createLog, type Log } from '../../node/server/log.js';
 import { logCodes } from '../../node/server/log-codes.js';
@@ -166,6 +167,16 @@ test('every code of the table is used somewhere, so that the docs explain nothin
   const all = sources.map((file) => readFileSync(file, 'utf8')).join('\n');
   const unused = Object.keys(logCodes).filter((code) => !new RegExp(`\\b(?:warn|error|log)\\(\\s*'${code}'`).test(all));
   t.deepEqual(unused, []);
+});
+
+test('every warning of the router client has a code of its table, and every code of the table is used', (t) => {
+  const sources = filesBelow(path.join(checkoutRoot, 'messaging', 'router')).filter(
+    (file) => !file.endsWith('log-codes.ts'),
+  );
+  const all = sources.map((file) => readFileSync(file, 'utf8')).join('\n');
+  const used = [...all.matchAll(/'(router\.[a-z]+\.[a-z]+)'/g)].map(([, code = '']) => code);
+  t.deepEqual([...new Set(used)].sort(), Object.keys(routerLogCodes).sort());
+  for (const [call] of all.matchAll(/#log\('(?:warn|error)'[^;]*/g)) t.regex(call, /code: 'router\./);
 });
 
 function filesBelow(folder: string): readonly string[] {
