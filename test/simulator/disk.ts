@@ -176,6 +176,14 @@ export class SimulatedDisk {
     return this.point.index + this.entries.length;
   }
 
+  /** Damaged entries were dropped, and it is not known to hold again what it may have acknowledged: see docs/storage.md. */
+  get owes(): boolean {
+    const { debt, lastIndex, hardState } = this;
+    if (debt === null || hardState.commit >= debt.index) return false;
+    const lastTerm = this.termAt(lastIndex) ?? 0;
+    return lastTerm < debt.term || (lastTerm === debt.term && lastIndex < debt.index);
+  }
+
   /** Without looking at the checksum. */
   termAt(index: Index): Term | undefined {
     if (index === this.point.index) return this.point.term;

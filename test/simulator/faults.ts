@@ -547,9 +547,9 @@ export class Faults {
 }
 
 /** It will not start again, perhaps it does not know it yet; or it gives no vote before it has what it lost. */
-export function isSpoilt({ standing, disk, member }: SimulatedController): boolean {
+export function isSpoilt({ standing, disk }: SimulatedController): boolean {
   const isDamaged = disk.logLost || disk.damagedMark !== null || [...disk.rotten].some((index) => index > 0);
-  return standing === 'refused' || isDamaged || (member?.core.isInDebt ?? false);
+  return standing === 'refused' || isDamaged || disk.owes;
 }
 
 function between(a: readonly SimulatedController[], b: readonly SimulatedController[]) {
