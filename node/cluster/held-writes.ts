@@ -2,7 +2,7 @@
  * What could not be stored because the disk is full, in one piece, until there is room. The core goes on meanwhile (see
  * `Raft.setWritable`), so more may come: terms that others begin, answers that may go out only when they are true.
  */
-import type { Entry, HardState, Message, Ready, SnapshotMeta } from '../raft/index.js';
+import type { Entry, HardState, Index, Message, Ready, SnapshotMeta } from '../raft/index.js';
 
 /** Answers that wait; the oldest go first, as if the network had lost them. */
 const messagesMax = 1_000;
@@ -26,8 +26,10 @@ export class HeldWrites {
   add(ready: Ready): void {
     this.#last = ready;
     const [first] = ready.entries;
-    if (first !== undefined)
+    if (first !== undefined) {
       this.#entries = [...this.#entries.filter(({ index }) => index < first.index), ...ready.entries];
+      this.#messages = this.#messages.filter((message) => !acknowledges(message, first.index));
+    }
     this.#hardState = ready.hardState ?? this.#hardState;
     this.#snapshot = ready.snapshot ?? this.#snapshot;
     this.#messages = [...this.#messages, ...ready.messagesAfterPersist].slice(-messagesMax);
@@ -51,4 +53,9 @@ export class HeldWrites {
       removed: undefined,
     };
   }
+}
+
+/** What is replaced before it was stored never gets to the disk: the leader that sent it must not count it. */
+function acknowledges(message: Message, index: Index): boolean {
+  return message.type === 'appendReply' && !message.rejected && message.index >= index;
 }

@@ -156,6 +156,9 @@ export class Faults {
       case 'farewell':
         this.#farewell(action);
         return;
+      case 'owe':
+        this.#owe(action);
+        return;
       default:
         if (subject !== undefined) this.#doTo(subject, action);
     }
@@ -419,6 +422,29 @@ export class Faults {
     this.#world.cover('disk: an entry rots');
     // What is not known to be committed is looked at by the next start.
     if (nth % 4 === 1) this.#crash(subject, 'power', 20);
+  }
+
+  #owe({ nth, writes, forMs, downMs }: Extract<Action, { type: 'owe' }>): void {
+    const world = this.#world;
+    const leader = world.leader();
+    const voters = world.checker.lastConfiguration?.voters ?? [];
+    const others = world.controllers.filter((each) => each !== leader);
+    const followers = others.filter((each) => each.isRunning && voters.includes(each.id));
+    const company = followers[nth % Math.max(1, followers.length)];
+    if (leader === undefined || company === undefined || voters.length !== 3) return;
+    const mend = this.#cutBetween(
+      [leader, company],
+      others.filter((each) => each !== company),
+    );
+    world.clients.at(-1)?.burst(writes, leader);
+    this.#lasting(forMs, () => {
+      mend();
+      if (!world.isFaulty || !this.#maySpoil(company) || company.disk.entries.length === 0) return;
+      world.cover('disk: what only two have rots on one');
+      company.disk.rotten.add(company.disk.lastIndex);
+      this.#crash(leader, 'power', downMs);
+      this.#crash(company, 'power', 5);
+    });
   }
 
   #loseLog(subject: SimulatedController): void {

@@ -140,6 +140,14 @@ export const mutations: readonly Mutation[] = [
     why: 'The log gets a gap where the disk was full for more than one turn.',
   },
   {
+    name: 'acknowledged although it was replaced before there was room',
+    file: 'node/cluster/held-writes.js',
+    find: 'this.#messages = this.#messages.filter((message) => !acknowledges(message, first.index));',
+    replace: '',
+    why: 'A leader counts entries that were never stored, because the next one took their place while the disk was full.',
+    profile: 'disks',
+  },
+  {
     name: 'model that fell back stays behind',
     file: 'node/cluster/member.js',
     find: 'if (this.appliedIndex < this.#told && !this.#fullDisk.isModelFull)',

@@ -84,6 +84,14 @@ export type Action = { readonly at: number } & (
   | { readonly type: 'membership'; readonly change: MembershipAction; readonly nth: number }
   /** The leader is removed while it is written to, and soon cannot tell anybody that its removal is committed. */
   | { readonly type: 'farewell'; readonly writes: number; readonly silentAfterMs: number; readonly silentMs: number }
+  /** A follower that alone has acknowledged what the leader commits loses it to rot, and then the leader is away. */
+  | {
+      readonly type: 'owe';
+      readonly nth: number;
+      readonly writes: number;
+      readonly forMs: number;
+      readonly downMs: number;
+    }
   | { readonly type: 'transfer'; readonly to: Who }
   | { readonly type: 'campaign'; readonly who: Who }
   /** `share`: of the members that have the file when it is restored; `rots`: one of them has it damaged. */
@@ -327,6 +335,13 @@ const drawers = {
     silentAfterMs: random.between(0, 12),
     silentMs: random.between(20, 150),
   }),
+  owe: (random) => ({
+    type: 'owe',
+    nth: random.between(0, 7),
+    writes: random.between(1, 4),
+    forMs: random.between(20, 100),
+    downMs: random.between(100, 500),
+  }),
   transfer: (random) => ({ type: 'transfer', to: who(random) }),
   campaign: (random) => ({ type: 'campaign', who: who(random) }),
   burst: (random) => ({ type: 'burst', who: who(random), writes: random.between(2, 12) }),
@@ -447,6 +462,7 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     burst: 2,
     partition: 1,
     'rot snapshot': 0.5,
+    owe: 0.5,
   },
   calm: { transfer: 2, membership: 2, burst: 2, farewell: 0.5 },
   restores: {
