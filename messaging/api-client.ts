@@ -17,7 +17,7 @@ import {
 import { eventSchema, type QuorateEvent } from './schemas/events.js';
 import { type Operation, operationSchema } from './schemas/operations.js';
 import { type NodeStatus, nodeStatusSchema } from './schemas/status.js';
-import { subjectsOf } from './subjects.js';
+import { subjectsOf, subjectToken } from './subjects.js';
 
 export interface ApiClientOptions {
   readonly connection: NatsConnection;
@@ -69,6 +69,8 @@ const longTimeoutMs = 60_000;
 const retryWaitMinMs = 20;
 const retryWaitMaxMs = 250;
 const explainWaitMs = 400;
+/** A controller that asks for more is not believed. */
+const retryAfterMaxMs = 10_000;
 
 function attemptTimeoutOf(verb: ApiVerb): number {
   const { to, changes } = apiVerbs[verb];
@@ -138,7 +140,10 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
           : Math.min(attemptTimeoutOf(verb), deadline - performance.now());
         return await attemptOnce(verb, subject, body, attemptMs);
       } catch (error) {
-        const wait = Math.min(retryWaitMaxMs, retryWaitMinMs * 2 ** attempt) * (0.5 + Math.random() / 2);
+        const wait = Math.max(
+          Math.min(retryWaitMaxMs, retryWaitMinMs * 2 ** attempt) * (0.5 + Math.random() / 2),
+          retryAfterOf(error),
+        );
         if (given.signal?.aborted === true || !isRetryable(error)) throw error;
         if (performance.now() + wait >= deadline) throw await explain(error, verb);
         // The old leader's refusal may come after the new one's announcement: then there is nothing to wait for either.
@@ -198,12 +203,13 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     subject: string,
     schema: Schema,
     handler: (value: z.output<Schema>) => void,
+    isFrom: (message: Msg, value: z.output<Schema>) => boolean = () => true,
   ): () => void {
     const subscription = connection.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return;
         const parsed = schema.safeParse(parseJson(message));
-        if (parsed.success) handler(parsed.data);
+        if (parsed.success && isFrom(message, parsed.data)) handler(parsed.data);
         else undecodable += 1;
       },
     });
@@ -231,12 +237,25 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
 
   return {
     request,
-    watchStatus: (handler) => watch(subjects.status('*'), nodeStatusSchema, handler),
+    // Permissions bind the name in the subject, and nothing else.
+    watchStatus: (handler) =>
+      watch(
+        subjects.status('*'),
+        nodeStatusSchema,
+        handler,
+        (message, { node }) => subjectToken(message.subject, 1) === node,
+      ),
     watchEvents: (handler, filter = '>') => watch(subjects.event(filter), eventSchema, handler),
     watchOperations: (handler) => watch(subjects.operation('*'), operationSchema, handler),
     collectStatus,
     undecodable: () => undecodable,
   };
+}
+
+/** How long a controller that has too much to do asks to be left alone, in milliseconds. */
+function retryAfterOf(error: unknown): number {
+  const given = error instanceof QuorateError ? error.details?.['retryAfterMs'] : undefined;
+  return typeof given === 'number' && given > 0 ? Math.min(given, retryAfterMaxMs) * (1 + Math.random() / 2) : 0;
 }
 
 function targetOf(verb: ApiVerb): string {

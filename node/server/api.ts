@@ -25,6 +25,8 @@ import {
 } from '../../messaging/subjects.js';
 import { encodeAnswer } from './answers.js';
 import type { Log } from './log.js';
+import { SenderLimits } from './sender-limits.js';
+import { TurnQueue } from './turn-queue.js';
 
 export interface RequestContext {
   readonly requestId: string;
@@ -49,12 +51,26 @@ export interface ApiServerOptions {
   readonly handlers: ApiHandlers;
   /** What this controller speaks; default: all that this build understands. */
   readonly protocol?: VersionRange;
+  /** Of one sender; what is over it is refused as `overloaded`. */
+  readonly requestsPerSecondMax?: number;
+  /** Milliseconds that never go back. */
+  readonly now?: () => number;
 }
 
 /** Who may ask. */
 const askers: readonly Role[] = ['operator', 'controller', 'registrar'];
 /** Requests that are being answered; more are refused as `overloaded`. */
 export const requestsMax = 20_000;
+/** Of one sender: about two thirds of what a controller can answer. */
+export const requestsPerSecondMaxDefault = 20_000;
+/** Refusals of what is over that which are answered; who sends on gets none. */
+const refusalsPerSecondMax = 1_000;
+/** Senders whose requests are counted. */
+const sendersMax = 10_000;
+/** Begun in one turn of the event loop: some milliseconds of work. */
+const requestsPerTurnMax = 256;
+/** What waits is done by then. */
+const retryAfterFullMs = 1_000;
 /** NATS's own, for the moment in which the server has not said it. */
 const maxPayloadDefault = 1024 * 1024;
 
@@ -64,17 +80,28 @@ export class ApiServer {
   #leader: Subscription | undefined;
   #any: Subscription | undefined;
   #running = 0;
+  readonly #limits: SenderLimits;
+  readonly #refusals: SenderLimits;
+  readonly #queue = new TurnQueue<Msg>({
+    handle: (message) => this.#begin(message),
+    perTurnMax: requestsPerTurnMax,
+    waitingMax: requestsMax,
+  });
   readonly counters = { requests: 0, refused: 0 };
   /** By error code. */
   readonly refusedBy: Record<string, number> = {};
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+    const now = options.now ?? (() => performance.now());
+    const perSecondMax = options.requestsPerSecondMax ?? requestsPerSecondMaxDefault;
+    this.#limits = new SenderLimits({ perSecondMax, sendersMax, now });
+    this.#refusals = new SenderLimits({ perSecondMax: refusalsPerSecondMax, sendersMax, now });
   }
 
   /** Requests that are being answered now. */
   get running(): number {
-    return this.#running;
+    return this.#running + this.#queue.depth;
   }
 
   start(): void {
@@ -121,8 +148,25 @@ export class ApiServer {
     });
   }
 
+  /** Before anything is read of it: a flood must cost little. */
   #take(message: Msg): void {
     this.counters.requests += 1;
+    const from = subjectToken(message.subject, 2);
+    const retryAfterMs = this.#limits.take(from);
+    if (retryAfterMs > 0) this.#refuseFlood(message, from, retryAfterMs);
+    else if (!this.#queue.push(message)) this.#refuseFlood(message, from, retryAfterFullMs);
+  }
+
+  /** Answered too, but not all of them: the answers would be the next flood. */
+  #refuseFlood(message: Msg, from: string, retryAfterMs: number): void {
+    this.counters.refused += 1;
+    this.refusedBy['overloaded'] = (this.refusedBy['overloaded'] ?? 0) + 1;
+    if (this.#refusals.take(from) > 0) return;
+    const error = new QuorateError('overloaded', undefined, { details: { retryAfterMs } }).toWire();
+    this.#respond(message, JSON.stringify({ v: protocolVersion, ok: false, node: this.#options.nodeId, error }));
+  }
+
+  #begin(message: Msg): void {
     this.#running += 1;
     this.#handle(message)
       .then((answer) => {
@@ -136,7 +180,8 @@ export class ApiServer {
   }
 
   async #handle(message: Msg): Promise<Uint8Array> {
-    if (this.#running > requestsMax) throw new QuorateError('overloaded');
+    if (this.#running > requestsMax)
+      throw new QuorateError('overloaded', undefined, { details: { retryAfterMs: retryAfterFullMs } });
     const request = validate(apiRequestSchema, parseJson(message), 'invalid-request', 'the request');
     const { min, max } = this.#options.protocol ?? supportedVersions;
     if (request.v < min || request.v > max) {

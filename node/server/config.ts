@@ -40,6 +40,8 @@ export interface ControllerConfig {
   readonly onModeStep?: (step: ModeChangeStep) => void;
   /** How often routers are told to be heard; for tests that cannot wait. */
   readonly routerHeartbeatMs?: number;
+  /** Requests that one sender may send to this controller in a second. */
+  readonly requestsPerSecondMax?: number;
   readonly timing?: MemberTiming;
   /** Among members that are well, the one with the highest leads. Default: 0. */
   readonly priority?: number;

@@ -45,6 +45,8 @@ import { prioritiesOf } from './preference.js';
 import { Recovery } from './recovery.js';
 import { RestoreFiles } from './restore-files.js';
 import { createRouterService, endpointsOf, type RouterService, readerOf, serviceLimits } from './routers/index.js';
+import { SenderLimits } from './sender-limits.js';
+import { SenderWatch } from './sender-watch.js';
 import { buildStatus, StatusPublisher } from './status.js';
 import { StatusBoard } from './status-board.js';
 import { TimelineWatch } from './timeline-watch.js';
@@ -84,6 +86,10 @@ export interface ControllerOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** What another controller may ask, chunks of snapshots apart: what it asks may cost a write to the disk, or a file. */
+const peerLimits = { perSecondMax: 100, sendersMax: 128 } as const;
+/** A disk that was measured is not measured again so soon: it takes writes that are waited for. */
+const diskMeasuredMs = 1_000;
 /** How long a leader that is stopped waits for its successor. */
 const handoverMaxMs = 1_000;
 /** After a restart a new leader publishes again at most so many of the last changes. */
@@ -138,6 +144,8 @@ export class Controller {
   /** Since when routers are listened to. */
   #routersSinceMs = 0;
   readonly #credentials: CredentialTrial;
+  readonly #senders: SenderWatch;
+  #disk: { readonly atMs: number; readonly found: ReturnType<typeof measureDisk> } | undefined;
   #leading = false;
   /** Whether it has once applied all that was committed. */
   #caughtUp = false;
@@ -183,6 +191,7 @@ export class Controller {
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
+    this.#senders = new SenderWatch({ clock, alarms: this.#alarms, log });
     const { nodeId, dataDirectory } = config;
     const disk = { nodeId, dataDirectory, clock, log, alarms: this.#alarms, events: this.#events };
     this.#diskNews = new DiskNews(disk);
@@ -193,6 +202,7 @@ export class Controller {
       subjects: this.#subjects,
       clock,
       nodeId: config.nodeId,
+      onMismatch: (claimed, bound) => this.#senders.mismatch('a status', claimed, bound),
     });
     this.#timelines = new TimelineWatch({
       clock,
@@ -278,6 +288,7 @@ export class Controller {
       log,
       handlers,
       protocol: this.#protocol,
+      requestsPerSecondMax: config.requestsPerSecondMax,
     });
     this.#status = new StatusPublisher(
       clock,
@@ -292,7 +303,12 @@ export class Controller {
   /** Begins to serve. @throws QuorateError `cluster-exists` */
   async start(how: Beginning): Promise<void> {
     const { log } = this.#options;
-    this.#transport.answer((from, verb, body) => answerPeer(this.#peerSources(), from, verb, body));
+    const limits = new SenderLimits({ ...peerLimits, now: () => this.#options.clock.monotonicMs() });
+    this.#transport.answer(async (from, verb, body) => {
+      const retryAfterMs = verb === 'snapshot.chunk' ? 0 : limits.take(from);
+      if (retryAfterMs > 0) throw new QuorateError('overloaded', undefined, { details: { retryAfterMs } });
+      return answerPeer(this.#peerSources(), from, verb, body);
+    });
     this.#board.start();
     switch (how) {
       case 'removed':
@@ -341,6 +357,7 @@ export class Controller {
     this.#status.stop();
     this.#api.stop();
     this.#board.stop();
+    this.#senders.stop();
     this.#stopMember();
     this.#transport.close();
   }
@@ -604,6 +621,7 @@ export class Controller {
       endpoints: endpointsOf(storage.model, config.cluster, config.nodeId),
       publishEvent: (event) => this.#events.routerService(event),
       log: (code, message, fields) => log.error(code, message, fields),
+      onMismatch: (claimed, bound) => this.#senders.mismatch('a message', claimed, bound),
     });
     this.#duties = new LeaderDuties({
       replica,
@@ -803,6 +821,7 @@ export class Controller {
       events: this.#events.published,
       raftSent: this.#transport.sent,
       raftReceived: this.#transport.received,
+      rejectedSender: this.#senders.rejected,
       raftDropped: Object.values(this.#transport.dropped).reduce((sum, each) => sum + each, 0),
     };
     const status = buildStatus(
@@ -846,6 +865,13 @@ export class Controller {
     };
   }
 
+  #measureDisk(): ReturnType<typeof measureDisk> {
+    const now = this.#options.clock.monotonicMs();
+    if (this.#disk === undefined || now - this.#disk.atMs > diskMeasuredMs)
+      this.#disk = { atMs: now, found: measureDisk(this.#options.config.dataDirectory) };
+    return this.#disk.found;
+  }
+
   async #probe(from: string): Promise<Probe> {
     const { config, version, connections } = this.#options;
     return {
@@ -857,7 +883,7 @@ export class Controller {
       version,
       protocol: this.#protocol,
       addresses: [...config.advertise],
-      ...measureDisk(config.dataDirectory),
+      ...this.#measureDisk(),
       maxPayloadBytes: connections.service.info?.max_payload ?? 0,
       deniedSubjects: await this.#credentials.run(from),
     };

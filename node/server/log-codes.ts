@@ -65,6 +65,13 @@ export const logCodes = {
     remedy: 'Grant the user what `quorate check nats --role controller` finds missing.',
     repeats: true,
   },
+  'sender-mismatch': {
+    level: 'warn',
+    meaning:
+      'A message names another sender than its subject: somebody speaks in the name of another, or two use one name. It was dropped.',
+    remedy: 'See who uses that name. Keys and permissions, as `quorate auth init` makes them, keep it from happening.',
+    repeats: true,
+  },
   // requests
   'request-failed': {
     level: 'error',

@@ -2,8 +2,9 @@
 import { parseJson } from '../../messaging/api-client.js';
 import type { NatsConnection, Subscription } from '../../messaging/connection.js';
 import { type NodeStatus, nodeStatusSchema } from '../../messaging/schemas/status.js';
-import type { Subjects } from '../../messaging/subjects.js';
+import { type Subjects, subjectToken } from '../../messaging/subjects.js';
 import type { Clock } from '../cluster/clock.js';
+import { SenderLimits } from './sender-limits.js';
 
 export interface HeardStatus {
   readonly status: NodeStatus;
@@ -13,6 +14,8 @@ export interface HeardStatus {
   readonly strays: number;
 }
 
+/** A controller publishes its status at most every 25 ms; what is over that, with room, is not read. */
+const statusesPerSecondMax = 200;
 /** Controllers that are remembered; who is silent longest is forgotten first. */
 const controllersMax = 128;
 
@@ -23,8 +26,11 @@ export class StatusBoard {
     readonly subjects: Subjects;
     readonly clock: Clock;
     readonly nodeId: string;
+    /** A status says that it is another controller's than its subject says. */
+    readonly onMismatch: (claimed: string, bound: string) => void;
   };
   readonly #listeners = new Set<(status: NodeStatus) => void>();
+  readonly #limits: SenderLimits;
   #subscription: Subscription | undefined;
   undecodable = 0;
 
@@ -33,17 +39,30 @@ export class StatusBoard {
     readonly subjects: Subjects;
     readonly clock: Clock;
     readonly nodeId: string;
+    /** A status says that it is another controller's than its subject says. */
+    readonly onMismatch: (claimed: string, bound: string) => void;
   }) {
     this.#options = options;
+    this.#limits = new SenderLimits({
+      perSecondMax: statusesPerSecondMax,
+      sendersMax: 10 * controllersMax,
+      now: () => options.clock.monotonicMs(),
+    });
   }
 
   start(): void {
-    const { connection, subjects, nodeId } = this.#options;
+    const { connection, subjects, nodeId, onMismatch } = this.#options;
     this.#subscription = connection.subscribe(subjects.status('*'), {
       callback: (error, message) => {
         if (error !== null) return;
+        if (this.#limits.take(subjectToken(message.subject, 1)) > 0) {
+          this.undecodable += 1;
+          return;
+        }
         const parsed = nodeStatusSchema.safeParse(parseJson(message));
         if (!parsed.success) this.undecodable += 1;
+        else if (parsed.data.node !== subjectToken(message.subject, 1))
+          onMismatch(parsed.data.node, subjectToken(message.subject, 1));
         else if (parsed.data.node !== nodeId) this.note(parsed.data);
       },
     });

@@ -45,7 +45,11 @@ async function main(): Promise<void> {
   if (etcdBinary === undefined && !given['no-etcd'])
     say('etcd is not here (its Debian package could not be fetched): measuring Quorate alone.');
   say(`starting three controllers${etcdBinary === undefined ? '' : ' and three etcd members'}`);
-  const cluster = await startCluster({ controllers: 3 });
+  const cluster = await startCluster({
+    controllers: 3,
+    // One client does all of the work.
+    nodeArguments: ['--requests-per-second', '10000000'],
+  });
   const etcd = etcdBinary === undefined ? undefined : await startEtcd(etcdBinary);
   const rows: Row[] = [];
   for (const inFlight of inFlightCounts) rows.push(await writes(cluster, etcd, inFlight));

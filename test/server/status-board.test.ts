@@ -5,7 +5,12 @@ import { StatusBoard } from '../../node/server/status-board.js';
 import { nodeStatus } from '../workflows/world.js';
 
 function board() {
-  const given = { connection: undefined as never, subjects: subjectsOf('test'), nodeId: 'a' };
+  const given = {
+    connection: undefined as never,
+    subjects: subjectsOf('test'),
+    nodeId: 'a',
+    onMismatch: () => undefined,
+  };
   return new StatusBoard({ ...given, clock: { monotonicMs: () => 0 } as never });
 }
 

@@ -62,6 +62,8 @@ function rejected({ transport, api, routers, statusesUndecodable }: ControllerFa
             'hello-refused': counters.hellosRefused,
             overloaded: counters.overloaded,
             undecodable: counters.undecodable,
+            sender: counters.mismatched,
+            refused: counters.refused,
           },
     status: { undecodable: statusesUndecodable },
   };

@@ -27,6 +27,10 @@ export const serviceLimits = {
   syncWaitingMax: 20_000,
   /** Bytes of models and changes sent in a second, so that the controllers' other messages are not kept waiting. */
   syncBytesPerSecondMax: 64 * 1024 * 1024,
+  /** Hellos and syncs of one router; one that takes the model page by page asks as fast as it can. */
+  asksPerSecondMax: 500,
+  /** Hellos, heartbeats and alerts of one router. */
+  tellsPerSecondMax: 100,
   retryAfterMaxMs: 5_000,
   /** A router that is refused is told of in an event once in this time. */
   refusedWindowMs: 60_000,

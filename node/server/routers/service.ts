@@ -24,6 +24,7 @@ import {
   syncRequestSchema,
 } from '../../../messaging/schemas/router.js';
 import { anyControllerQueue, isOwnInbox, type Subjects, subjectToken } from '../../../messaging/subjects.js';
+import { SenderLimits } from '../sender-limits.js';
 import { answerHello, type HelloFacts, namesOthers, refusalByModel, refusalOf } from './hello.js';
 import { serviceLimits as limits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
@@ -62,6 +63,8 @@ export interface RouterServiceOptions {
     message: string,
     fields?: Readonly<Record<string, unknown>>,
   ) => void;
+  /** A message says that another router has sent it than its subject says. */
+  readonly onMismatch?: (claimed: string, bound: string) => void;
   /** Milliseconds that never go back. */
   readonly now?: () => number;
   /** Runs `work` every `intervalMs`; returns how to stop. */
@@ -80,6 +83,10 @@ export interface RouterServiceCounters {
   readonly nudges: number;
   readonly alerts: number;
   readonly undecodable: number;
+  /** Messages whose content names another router than their subject. */
+  readonly mismatched: number;
+  /** Heartbeats, syncs and alerts of routers that the model keeps out. */
+  readonly refused: number;
 }
 
 export interface RouterService {
@@ -114,6 +121,9 @@ class NatsRouterService implements RouterService {
   readonly #model: SharedModel;
   readonly #changes: SharedChanges;
   readonly #throttle: Throttle;
+  /** Of each router: what is answered, and what is only heard. */
+  readonly #askLimits: SenderLimits;
+  readonly #tellLimits: SenderLimits;
   readonly #listening: Subscription[] = [];
   readonly #stopTicking: () => void;
   readonly #refusedAt = new Map<string, number>();
@@ -128,6 +138,8 @@ class NatsRouterService implements RouterService {
     nudges: 0,
     alerts: 0,
     undecodable: 0,
+    mismatched: 0,
+    refused: 0,
   };
   #answering: Subscription[] = [];
   #waiting = 0;
@@ -147,6 +159,9 @@ class NatsRouterService implements RouterService {
       reconnectGraceMs: limits.reconnectGraceMs,
       routersMax: limits.routersMax,
     });
+    const { routersMax: sendersMax } = limits;
+    this.#askLimits = new SenderLimits({ perSecondMax: limits.asksPerSecondMax, sendersMax, now: this.#now });
+    this.#tellLimits = new SenderLimits({ perSecondMax: limits.tellsPerSecondMax, sendersMax, now: this.#now });
     this.#throttle = new Throttle({ perSecondMax: limits.syncBytesPerSecondMax, now: this.#now });
     this.#model = new SharedModel({
       reader: options.model,
@@ -219,10 +234,18 @@ class NatsRouterService implements RouterService {
   #subscribeAll(): void {
     const { subjects } = this.#options;
     this.#listening.push(
-      this.#subscribe(subjects.routerRequests('hello'), (message) => this.#observeHello(this.#helloIn(message))),
-      this.#subscribe(subjects.routerRequests('hello', '*'), (message) => this.#observeHello(this.#helloIn(message))),
-      this.#subscribe(subjects.routerRequests('heartbeat'), (message) => this.#onHeartbeat(message)),
-      this.#subscribe(subjects.routerRequests('alert'), (message) => this.#onAlert(message)),
+      this.#subscribe(subjects.routerRequests('hello'), (message) =>
+        this.#observe(message, () => this.#observeHello(this.#helloIn(message))),
+      ),
+      this.#subscribe(subjects.routerRequests('hello', '*'), (message) =>
+        this.#observe(message, () => this.#observeHello(this.#helloIn(message))),
+      ),
+      this.#subscribe(subjects.routerRequests('heartbeat'), (message) =>
+        this.#observe(message, () => this.#onHeartbeat(message)),
+      ),
+      this.#subscribe(subjects.routerRequests('alert'), (message) =>
+        this.#observe(message, () => this.#onAlert(message)),
+      ),
       this.#subscribe(subjects.event('router.>'), (message) => {
         const event = routerEventSchema.safeParse(parseJson(message));
         const isPresence =
@@ -230,6 +253,12 @@ class NatsRouterService implements RouterService {
         if (isPresence) this.#presence.published(event.data.router_id, event.data.router_online);
       }),
     );
+  }
+
+  /** What is over the router's limit is not heard: it will say it again. */
+  #observe(message: Msg, work: () => void): void {
+    if (this.#tellLimits.take(subjectToken(message.subject, 1)) > 0) this.#counters.overloaded += 1;
+    else work();
   }
 
   #observeHello(hello: HelloRequest): void {
@@ -258,9 +287,10 @@ class NatsRouterService implements RouterService {
 
   #onHeartbeat(message: Msg): void {
     const heartbeat = validate(heartbeatSchema, parseJson(message), 'invalid-request', 'the heartbeat');
-    checkSender(message, heartbeat.router);
+    this.#checkSender(message, heartbeat.router);
     this.#counters.heartbeats += 1;
     const disabled = this.#disabled(heartbeat.router);
+    if (disabled !== null) this.#counters.refused += 1;
     const nudge = this.#presence.heartbeat(heartbeat, this.#standing(), this.#now());
     if (disabled !== null) this.#presence.refuse(heartbeat.router, disabled);
     if (!this.#options.isLeader()) return;
@@ -287,8 +317,10 @@ class NatsRouterService implements RouterService {
   #onAlert(message: Msg): void {
     if (!this.#options.isLeader()) return;
     const alert = validate(routerAlertSchema, parseJson(message), 'invalid-request', 'the alert');
-    checkSender(message, alert.router);
-    this.#publishAlert(alert);
+    this.#checkSender(message, alert.router);
+    // Nobody waits for the alerts of one that may not be there.
+    if (refusalByModel(alert.router, this.#options.model) === null) this.#publishAlert(alert);
+    else this.#counters.refused += 1;
     this.#respond(message, JSON.stringify({ v: protocolVersion, ok: true }));
   }
 
@@ -332,6 +364,7 @@ class NatsRouterService implements RouterService {
   #answerHello(message: Msg): void {
     let answer: string;
     try {
+      this.#checkLimit(message);
       const hello = this.#helloIn(message);
       const reply = answerHello(hello, this.#facts(hello.router));
       this.#counters[reply.ok ? 'hellos' : 'hellosRefused'] += 1;
@@ -366,10 +399,14 @@ class NatsRouterService implements RouterService {
   }
 
   async #syncAnswer(message: Msg): Promise<Uint8Array> {
+    this.#checkLimit(message);
     const { router, want } = validate(syncRequestSchema, parseJson(message), 'invalid-request', 'the request');
-    checkSender(message, router);
+    this.#checkSender(message, router);
     const disabled = refusalByModel(router, this.#options.model);
-    if (disabled !== null) throw QuorateError.fromWire(disabled);
+    if (disabled !== null) {
+      this.#counters.refused += 1;
+      throw QuorateError.fromWire(disabled);
+    }
     if (want.what === 'changes') {
       this.#counters.changesAnswers += 1;
       return this.#changes.after(want.after);
@@ -479,8 +516,23 @@ class NatsRouterService implements RouterService {
 
   #helloIn(message: Msg): HelloRequest {
     const hello = validate(helloRequestSchema, parseJson(message), 'invalid-request', 'the hello');
-    checkSender(message, hello.router);
+    this.#checkSender(message, hello.router);
     return hello;
+  }
+
+  /** @throws QuorateError `overloaded`, before anything is read of the message. */
+  #checkLimit(message: Msg): void {
+    const retryAfterMs = this.#askLimits.take(subjectToken(message.subject, 1));
+    if (retryAfterMs > 0) throw overloaded(retryAfterMs);
+  }
+
+  /** NATS permissions bind the subject; what the message says of its sender must be the same. */
+  #checkSender(message: Msg, router: string): void {
+    const bound = subjectToken(message.subject, 1);
+    if (bound === router) return;
+    this.#counters.mismatched += 1;
+    this.#options.onMismatch?.(router, bound);
+    throw new QuorateError('invalid-request', 'the message names another router than its subject');
   }
 
   /** No message, whatever is in it, may end the controller. */
@@ -502,13 +554,6 @@ class NatsRouterService implements RouterService {
       },
     });
   }
-}
-
-/** NATS permissions bind the subject; what the message says of its sender must be the same. */
-function checkSender(message: Msg, router: string): void {
-  const verbAt = 1;
-  if (subjectToken(message.subject, verbAt) !== router)
-    throw new QuorateError('invalid-request', 'the message names another router than its subject');
 }
 
 function overloaded(retryAfterMs: number): QuorateError {

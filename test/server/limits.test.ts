@@ -1,0 +1,143 @@
+/** What one sender may ask, and that a flood of one neither takes the turn of the event loop nor the answers of the others. */
+import test from 'ava';
+import { connectNats } from '../../messaging/connection.js';
+import { type ApiResponse, apiResponseSchema } from '../../messaging/schemas/api.js';
+import { subjectsOf } from '../../messaging/subjects.js';
+import { systemClock } from '../../node/cluster/clock.js';
+import { type ApiHandlers, ApiServer } from '../../node/server/api.js';
+import { createLog } from '../../node/server/log.js';
+import { SenderLimits } from '../../node/server/sender-limits.js';
+import { TurnQueue } from '../../node/server/turn-queue.js';
+import { startNatsServer } from '../support/nats.js';
+import { eventually } from '../support/wait.js';
+
+test('a sender may send so much at once, then so much a second; others are not concerned', (t) => {
+  let now = 0;
+  const limits = new SenderLimits({ perSecondMax: 10, sendersMax: 100, now: () => now });
+  for (let time = 0; time < 10; time += 1) t.is(limits.take('a'), 0);
+  t.is(limits.take('a'), 100, 'one is due in a tenth of a second');
+  t.is(limits.take('b'), 0);
+  now = 100;
+  t.is(limits.take('a'), 0);
+  t.true(limits.take('a') > 0);
+  now = 60_000;
+  for (let time = 0; time < 10; time += 1) t.is(limits.take('a'), 0);
+  t.true(limits.take('a') > 0, 'what was not sent in a minute is not saved');
+});
+
+test('senders are remembered up to a bound', (t) => {
+  const limits = new SenderLimits({ perSecondMax: 1, sendersMax: 3, now: () => 0 });
+  for (const sender of ['a', 'b', 'c', 'd', 'e']) limits.take(sender);
+  t.is(limits.senders, 3);
+});
+
+test('work of one turn is bounded, what is over it waits in order, and what is over that is refused', async (t) => {
+  const done: number[] = [];
+  const queue = new TurnQueue<number>({ handle: (item) => void done.push(item), perTurnMax: 3, waitingMax: 5 });
+  const taken = Array.from({ length: 10 }, (_, place) => queue.push(place));
+  t.deepEqual(done, [0, 1, 2], 'at once');
+  t.deepEqual(taken, [...Array.from({ length: 8 }, () => true), false, false]);
+  t.is(queue.depth, 5);
+  const lengths: number[] = [];
+  while (queue.depth > 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+    lengths.push(done.length);
+  }
+  t.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7]);
+  t.deepEqual(lengths, [6, 8]);
+  t.true(queue.push(8));
+});
+
+const subjects = subjectsOf('test');
+
+async function serverWith(requestsPerSecondMax: number) {
+  const nats = await startNatsServer();
+  const [connection, client] = await Promise.all([
+    connectNats({ servers: [nats.url], name: 'controller' }),
+    connectNats({ servers: [nats.url], name: 'client', inbox: subjects.inbox('operator', 'flood') }),
+  ]);
+  const log = createLog({ clock: systemClock, write: () => undefined });
+  const handlers = {
+    'operation.list': () => ({ operations: [] }),
+  } as unknown as ApiHandlers;
+  const server = new ApiServer({
+    ...{ connection, subjects, nodeId: 'n1', log, handlers, requestsPerSecondMax },
+    // Time stands still: what is left does not come back.
+    now: () => 0,
+  });
+  server.start();
+  await connection.flush();
+  const ask = async (from: string): Promise<ApiResponse> => {
+    const body = JSON.stringify({ v: 1, requestId: 'request-1', params: {} });
+    return apiResponseSchema.parse((await client.request(subjects.api('n1', from, 'operation.list'), body)).json());
+  };
+  const end = async (): Promise<void> => {
+    await Promise.all([connection.close(), client.close()]);
+    await nats.stop();
+  };
+  return { server, client, connection, ask, end };
+}
+
+test('who is over the limit is told when to come again, and the others are answered', async (t) => {
+  const { ask, end } = await serverWith(20);
+  const answers = await Promise.all(Array.from({ length: 30 }, () => ask('flood')));
+  const refused = answers.flatMap((answer) => (answer.ok ? [] : [answer.error]));
+  t.is(refused.length, 10);
+  for (const { code, details } of refused) {
+    t.is(code, 'overloaded');
+    t.true(Number(details?.['retryAfterMs']) >= 50);
+  }
+  await end();
+});
+
+test('a flood gets some refusals, not an answer to each message', async (t) => {
+  const { server, client, connection, end } = await serverWith(1);
+  let answers = 0;
+  const inbox = `${subjects.inbox('operator', 'flood')}.answers`;
+  client.subscribe(inbox, {
+    callback: () => {
+      answers += 1;
+    },
+  });
+  for (let time = 0; time < 5_000; time += 1)
+    client.publish(subjects.api('n1', 'flood', 'operation.list'), '{}', { reply: inbox });
+  await client.flush();
+  await eventually(() => server.counters.requests >= 5_000, { what: 'all to have arrived' });
+  await connection.flush();
+  await client.flush();
+  t.true(answers >= 1_000 && answers <= 1_002, `${answers} answers`);
+  t.is(server.refusedBy['overloaded'], 4_999);
+  await end();
+});
+
+test('nothing is answered but into the own inbox of whoever asks', async (t) => {
+  const { server, client, connection, end } = await serverWith(1_000);
+  const heard: string[] = [];
+  const listener = client.subscribe('quorate.test.>', {
+    callback: (_error, message) => void heard.push(message.subject),
+  });
+  const body = JSON.stringify({ v: 1, requestId: 'request-1', params: {} });
+  const asked = subjects.api('n1', 'flood', 'operation.list');
+  const [own, shared] = [`${subjects.inbox('operator', 'flood')}.1`, '_INBOX.flood'];
+  const replies = [
+    subjects.event('cluster.leadership.gained'),
+    subjects.raft('n2', 'n1', 'control'),
+    `${subjects.inbox('operator', 'other')}.1`,
+    `${subjects.inbox('router', 'flood')}.1`,
+    subjects.inbox('operator', 'flood'),
+  ];
+  const answered = client.subscribe(shared, { callback: (_error, message) => void heard.push(message.subject) });
+  for (const reply of [...replies, own, shared]) client.publish(asked, body, { reply });
+  await client.flush();
+  await eventually(() => heard.includes(shared), { what: 'the last answer' });
+  await connection.flush();
+  await client.flush();
+  t.deepEqual(
+    heard.filter((subject) => subject !== asked),
+    [own, shared],
+  );
+  t.is(server.counters.requests, 7);
+  listener.unsubscribe();
+  answered.unsubscribe();
+  await end();
+});
