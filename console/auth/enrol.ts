@@ -113,7 +113,8 @@ async function handIn(
     const failure = asRequestError(error, 'the enrolment');
     if (failure.code !== 'no-responders') throw failure;
     throw new QuorateError('no-responders', 'nobody takes enrolments now', {
-      remedy: 'Start `quorate auth serve` where the folder that `quorate auth init` made is, then try again with the same token.',
+      remedy:
+        'Start `quorate auth serve` where the folder that `quorate auth init` made is, then try again with the same token.',
     });
   } finally {
     await connection.close();

@@ -16,49 +16,61 @@ const running = startFuzzCluster([
   ...['--requests-per-second', '3000'],
 ]);
 
-test.serial('hostile messages on every subject: no process ends, memory and logs stay bounded, writes go on', async (t) => {
-  t.timeout(300_000);
-  const seed = given === undefined ? Date.now() % 1_000_000_000 : Number(given);
-  t.log(`seed ${seed}: FUZZ_SEED=${seed} npm test -- test/fuzz/fuzz.test.ts`);
-  const report = await runFuzz(await running, { messages, seed, say: () => undefined });
-  for (const line of describeFuzz(report)) t.log(line);
-  t.deepEqual(report.problems, []);
-  t.true(report.rejected > messages / 20);
-});
+test.serial(
+  'hostile messages on every subject: no process ends, memory and logs stay bounded, writes go on',
+  async (t) => {
+    t.timeout(300_000);
+    const seed = given === undefined ? Date.now() % 1_000_000_000 : Number(given);
+    t.log(`seed ${seed}: FUZZ_SEED=${seed} npm test -- test/fuzz/fuzz.test.ts`);
+    const report = await runFuzz(await running, { messages, seed, say: () => undefined });
+    for (const line of describeFuzz(report)) t.log(line);
+    t.deepEqual(report.problems, []);
+    t.true(report.rejected > messages / 20);
+  },
+);
 
-test.serial('a flood of requests and of what routers say: heartbeats and votes go through, others are answered', async (t) => {
-  t.timeout(300_000);
-  const cluster = await running;
-  const leader = await cluster.leader();
-  const termOf = () => Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
-  const term = termOf();
-  const subjects = subjectsOf(cluster.name);
-  const attacker = await connectNats({ servers: [cluster.natsUrl], name: 'flood' });
-  const request = (requestId: string) =>
-    JSON.stringify({ v: 1, requestId, params: { kind: 'service', name: requestId } });
-  const refusals: string[] = [];
-  attacker.subscribe('_INBOX.flood', { callback: (_error, message) => void refusals.push(message.string()) });
-  for (let place = 0; place < flood; place += 1) {
-    attacker.publish(subjects.api('leader', 'flood', 'model.create'), request(`flood-${place}`), { reply: '_INBOX.flood' });
-    attacker.publish(subjects.api('all', 'flood', 'status.get'), request(`status-${place}`));
-    attacker.publish(subjects.routerRequest('edge-9', 'heartbeat'), '{}');
-    attacker.publish(subjects.routerRequest('edge-9', 'sync'), '{}', { reply: '_INBOX.flood' });
-    if (place % 5_000 === 0) await attacker.flush();
-  }
-  // Somebody else is answered meanwhile.
-  const { entity } = await cluster.api.request('model.create', { kind: 'service', name: 'in-the-flood' }, { timeoutMs: 120_000 });
-  t.is(entity.name, 'in-the-flood');
-  const overloaded = await eventually(() => refusals.find((each) => each.includes('"overloaded"')), {
-    what: 'a refusal with a time to wait',
-    timeoutMs: 60_000,
-  });
-  t.regex(overloaded, /"retryAfterMs":\d+/);
-  await attacker.close();
-  await cluster.settles(120_000);
-  t.is(await cluster.leader(), leader);
-  t.is(termOf(), term, 'no election');
-  await cluster.end();
-});
+test.serial(
+  'a flood of requests and of what routers say: heartbeats and votes go through, others are answered',
+  async (t) => {
+    t.timeout(300_000);
+    const cluster = await running;
+    const leader = await cluster.leader();
+    const termOf = () => Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
+    const term = termOf();
+    const subjects = subjectsOf(cluster.name);
+    const attacker = await connectNats({ servers: [cluster.natsUrl], name: 'flood' });
+    const request = (requestId: string) =>
+      JSON.stringify({ v: 1, requestId, params: { kind: 'service', name: requestId } });
+    const refusals: string[] = [];
+    attacker.subscribe('_INBOX.flood', { callback: (_error, message) => void refusals.push(message.string()) });
+    for (let place = 0; place < flood; place += 1) {
+      attacker.publish(subjects.api('leader', 'flood', 'model.create'), request(`flood-${place}`), {
+        reply: '_INBOX.flood',
+      });
+      attacker.publish(subjects.api('all', 'flood', 'status.get'), request(`status-${place}`));
+      attacker.publish(subjects.routerRequest('edge-9', 'heartbeat'), '{}');
+      attacker.publish(subjects.routerRequest('edge-9', 'sync'), '{}', { reply: '_INBOX.flood' });
+      if (place % 5_000 === 0) await attacker.flush();
+    }
+    // Somebody else is answered meanwhile.
+    const { entity } = await cluster.api.request(
+      'model.create',
+      { kind: 'service', name: 'in-the-flood' },
+      { timeoutMs: 120_000 },
+    );
+    t.is(entity.name, 'in-the-flood');
+    const overloaded = await eventually(() => refusals.find((each) => each.includes('"overloaded"')), {
+      what: 'a refusal with a time to wait',
+      timeoutMs: 60_000,
+    });
+    t.regex(overloaded, /"retryAfterMs":\d+/);
+    await attacker.close();
+    await cluster.settles(120_000);
+    t.is(await cluster.leader(), leader);
+    t.is(termOf(), term, 'no election');
+    await cluster.end();
+  },
+);
 
 test('every subject is a target', (t) => {
   t.deepEqual(
