@@ -65,6 +65,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
       return edited;
     },
     save: saveFile,
+    exportModel: (fileName) => exportModel(options, fileName),
     remember: (typed) => {
       // What was typed is a help and no more: that it could not be kept is not worth a word in the middle of a night.
       if (historyPath !== undefined) kept = kept.then(() => writeHistory(historyPath, typed)).catch(() => undefined);
@@ -84,6 +85,18 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     shell.stop();
     await kept;
   }
+}
+
+/** As `quorate export` writes it. Loaded only here: the first screen does not need it. */
+async function exportModel({ client, cluster, version = '' }: ConsoleOptions, fileName: string): Promise<string> {
+  const [{ readModel }, { makeExport, writeExport }] = await Promise.all([
+    import('./exchange/read-model.js'),
+    import('./exchange/export-file.js'),
+  ]);
+  const { entities, position, status } = await readModel({ client, kinds: [] });
+  const head = { cluster, clusterId: status.clusterId, position, exportedAt: new Date().toISOString() };
+  const made = makeExport({ ...head, softwareVersion: version }, entities);
+  return saveFile(fileName, [...writeExport(made, 'json')].join(''));
 }
 
 /** As Node judges the terminal by its variables; NO_COLOR counts whatever it holds, as long as it holds something. */

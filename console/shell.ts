@@ -31,6 +31,8 @@ export interface ShellOptions {
   readonly edit: (fileName: string, text: string) => Promise<string>;
   /** Writes a new file; gives its path. */
   readonly save: (fileName: string, text: string) => Promise<string>;
+  /** Writes the whole model to a new file; gives its path. */
+  readonly exportModel: (fileName: string) => Promise<string>;
   /** Keeps what was typed into the palette. */
   readonly remember: (history: readonly string[]) => void;
 }
@@ -91,7 +93,10 @@ export function startShell(options: ShellOptions): Shell {
         void edit(effect.number, effect.fileName, effect.text);
         return;
       case 'save':
-        void save(effect.fileName, effect.text);
+        void save(() => options.save(effect.fileName, effect.text));
+        return;
+      case 'export':
+        void save(() => options.exportModel(effect.fileName));
         return;
       case 'remember':
         options.remember(effect.history);
@@ -122,8 +127,8 @@ export function startShell(options: ShellOptions): Shell {
     act({ type: 'edited', number, outcome });
   }
 
-  async function save(fileName: string, text: string): Promise<void> {
-    const outcome = await outcomeOf(() => options.save(fileName, text));
+  async function save(write: () => Promise<string>): Promise<void> {
+    const outcome = await outcomeOf(write);
     act({ type: 'saved', outcome });
   }
 

@@ -8,7 +8,7 @@ import type { Entity } from '../../messaging/schemas/model.js';
 import type { Operation } from '../../messaging/schemas/operations.js';
 import { type ThemeName, themeNames } from '../theme.js';
 import { beginCreate, beginDelete, beginUpdate } from './change.js';
-import { formatBytes } from './format.js';
+import { clockStamp, formatBytes } from './format.js';
 import { snapshotTimeoutMs } from './limits.js';
 import { selectedRow, tableOf } from './lists.js';
 import { type MemberRow, membersOf } from './members.js';
@@ -280,6 +280,28 @@ export function editHere(state: State): Step<State> {
   return entity === null ? flashed(state, 'info', 'There is no entity here.') : beginUpdate(state, entity);
 }
 
+function exportModel(state: State): Step<State> {
+  const fileName = `quorate-${state.cluster}-model-${clockStamp(state.now)}.json`;
+  return flashed(state, 'info', `Reading the whole model, to write it to ${fileName} ...`, [
+    { type: 'export', fileName },
+  ]);
+}
+
+function exchangeCommands(): readonly Command[] {
+  return [
+    plain('export', 'Export the whole model to a file', 'json save exchange', exportModel),
+    plain('import', 'Import a model from a file: how', 'exchange openziti load', (now) => [
+      flash(
+        now,
+        'info',
+        'A file is imported from the command line, where its name can be completed.',
+        'quorate import FILE --dry-run shows what would be taken and what left out; without --dry-run it begins.',
+      ),
+      [],
+    ]),
+  ];
+}
+
 function modelCommands(state: State): readonly Command[] {
   const blocked = barredBy(state);
   const entity = entityHere(state);
@@ -305,7 +327,7 @@ function modelCommands(state: State): readonly Command[] {
   const creates = kindsOf(state).map(({ kind }) =>
     changing(`create ${kind}`, `Create a new ${kind}`, 'add entity', blocked, (now) => beginCreate(now, kind)),
   );
-  return [...here, ...creates];
+  return [...here, ...creates, ...exchangeCommands()];
 }
 
 /** The operation that the cursor is on, or that is shown. */

@@ -111,6 +111,8 @@ export type Effect =
   | { readonly type: 'edit'; readonly number: number; readonly fileName: string; readonly text: string }
   /** Write a new file into the folder that the console was started in; answered by `saved`. */
   | { readonly type: 'save'; readonly fileName: string; readonly text: string }
+  /** Write the whole model, as it stands at one position, into a new file there; answered by `saved`. */
+  | { readonly type: 'export'; readonly fileName: string }
   /** Keep what was typed into the palette for later consoles. */
   | { readonly type: 'remember'; readonly history: readonly string[] }
   | { readonly type: 'quit' };

@@ -29,6 +29,7 @@ function shellOn(answer: Answerer, collected = () => [statusOf('n1'), statusOf('
     copy: (text) => copied.push(text),
     edit: async (_fileName, text) => text.replace('name: billing', 'name: accounting'),
     save: async (fileName) => `/tmp/${fileName}`,
+    exportModel: async (fileName) => `/tmp/${fileName}`,
     remember: () => undefined,
   });
   const press = (...names: readonly string[]) => {
@@ -151,6 +152,20 @@ test('NATS lost and found again is seen, and everyone is asked anew', async (t) 
   await eventually(() => shell.state().connection.up, { what: 'the console to be connected' });
   await eventually(() => asked === 4, { what: 'the statuses after it' });
   t.true(shell.state().nodes.has('n1'));
+});
+
+test('the whole model is exported by its word, and the screen says where to', async (t) => {
+  const { shell, press } = shellOn(routersOnly);
+  t.teardown(shell.stop);
+  await eventually(() => shell.state().nodes.size === 3, { what: 'three controllers' });
+  press(':', ...'export', 'enter');
+  await eventually(
+    () => /^Written to \/tmp\/quorate-demo-model-.*\.json$/u.test(shell.state().view.flash?.sentence ?? ''),
+    {
+      what: 'the path of the file',
+    },
+  );
+  t.pass();
 });
 
 test('quitting and copying reach the terminal; after the end nothing does', async (t) => {
