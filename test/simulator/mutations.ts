@@ -602,14 +602,6 @@ export const mutations: readonly Mutation[] = [
     why: 'A request that the lost leader had carried out is carried out again when it is retried.',
     profile: 'recoveries',
   },
-  {
-    name: 'snapshot of another log taken',
-    file: 'node/cluster/snapshot-transfer.js',
-    find: "if (held === undefined || relateTimelines(held, manifest.meta.logTimeline) === 'same')",
-    replace: 'if (true)',
-    why: 'A member of the old log gets the model of the new one.',
-    profile: 'recoveries',
-  },
 
   // ------------------------------------------------------------------------------------------------- the model and its clients
   {
