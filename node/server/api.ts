@@ -224,7 +224,10 @@ export class ApiServer {
       message.respond(answer);
     } catch (error) {
       // The connection is closed.
-      this.#options.log.warn('answer-not-sent', 'an answer could not be sent', { error: String(error) });
+      this.#options.log.warn('answer-not-sent', 'an answer could not be sent', {
+        ...requestIn(message),
+        error: String(error),
+      });
     }
   }
 }

@@ -98,7 +98,7 @@ export class ModelWatch {
           : `Start a blank controller under a new id, NEW, and let it take that place: \`quorate members replace ${differing[0]} NEW\`.`,
     });
     if (!isNews) return;
-    log.error('models-differ', message, { index: position.index });
+    log.error('models-differ', 'members hold different models', { found: message, index: position.index });
     events.cluster('model.differs', { position, message, peers: differing.map((id) => ({ id })) });
   }
 }

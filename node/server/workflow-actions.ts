@@ -295,7 +295,11 @@ export function createActions(sources: WorkflowSources): Actions {
         remedy: `Start ${runner} again, or upgrade the voters: it goes on by itself as soon as one of a newer version can lead.`,
       });
     },
-    reportError: (error, what) => sources.log.warn('operation-trouble', what, { error: toQuorateError(error).message }),
+    reportError: (error, operationId) =>
+      sources.log.warn('operation-trouble', 'an operation is held up', {
+        operationId,
+        error: toQuorateError(error).message,
+      }),
   };
 }
 

@@ -112,5 +112,5 @@ export interface Actions extends FactGatherer {
   /** An operation of a newer version waits because nobody who knows it can lead: the operator is told. Null: none does. */
   tellUnknown(operation: Operation | null): void;
   /** Something failed that is not the operation's own failure. */
-  reportError(error: unknown, what: string): void;
+  reportError(error: unknown, operationId: string | null): void;
 }

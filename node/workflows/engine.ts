@@ -122,7 +122,7 @@ export class OperationEngine {
       await before;
       await this.drive(stopper.signal);
     })()
-      .catch((error: unknown) => this.actions.reportError(error, 'the engine of operations'))
+      .catch((error: unknown) => this.actions.reportError(error, this.running()))
       .finally(() => {
         if (this.driving?.stopper === stopper) this.driving = undefined;
       });

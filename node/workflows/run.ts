@@ -214,7 +214,7 @@ export class Run {
         this.recognise();
         return false;
       }
-      if (!isPassing(error)) this.actions.reportError(error, `the record of the operation ${this.id}`);
+      if (!isPassing(error)) this.actions.reportError(error, this.id);
       this.unsure.add(operation.updatedAt);
       return false;
     }

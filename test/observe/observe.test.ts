@@ -1,11 +1,17 @@
 /** Health and metrics over HTTP: what is said of facts, and what three real controllers say while one of them is killed. */
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import test from 'ava';
+import { type Clock, systemClock } from '../../node/cluster/clock.js';
 import { Histogram } from '../../node/cluster/histogram.js';
+import type { ControllerConfig } from '../../node/server/config.js';
+import { createLog } from '../../node/server/log.js';
 import { exposition } from '../../node/server/observe/exposition.js';
 import type { Facts } from '../../node/server/observe/facts.js';
 import { conditionMeanings, healthText, readiness } from '../../node/server/observe/health.js';
-import { type HttpServer, openHttp, text } from '../../node/server/observe/http.js';
+import { connectionsMax, type HttpServer, openHttp, text } from '../../node/server/observe/http.js';
+import { Observer } from '../../node/server/observe/index.js';
 import { metrics } from '../../node/server/observe/metrics.js';
 import { findTool, toolPath } from '../support/checkout.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
@@ -155,6 +161,50 @@ test('a default that is taken gives way to the next port; an address that was gi
   });
   await first?.close();
   await second?.close();
+});
+
+test('of more connections than are held, one waits in vain; whoever says nothing or too much is cut off', async (t) => {
+  t.timeout(60_000);
+  const server = await anyPort();
+  const [host, port] = server.address.split(':');
+  const open = (): Promise<Socket> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(port), host);
+      socket.once('connect', () => resolve(socket)).once('error', reject);
+    });
+  const held = await Promise.all(Array.from({ length: connectionsMax }, open));
+  const surplus = await open();
+  await once(surplus, 'close');
+  for (const socket of held) t.false(socket.destroyed, 'those before it stay');
+  const [first, second] = held;
+  second?.write(`GET /fine HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);
+  const [refusal] = (await once(second ?? surplus, 'data')) as [Buffer];
+  t.regex(refusal.toString(), /^HTTP\/1\.1 431/);
+  first?.destroy();
+  await eventually(async () => (await ask(server.address, '/fine')).status === 200, {
+    what: 'a place that is free again to be given',
+    timeoutMs: waitMs,
+  });
+  await server.close();
+});
+
+test('metrics are made ten times a second at most, however many ask', async (t) => {
+  let at = 1_000;
+  const clock: Clock = { ...systemClock, monotonicMs: () => at, every: () => () => undefined };
+  const log = createLog({ clock, write: () => undefined });
+  const config = {
+    ...{ cluster: 'c', nodeId: 'n1', dataDirectory: '.', nats: { servers: ['nats://a'] } },
+    http: { type: 'address', host: '127.0.0.1', port: 0 },
+  } as unknown as ControllerConfig;
+  const observer = await Observer.open({ config, version: '1', clock, log });
+  const isConnected = async (): Promise<boolean> =>
+    (await ask(observer.address ?? '', '/metrics')).body.includes('connection="bulk"} 1');
+  t.false(await isConnected());
+  observer.connected('bulk', true);
+  t.false(await isConnected(), 'as it was a moment ago');
+  at += 100;
+  t.true(await isConnected());
+  await observer.close();
 });
 
 // --------------------------------------------------------------------------------------------------------- of controllers

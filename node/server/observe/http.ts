@@ -21,7 +21,7 @@ export const defaultPort = 4280;
 export const defaultPortsMax = 20;
 
 /** Prometheus, its twin, a probe and somebody who looks: more at a time wait or are turned away. */
-const connectionsMax = 64;
+export const connectionsMax = 64;
 const requestTimeoutMs = 5_000;
 const keepAliveMs = 65_000;
 const headerBytesMax = 8 * 1024;
