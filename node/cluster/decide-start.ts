@@ -292,7 +292,7 @@ export const startRules: readonly StartRule[] = [
       code: 'damaged',
       found: 'The data directory {directory} says that {node} is standalone, but the model is gone.',
       remedy:
-        'Make it blank with `quorate reset --data-dir {directory}`, and begin on a backup of it; without one, with --standalone and an empty model.',
+        'Make it blank with `quorate reset --data-dir {directory}`, and begin on a snapshot of it: `quorate restore --from FILE --id {node} --data-dir {directory}`; without one, with --standalone and an empty model.',
     },
   },
   {
@@ -311,7 +311,7 @@ export const startRules: readonly StartRule[] = [
       code: 'damaged',
       found: 'The data directory {directory} holds the model of a standalone controller, but not whose.',
       remedy:
-        'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), and begin on a snapshot of it; without one, with --standalone and an empty model.',
+        'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), and begin on a snapshot of it: `quorate restore --from FILE --id {node} --data-dir {directory}`; without one, with --standalone and an empty model.',
     },
   },
 

@@ -107,6 +107,8 @@ export function inspectDirectory(directory: string, options: InspectOptions = {}
   const thorough = options.thorough ?? false;
   const raft = inspectRaft(directory, thorough);
   const model = inspectModel(directory, raft, thorough);
+  // One that has begun to write meanwhile: what was read is of two moments.
+  if (options.lockedByUs !== true && isDirectoryLocked(directory)) return { ...blank, locked: true };
   return { directory, exists, locked, raft: thorough ? withDamagedEntries(directory, raft, model) : raft, model };
 }
 

@@ -2,9 +2,13 @@
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { inspectDirectory, openStorage } from '../../node/storage/index.js';
+import { otherModel } from '../storage/restore-contract.js';
 import { startCluster } from '../support/cluster.js';
+import { startNatsServer } from '../support/nats.js';
 import { type FinishedProcess, runQuorate, startQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from '../support/wait.js';
 import { createServices, sameHashes } from './support.js';
 
 const slowMs = 60_000;
@@ -92,4 +96,30 @@ test('one command prepares a blank directory, its last line starts it, and the o
   await first.stop();
   t.regex((await begin(file)).stderr, /\(not-blank\)/);
   await running.end();
+});
+
+test('ended at any moment of it, the same command begins again or says that it is done', async (t) => {
+  t.timeout(180_000);
+  const { url } = await startNatsServer();
+  const source = openStorage({
+    ...{ directory: temporaryDirectory('source'), clusterName: cluster, nodeId: 'old', softwareVersion: 'test' },
+    now: Date.now,
+  });
+  const { path: file } = await otherModel(source, 200);
+  source.close();
+  // In the order in which they appear.
+  for (const mark of ['lock.db', 'raft.db', 'model.db', 'staging', 'model.db-wal']) {
+    const directory = path.join(temporaryDirectory(), 'data');
+    const args = ['restore', '--from', file, '--id', 'n1', '--data-dir', directory, '--nats', url, '--json'];
+    const first = await startQuorate(args);
+    const isThere = () => existsSync(path.join(directory, mark)) || !first.isRunning();
+    await eventually(isThere, { what: mark, timeoutMs: slowMs, intervalMs: 1 });
+    await first.kill('SIGKILL');
+    t.is((await runQuorate(['doctor', '--data-dir', directory])).code, 0, mark);
+    const second = await runQuorate(args, { timeoutMs: slowMs });
+    if (second.code === 0) t.like(JSON.parse(second.stdout), { restored: true, entities: { service: 200 } });
+    else t.regex(second.stderr, /\(not-blank\)/, mark);
+    const { raft, model } = inspectDirectory(directory, { thorough: true });
+    t.deepEqual([raft.damage, model.damage, model.meta?.position.timeline.epoch], [[], [], 2], mark);
+  }
 });
