@@ -36,6 +36,12 @@ export async function withSession<T>(
     inbox: subjectsOf(given.cluster).inbox('operator', given.as),
     connectTimeoutMs: given.timeoutMs,
   };
+  const missing = lacksOf(options.servers, options);
+  // Also with --quiet: it is no note.
+  if (missing.length > 0)
+    context.out.io.stderr.write(
+      `${context.out.style('bad', `INSECURE: NATS is used ${lackSentence(missing)}`, context.out.io.stderr)}\n`,
+    );
   const connection = await context.out.during(`Connecting to NATS at ${given.nats.join(', ')}`, connectNats(options));
   try {
     const client = createApiClient({

@@ -3,6 +3,7 @@
 import { clientSettings } from '../config/common.js';
 import type { Output, Style } from '../output/output.js';
 import { watch } from '../output/watch.js';
+import { insecurityOf } from '../state/insecurity.js';
 import { wrap } from '../state/text.js';
 import { gateText } from '../state/version-reasons.js';
 import type { Level } from '../theme.js';
@@ -84,5 +85,7 @@ export function healthLines(out: Output, { health, facts }: ClusterView): readon
         : wrap(asCommands(reason.remedy), width).map((line) => `    ${out.style('dim', line)}`)),
     ];
   });
-  return [head, ...reasons];
+  const insecurity = insecurityOf(facts);
+  const banner = insecurity === null ? [] : [out.style('bad', `${glyphs.bad} ${insecurity}`), ''];
+  return [...banner, head, ...reasons];
 }

@@ -5,6 +5,7 @@ import { type Binding, keyLabel } from '../keys.js';
 import { formatClock } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { contextsOf } from '../state/input.js';
+import { insecurityOf } from '../state/insecurity.js';
 import { bodyRows } from '../state/layout.js';
 import { cursorOf, shownRows } from '../state/lists.js';
 import { mendCommands } from '../state/mends.js';
@@ -21,7 +22,7 @@ export function Frame({ state, children }: { readonly state: State; readonly chi
     <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
       <Line spans={headerSpans(state, useIsScreenReaderEnabled())} width={columns} />
       <HealthLine state={state} />
-      <Line spans={[]} width={columns} />
+      <InsecureLine state={state} />
       <Box flexDirection="column" height={bodyRows(state)} overflow="hidden">
         {children}
       </Box>
@@ -81,6 +82,14 @@ function HealthLine({ state }: { readonly state: State }) {
       width={state.size.columns}
     />
   );
+}
+
+/** In the place of the empty line, so that nothing moves: loud, on every screen, and there is no key that takes it away. */
+function InsecureLine({ state }: { readonly state: State }) {
+  const sentence = insecurityOf(state);
+  const { columns } = state.size;
+  const text = ` ${glyphs.bad} ${sentence} `;
+  return <Line spans={sentence === null ? [] : [{ text: text.padEnd(columns), tone: 'badge-bad' }]} width={columns} />;
 }
 
 function Flash({ state }: { readonly state: State }) {

@@ -6,6 +6,7 @@ import type { ConfigurationView } from '../../messaging/index.js';
 import type { Level } from '../theme.js';
 import { formatClock, formatDuration, inOrder, listed, plural } from './format.js';
 import { alarmReasons, configurationReasons, memberReasons, type Reason, rivalReasons } from './health-reasons.js';
+import { insecureReasons } from './insecurity.js';
 import { listenMs, silentAfterMs, staleAfterMs } from './limits.js';
 import {
   ageOf,
@@ -41,6 +42,7 @@ export function judgeHealth(facts: ClusterFacts): Health {
   const reasons = [
     ...rivalReasons(facts, leader),
     ...memberReasons(facts, rows, leader),
+    ...insecureReasons(facts),
     ...alarmReasons(facts),
     ...configurationReasons(known.configuration, rows),
   ];
@@ -98,7 +100,7 @@ function allSilent(facts: ClusterFacts, heardLast: number): Health {
 }
 
 function noCluster(facts: ClusterFacts, rows: readonly MemberRow[]): Health {
-  const reasons = [...memberReasons(facts, rows, null), ...alarmReasons(facts)].filter(
+  const reasons = [...memberReasons(facts, rows, null), ...insecureReasons(facts), ...alarmReasons(facts)].filter(
     (reason) => reason.code !== 'waits-to-join',
   );
   const standalone = rows.filter((row) => row.record?.status.state === 'standalone');

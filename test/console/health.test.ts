@@ -1,5 +1,6 @@
 import test from 'ava';
 import { judgeHealth } from '../../console/state/health.js';
+import { insecurityOf } from '../../console/state/insecurity.js';
 import type { Message } from '../../console/state/messages.js';
 import type { State } from '../../console/state/state.js';
 import { featureGateNames, type NodeStatus } from '../../messaging/index.js';
@@ -19,6 +20,18 @@ test('a cluster of three that works is healthy, and the sentence says who leads 
   t.is(health.level, 'ok');
   t.deepEqual(health.reasons, []);
   t.is(health.failuresSurvived, 1);
+});
+
+test('a cluster that others can listen to says so, in its reasons and in a sentence for every screen', (t) => {
+  t.is(insecurityOf(hearing(...all)), null);
+  const open = hearing(
+    statusOf('n1'),
+    statusOf('n2', { insecure: ['tls'] }),
+    statusOf('n3', { insecure: ['authentication'] }),
+  );
+  t.is(insecurityOf(open), 'INSECURE: n2, n3 use NATS without authentication and without TLS');
+  t.deepEqual(codes(open), ['insecure']);
+  t.is(judgeHealth(open).level, 'warn');
 });
 
 test('right after the start nobody is missed yet; later somebody is', (t) => {

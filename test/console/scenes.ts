@@ -230,6 +230,11 @@ export const scenes: Readonly<Record<string, (size: Size) => State>> = {
   'overview-degraded': (size) => degradedState(size),
   'overview-no-quorum': (size) => noQuorumState(size),
   'overview-cut-off': (size) => cutOffState(size),
+  'overview-insecure': (size) =>
+    healthyState(
+      size,
+      ['n1', 'n2', 'n3'].map((id) => statusOf(id, { insecure: id === 'n3' ? ['tls'] : ['authentication', 'tls'] })),
+    ),
   'overview-nobody': (size) => stateAfter(freshState(size), tick(startAt)),
   members: (size) => stateAfter(degradedState(size), ...keys('2')),
   'member-menu': (size) => stateAfter(degradedState(size), ...keys('2', 'G', 'enter')),
