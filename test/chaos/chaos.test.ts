@@ -7,7 +7,8 @@ const faultsMs = 20_000;
 const given = process.env['CHAOS_SEED'];
 
 test('five controllers on three nats-servers come through killing, pausing and cutting with one history', async (t) => {
-  t.timeout(240_000);
+  // On a machine that has no processors to give, waiting takes as long as it takes.
+  t.timeout(1_200_000);
   const seed = given === undefined ? Date.now() % 1_000_000_000 : Number(given);
   t.log(`seed ${seed}: CHAOS_SEED=${seed} npm test -- test/chaos/chaos.test.ts`);
   const happened: string[] = [];

@@ -12,10 +12,10 @@ import {
 } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { type Random, seededRandom } from '../support/random.js';
-import { within } from '../support/wait.js';
 import { type Clients, type History, startClients } from './clients.js';
 import { carryOut, type FaultReport, type Targets } from './faults.js';
 import { judge } from './judge.js';
+import { type MachineTime, machineTimeOf, wallMaxMs } from './machine-time.js';
 import { type NatsCluster, startNatsCluster } from './nats-cluster.js';
 import { planFaults } from './plan.js';
 
@@ -45,10 +45,11 @@ const clientCount = 6;
 const clientConnections = 3;
 /** Often, so that members that were away need snapshots, and compaction happens among the faults. */
 const compaction = ['--compact-every', '30', '--compact-keep', '10'];
-/** What is promised once the faults have stopped; generous, for a machine that does other things too. */
+/** What is promised once the faults have stopped, in time in which the machine had processors for it. */
 const membershipTimeoutMs = 40_000;
 const progressTimeoutMs = 20_000;
 const agreeTimeoutMs = 40_000;
+const knowsTimeoutMs = 15_000;
 const writesAfterwards = 40;
 const askAgainMs = 200;
 const pageSize = 1_000;
@@ -123,7 +124,9 @@ async function playRound(world: World, faultsMs: number): Promise<RoundReport> {
   const restless = await comesToRest(world, clients, membership, leaving);
   stopping.abort();
   const history = await clients.stop();
-  const disagreed = await attempt('all members agree', () => cluster.agrees(agreeTimeoutMs));
+  const disagreed = await attempt('all members agree', () =>
+    machineOf(world).within(cluster.agrees(wallMaxMs), 'all members to agree', agreeTimeoutMs),
+  );
   const journals = await journalsOf(world);
   const judged = judge({ history, beforeIndex: world.last?.index ?? 0, journals });
   const [changes = []] = journals.values();
@@ -212,20 +215,31 @@ async function comesToRest(
   leaving: string,
 ): Promise<readonly string[]> {
   const { cluster } = world;
-  const ended = within(membership, 'the join and the removal', membershipTimeoutMs);
+  const machine = machineOf(world);
+  const ended = machine.within(membership, 'the join and the removal', membershipTimeoutMs);
+  const writesGoOn = () =>
+    machine.within(clients.progress(writesAfterwards, wallMaxMs), `${writesAfterwards} writes`, progressTimeoutMs);
   const problems = [
-    ...(await attempt('writes go on', () => clients.progress(writesAfterwards, progressTimeoutMs))),
+    ...(await attempt('writes go on', writesGoOn)),
     ...(await attempt('one joins and one is removed', () => ended)),
-    ...(await attempt('writes go on with the new members', () =>
-      clients.progress(writesAfterwards, progressTimeoutMs),
-    )),
-    ...(await attempt('who was removed knows it', () =>
-      cluster.waitUntil((all) => all.get(leaving)?.state === 'removed', `${leaving} to know that it was removed`),
-    )),
+    ...(await attempt('writes go on with the new members', writesGoOn)),
+    ...(await attempt('who was removed knows it', () => {
+      const what = `${leaving} to know that it was removed`;
+      const known = cluster.waitUntil((all) => all.get(leaving)?.state === 'removed', what, wallMaxMs);
+      return machine.within(known, what, knowsTimeoutMs);
+    })),
   ];
   // Where that came to nothing it is a member, and looked at like the others.
   if (!world.controllers.has(leaving)) await cluster.stop(leaving);
   return problems;
+}
+
+/** Of the processes that have to get on, and of what carries their messages. */
+function machineOf({ cluster, nats, controllers }: World): MachineTime {
+  return machineTimeOf(() => [
+    ...[...controllers].flatMap((id) => cluster.node(id).process?.pid ?? []),
+    ...nats.servers.map(({ pid }) => pid),
+  ]);
 }
 
 async function journalsOf({ cluster, controllers, last }: World): Promise<ReadonlyMap<string, readonly ModelChange[]>> {
