@@ -8,10 +8,11 @@ import { positionSchema } from '../../messaging/position.js';
 import { versionRangeSchema } from '../../messaging/protocol.js';
 import { eventSchema } from '../../messaging/schemas/events.js';
 import { entitySchema } from '../../messaging/schemas/model.js';
-import { operationSchema } from '../../messaging/schemas/operations.js';
+import { operationPlanSchema, operationSchema } from '../../messaging/schemas/operations.js';
 import { routerViewSchema } from '../../messaging/schemas/router.js';
 import { nodeStatusSchema } from '../../messaging/schemas/status.js';
 import { contextKeys } from '../config/contexts.js';
+import * as local from './json-output-local.js';
 
 export interface JsonOutput {
   readonly schema: z.ZodType;
@@ -19,6 +20,8 @@ export interface JsonOutput {
   readonly source: string;
   /** One document a line, as things happen. */
   readonly lines?: boolean;
+  /** What it is where this flag is given, if that is something else. */
+  readonly withFlag?: Readonly<Record<string, z.ZodType>>;
   readonly note?: string;
 }
 
@@ -140,6 +143,7 @@ export const errorOutputSchema = z.object({ error: wireErrorSchema });
 const operation: JsonOutput = { schema: operationSchema, source: 'operationSchema' };
 const planned: JsonOutput = {
   ...operation,
+  withFlag: { 'dry-run': operationPlanSchema },
   note: 'With `--dry-run` it is an [operation plan](protocol.md#operation-plan) instead.',
 };
 const written: JsonOutput = {
@@ -149,7 +153,7 @@ const written: JsonOutput = {
 };
 const watched = 'With `--watch` one such object a line.';
 
-/** By the words of the command. Commands about one machine's files say their shape in docs/cli.md. */
+/** By the words of the command. */
 export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   status: { schema: statusSchema, source: 'statusSchema', note: watched },
   members: { schema: membersSchema, source: 'membersSchema', note: watched },
@@ -161,14 +165,18 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   'members demote': planned,
   migrate: planned,
   upgrade: { ...planned, note: `${planned.note} Without an ID one such object a line, for each member.` },
-  restore: planned,
+  restore: {
+    ...planned,
+    withFlag: { from: local.restoreFromSchema, 'dry-run': operationPlanSchema },
+    note: `${planned.note} With \`--from\`, which begins a new cluster: \`{ directory, node, cluster, start, file, entities, clusterId, position, restored }\`.`,
+  },
   operations: { schema: operationsSchema, source: 'operationsSchema', note: watched },
   'operations list': { schema: operationsSchema, source: 'operationsSchema', note: watched },
   'operations show': operation,
   'operations watch': operation,
   'operations cancel': operation,
   'operations resume': {
-    ...operation,
+    ...planned,
     note: 'With `--dry-run` it is an [operation plan](protocol.md#operation-plan) instead, with `how`: `anew`, `forward`, `back` or `none`.',
   },
   routers: { schema: routersSchema, source: 'routersSchema', note: watched },
@@ -188,4 +196,37 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   'context list': { schema: contextsSchema, source: 'contextsSchema' },
   'support-bundle': { schema: supportBundleSchema, source: 'supportBundleSchema' },
   version: { schema: versionSchema, source: 'versionSchema' },
+  demo: {
+    schema: local.demoSchema,
+    source: 'demoSchema',
+    lines: true,
+    withFlag: { stop: local.demoStoppedSchema },
+    note: 'With `--stop`: `{ stopped, dataDirectory }`, how many processes were ended.',
+  },
+  export: {
+    schema: local.exportSchema,
+    source: 'exportSchema',
+    withFlag: { file: local.exportedSchema },
+    note: 'With `--file`: `{ file, position, counts, entitiesSha256 }`.',
+  },
+  import: { schema: local.importSchema, source: 'importSchema' },
+  'snapshot list': { schema: local.snapshotsSchema, source: 'snapshotsSchema' },
+  'snapshot inspect': { schema: local.snapshotFileSchema, source: 'snapshotFileSchema' },
+  'snapshot verify': { schema: local.verifiedSnapshotSchema, source: 'verifiedSnapshotSchema' },
+  'context add': { schema: local.contextAddedSchema, source: 'contextAddedSchema' },
+  'context use': { schema: local.contextUsedSchema, source: 'contextUsedSchema' },
+  'context remove': { schema: local.contextRemovedSchema, source: 'contextRemovedSchema' },
+  'log-level': { schema: local.logLevelSchema, source: 'logLevelSchema' },
+  'check nats': { schema: local.natsCheckSchema, source: 'natsCheckSchema' },
+  doctor: { schema: local.doctorSchema, source: 'doctorSchema' },
+  reset: { schema: local.resetSchema, source: 'resetSchema' },
+  recover: { schema: local.recoverSchema, source: 'recoverSchema' },
+  'router enrol': { schema: local.routerEnrolSchema, source: 'routerEnrolSchema' },
+  'auth init': { schema: local.authInitSchema, source: 'authInitSchema' },
+  'auth add': { schema: local.authAddSchema, source: 'authAddSchema' },
+  'auth revoke': { schema: local.authRevokeSchema, source: 'authRevokeSchema' },
+  'auth rotate': { schema: local.authRotateSchema, source: 'authRotateSchema' },
+  'auth list': { schema: local.authListSchema, source: 'authListSchema' },
+  'auth enrol': { schema: local.authEnrolSchema, source: 'authEnrolSchema' },
+  'auth certificate': { schema: local.authCertificateSchema, source: 'authCertificateSchema' },
 };

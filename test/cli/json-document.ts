@@ -1,7 +1,5 @@
 /** docs/json.md, made from the schemas of what commands print. */
 import path from 'node:path';
-import { commandLine } from '../../console/commands/command.js';
-import { commands } from '../../console/commands/index.js';
 import { errorOutputSchema, type JsonOutput, jsonOutputs } from '../../console/commands/json-output.js';
 import { tableOf } from '../docs/documents.js';
 import { checkoutRoot } from '../support/checkout.js';
@@ -21,19 +19,7 @@ An error is one object on stderr, and the [exit code](cli.md#exit-codes) is 1 or
 
 export function renderJsonDocument(): string {
   const known = Object.entries(jsonOutputs).map(([words, output]) => sectionOf(words, output));
-  const others = commands
-    .filter((each) => each.jsonShape !== undefined && jsonOutputs[each.path.join(' ')] === undefined)
-    .map((each) => `| \`${commandLine(each.path)}\` | ${(each.jsonShape ?? '').replaceAll('|', '\\\\|')} |`);
-  return [
-    `${introduction}${table(errorOutputSchema, 'errorOutputSchema')}\n`,
-    ...known,
-    '## Commands about files of this machine',
-    '',
-    '| command | what it prints |',
-    '| --- | --- |',
-    ...others,
-    '',
-  ].join('\n');
+  return [`${introduction}${table(errorOutputSchema, 'errorOutputSchema')}\n`, ...known].join('\n');
 }
 
 function sectionOf(words: string, { schema, source, lines = false, note }: JsonOutput): string {

@@ -4,6 +4,8 @@ import test from 'ava';
 import { allSettings } from '../../console/commands/help.js';
 import { commands } from '../../console/commands/index.js';
 import { jsonOutputs } from '../../console/commands/json-output.js';
+import { isDangerous, type WorkflowName } from '../../messaging/schemas/operations.js';
+import { byCodeUnit } from '../../node/model/index.js';
 import { jsonDocumentFile, renderJsonDocument } from './json-document.js';
 import { referenceFile, renderReference } from './reference.js';
 
@@ -15,9 +17,34 @@ test('docs/json.md is what the schemas say; else run: npx node dist/test/cli/wri
   t.is(readFileSync(jsonDocumentFile, 'utf8'), renderJsonDocument());
 });
 
-test('every schema of an output belongs to a command that prints JSON', (t) => {
+test('every command that prints JSON has a schema for it, and no other has', (t) => {
   const printing = commands.filter((each) => each.jsonShape !== undefined).map((each) => each.path.join(' '));
-  for (const words of Object.keys(jsonOutputs)) t.true(printing.includes(words), words);
+  t.deepEqual(Object.keys(jsonOutputs).toSorted(byCodeUnit), printing.toSorted(byCodeUnit));
+});
+
+/** A new workflow does not compile without its command. */
+const commandOf: Readonly<Record<WorkflowName, string>> = {
+  join: 'members join',
+  remove: 'members remove',
+  replace: 'members replace',
+  promote: 'members promote',
+  demote: 'members demote',
+  transfer: 'members transfer',
+  restore: 'restore',
+  migrate: 'migrate',
+  rollback: 'migrate',
+  upgrade: 'upgrade',
+};
+
+test('every workflow can be tried, scripted and left alone; what cannot be taken back is named twice', (t) => {
+  for (const [workflow, words] of Object.entries(commandOf)) {
+    const command = commands.find(({ path }) => path.join(' ') === words);
+    if (command === undefined) throw new Error(`there is no command ${words}`);
+    const flags = Object.values(command.settings).map(({ flag }) => flag);
+    for (const flag of ['dry-run', 'yes', 'detach']) t.true(flags.includes(flag), `${words} --${flag}`);
+    t.truthy(command.jsonShape, `${words} --json`);
+    t.is(flags.includes('i-understand'), isDangerous(workflow as WorkflowName), `${words} --i-understand`);
+  }
 });
 
 test('every command has a summary without a full stop, and examples that begin with quorate', (t) => {

@@ -166,6 +166,7 @@ function commentsInSchemas(): ReadonlyMap<string, string> {
     ...readdirSync(path.join(messaging, 'schemas')).map((name) => path.join(messaging, 'schemas', name)),
     ...['position.ts', 'errors.ts', 'protocol.ts'].map((name) => path.join(messaging, name)),
     path.join(checkoutRoot, 'console', 'commands', 'json-output.ts'),
+    path.join(checkoutRoot, 'console', 'commands', 'json-output-local.ts'),
   ];
   const found = new Map<string, string>();
   for (const file of files) {

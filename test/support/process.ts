@@ -192,9 +192,16 @@ export function startQuorate(args: readonly string[], options: ProcessOptions = 
 }
 
 /** `quorate ARGS…`, run to its end. */
-export function runQuorate(
+export async function runQuorate(
   args: readonly string[],
   options: ProcessOptions & { readonly timeoutMs?: number } = {},
 ): Promise<FinishedProcess> {
-  return runProcess(process.execPath, [quorateMain, ...args], { name: `quorate-${args[0] ?? ''}`, ...options });
+  const name = `quorate-${args[0] ?? ''}`;
+  const finished = await runProcess(process.execPath, [quorateMain, ...args], { name, ...options });
+  if (args.includes('--json') && finished.code === 0) {
+    // Loaded here: most tests run no such command, and need not know them all.
+    const { checkJsonShape } = await import('./json-shape.js');
+    checkJsonShape(args, finished.stdout);
+  }
+  return finished;
 }

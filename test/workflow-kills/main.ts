@@ -42,10 +42,9 @@ const rows: Row[] = [];
 if (values.matrix !== undefined) rows.push(...rowsIn(values.matrix));
 else {
   const [only, at, victim] = [listed(values.only), listed(values.at), listed(values.victim)];
-  const cells = cellNames
-    .filter((name) => matches(only, name))
-    .flatMap(cellsOf)
-    .filter((cell) => matches(at, cell.at) && matches(victim, cell.victim));
+  // In the order in which they are named.
+  const names = only === undefined ? cellNames : only.flatMap((one) => cellNames.filter((name) => name === one));
+  const cells = names.flatMap(cellsOf).filter((cell) => matches(at, cell.at) && matches(victim, cell.victim));
   await runCells({
     cells,
     onRow: (row) => {
