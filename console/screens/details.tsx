@@ -4,10 +4,11 @@ import { formatPosition } from '../../messaging/position.js';
 import type { RouterView } from '../../messaging/schemas/router.js';
 import { headingSpans } from '../components/heading.js';
 import { justify, type Spans } from '../components/line.js';
-import { newestChange, routerBehind, routerState, routerSync } from '../state/columns.js';
+import { memberState, newestChange, routerBehind, routerState, routerSync } from '../state/columns.js';
 import { entityYaml } from '../state/entity-document.js';
 import { formatAge, formatCount, formatTime } from '../state/format.js';
 import { modelPollMs } from '../state/limits.js';
+import { leaderOf, membersOf } from '../state/members.js';
 import { type Mend, mendsOf } from '../state/mends.js';
 import type { EventRow, State } from '../state/state.js';
 import { textLines, yamlLines } from '../state/yaml.js';
@@ -43,15 +44,41 @@ export function Router({ state, router }: ScreenProps & { readonly router: strin
   }
   const { text, tone } = routerState(view);
   const age = readAt === null ? [] : ageSpans(state, readAt, error?.message ?? null);
-  const counters = Object.entries(view.counters).map(([name, value]) => ({ name, value: formatCount(value) }));
+  const counters = Object.entries(view.counters).map(
+    ([name, value]): Field => ({
+      name,
+      value: formatCount(value),
+      tone: value > 0 && troubling.test(name) ? 'warn' : undefined,
+    }),
+  );
   const lines = [
     headingSpans({ title: router, info: [{ text, tone }, ...age], width }),
     ...errorLines(view.refused, width),
     ...fieldLines(routerFields(state, view), width),
     [],
+    ...section('Controllers that routers are told of', width, fieldLines(toldOf(state), width)),
     ...section('Counters since its start', width, fieldLines(counters, width)),
   ];
   return <TextScreen state={state} lines={lines} />;
+}
+
+/** What a router counts when something was not taken, or not understood. */
+const troubling = /refused|error|dropped|givenup|undecodable|overflow|conflict/iu;
+
+/** The list that controllers publish is made of the members as the leader has them. */
+function toldOf(state: State): readonly Field[] {
+  const leader = leaderOf(state)?.record;
+  if (leader === undefined) return [{ name: '-', value: 'no leader is heard', tone: 'warn' }];
+  const rows = new Map(membersOf(state).map((row) => [row.id, row]));
+  return leader.status.members.map(({ id, addresses }): Field => {
+    const row = rows.get(id);
+    const said = row === undefined ? null : memberState(row, state.connection.up);
+    return {
+      name: id,
+      value: `${addresses.join(', ')}${said === null ? '' : `  ${said.text}`}`,
+      tone: said?.tone === 'ok' ? undefined : said?.tone,
+    };
+  });
 }
 
 function routerFields(state: State, view: RouterView): readonly Field[] {

@@ -12,7 +12,7 @@ import { mendsMax } from '../state/mends.js';
 import { screenTitles } from '../state/navigation.js';
 import { paletteCommands } from '../state/overlay-input.js';
 import { type Overlay, placeOf, type State, withView } from '../state/state.js';
-import { cells, fitted } from '../state/text.js';
+import { cells, fitted, wrap } from '../state/text.js';
 import { glyphs } from '../theme.js';
 import { sentenceLines, TextScreen } from './text.js';
 
@@ -37,37 +37,44 @@ export function Help({
     columns,
     'dim',
   );
-  const sections = contextsOf(beneath).map((context) => contextLines(state.keymap, context));
-  return <TextScreen state={state} lines={[title, ...intro, [], ...inColumns(sections, columns)]} top={overlay.top} />;
+  const half = Math.floor(columns / 2);
+  const across = half >= helpWidthMin;
+  const width = across ? half : columns;
+  const sections = contextsOf(beneath).map((context) => contextLines(state.keymap, context, width));
+  const lines = across ? beside(sections, width) : sections.flat();
+  return <TextScreen state={state} lines={[title, ...intro, [], ...lines]} top={overlay.top} />;
 }
 
-const helpWidth = 58;
+const helpWidthMin = 58;
+const keysWidth = 14;
 
-function contextLines({ bindings }: Keymap, context: KeyContext): readonly Spans[] {
+function contextLines({ bindings }: Keymap, context: KeyContext, width: number): readonly Spans[] {
   return [
     [{ text: ` ${contextTitles[context]}`, tone: 'strong' }],
     ...bindings
       .filter((binding) => binding.context === context)
       .filter(({ action }) => !action.startsWith('choose-') || action === 'choose-1')
-      .map(
-        (binding): Spans => [
-          { text: `   ${fitted(binding.keys.map(keyLabel).join(' '), 14)} `, tone: 'key' },
-          { text: binding.help },
-        ],
+      .flatMap((binding) =>
+        wrap(binding.help, width - keysWidth - 5).map((text, index): Spans => {
+          const keys = index === 0 ? binding.keys.map(keyLabel).join(' ') : '';
+          return [{ text: `   ${fitted(keys, keysWidth)} `, tone: 'key' }, { text }];
+        }),
       ),
     [],
   ];
 }
 
-/** Sections beside each other where there is room for two columns. */
-function inColumns(sections: readonly (readonly Spans[])[], width: number): readonly Spans[] {
-  const all = sections.flat();
-  if (width < helpWidth * 2) return all;
-  const half = Math.ceil(all.length / 2);
-  return Array.from({ length: half }, (_, index): Spans => {
-    const left = all[index] ?? [];
-    const space = ' '.repeat(Math.max(1, helpWidth - left.reduce((sum, span) => sum + cells(span.text), 0)));
-    return [...left, { text: space }, ...(all[index + half] ?? [])];
+/** Sections beside each other, each of them whole, so that both columns are about as long. */
+function beside(sections: readonly (readonly Spans[])[], width: number): readonly Spans[] {
+  const columnsFor = (split: number) => [sections.slice(0, split).flat(), sections.slice(split).flat()] as const;
+  const heightOf = (split: number): number => Math.max(...columnsFor(split).map((lines) => lines.length));
+  const splits = sections.map((_, index) => index + 1);
+  const best = splits.reduce((least, split) => (heightOf(split) < heightOf(least) ? split : least), 1);
+  const [left, right] = columnsFor(best);
+  return Array.from({ length: heightOf(best) }, (_, index): Spans => {
+    const spans = left[index] ?? [];
+    const taken = spans.reduce((sum, span) => sum + cells(span.text), 0);
+    return [...spans, { text: ' '.repeat(Math.max(1, width - taken)) }, ...(right[index] ?? [])];
   });
 }
 

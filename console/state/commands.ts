@@ -59,8 +59,9 @@ export function runCommand(state: State, command: Command): Step<State> {
 /** What can be done with one controller; what cannot is there too, with why. */
 export function actionsFor(state: State, row: MemberRow): readonly string[] {
   const offers = offersOf(state).filter((offer) => offer.node === row.id);
+  const handOver = row.leads && row.membership === 'voter' ? ['transfer'] : [];
   const snapshot = maySnapshot(row) ? [`snapshot ${row.id}`] : [];
-  return [`member ${row.id}`, ...offers.map((offer) => offer.id), ...snapshot];
+  return [`member ${row.id}`, ...handOver, ...offers.map((offer) => offer.id), ...snapshot];
 }
 
 /** What can be done with the file that the cursor is on. */
