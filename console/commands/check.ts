@@ -11,7 +11,10 @@ export const checkGroup = defineGroup({
   path: ['check'],
   summary: 'Try what Quorate needs of what is around it',
   examples: [
-    { comment: 'Do the NATS servers give what is needed?', line: 'quorate check nats --nats nats://10.0.0.1:4222' },
+    {
+      comment: 'Do the NATS servers give what is needed?',
+      line: 'quorate check nats --as alice --nats tls://10.0.0.1:4222 --tls-ca ca.pem --nkey-seed-file alice.seed',
+    },
   ],
 });
 
@@ -52,7 +55,7 @@ export const checkNatsCommand = defineCommand({
   examples: [
     {
       comment: 'What controller ctrl1 needs, of all three servers',
-      line: 'quorate check nats --nats nats://10.0.0.1:4222,nats://10.0.0.2:4222,nats://10.0.0.3:4222 --role controller --id ctrl1 --creds-file ctrl1.creds',
+      line: 'quorate check nats --nats tls://10.0.0.1:4222,tls://10.0.0.2:4222,tls://10.0.0.3:4222 --role controller --id ctrl1 --tls-ca ca.pem --nkey-seed-file ctrl1.seed',
     },
     {
       comment: 'In a nightly script: what is wrong, or will be',

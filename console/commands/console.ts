@@ -46,7 +46,10 @@ export const consoleCommand = defineCommand({
   description: 'Press ? in it for the keys, : for everything that can be done, q to leave.',
   settings: { ...consoleSettings, ...clientSettings },
   examples: [
-    { comment: 'The cluster "demo"', line: 'quorate console --cluster demo --nats nats://10.0.0.1:4222' },
+    {
+      comment: 'The cluster "demo"',
+      line: 'quorate console --cluster demo --as alice --nats tls://10.0.0.1:4222 --tls-ca ca.pem --nkey-seed-file alice.seed',
+    },
     { comment: 'Only looking', line: 'quorate console --read-only' },
   ],
   async run(context, given) {

@@ -75,7 +75,7 @@ export const contextAddCommand = defineCommand({
     },
     {
       comment: 'With a user whose password is in a file',
-      line: 'quorate context add staging --nats nats://10.0.0.9:4222 --cluster staging --user alice --password-file ~/.secrets/staging',
+      line: 'quorate context add staging --nats tls://10.0.0.9:4222 --cluster staging --user alice --password-file ~/.secrets/staging',
     },
   ],
   jsonShape: '{ name, current, context }; the context by keys of the config file',

@@ -62,7 +62,7 @@ export const root: Command = defineGroup({
     'Every setting can be given as a flag, as an environment variable, or in a YAML config file; the first of these that holds it counts. Exit codes: 0 done, 1 refused or failed, 2 usage or configuration, 130 and 143 ended by SIGINT and SIGTERM.',
   examples: [
     { comment: 'A whole cluster on this machine, to try things out', line: 'quorate demo' },
-    { comment: 'Is the cluster healthy?', line: 'quorate status --nats nats://10.0.0.1:4222 --cluster demo' },
+    { comment: 'Is the cluster healthy?', line: 'quorate status --context demo' },
   ],
 });
 

@@ -213,7 +213,7 @@ export const nodeCommand = defineCommand({
     },
     {
       comment: 'Another one, to be joined',
-      line: 'quorate node --id ctrl2 --data-dir /var/lib/quorate --cluster demo --nats nats://10.0.0.1:4222',
+      line: 'quorate node --id ctrl2 --data-dir /var/lib/quorate --cluster demo --nats tls://10.0.0.1:4222 --tls-ca ca.pem --nkey-seed-file ctrl2.seed',
     },
     {
       comment: 'The first controller of a new cluster, on the model of a backup; the others join',

@@ -55,7 +55,7 @@ export const routerCommand = defineCommand({
   examples: [
     {
       comment: 'A router of the cluster "demo"',
-      line: 'quorate router --id edge-1 --data-dir /var/lib/quorate-edge-1 --cluster demo --nats nats://10.0.0.1:4222',
+      line: 'quorate router --id edge-1 --data-dir /var/lib/quorate-edge-1 --cluster demo --nats tls://10.0.0.1:4222 --tls-ca ca.pem --nkey-seed-file edge-1.seed',
     },
     {
       comment: 'The same from a config file with a `router:` section',

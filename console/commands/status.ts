@@ -20,7 +20,10 @@ export const statusCommand = defineCommand({
     'Exit code 0: healthy, or healthy with warnings. 1: something is wrong that needs somebody now, such as no quorum.',
   settings: { ...clientSettings, watch: watchSetting },
   examples: [
-    { comment: 'A look at the cluster "demo"', line: 'quorate status --nats nats://10.0.0.1:4222 --cluster demo' },
+    {
+      comment: 'A look at the cluster "demo"',
+      line: 'quorate status --nats tls://10.0.0.1:4222 --tls-ca ca.pem --nkey-seed-file alice.seed --as alice --cluster demo',
+    },
     { comment: 'Keep looking', line: 'quorate status --watch' },
     { comment: 'In a script: is it healthy?', line: 'quorate status --json | jq -e \'.health.level == "ok"\'' },
   ],
