@@ -398,6 +398,7 @@ export class Checker {
       case 'append':
       case 'heartbeat':
       case 'snapshot':
+        if (message.type === 'snapshot') count(this.#coverage, 'snapshot: offered');
         if (this.leaders.get(message.term) !== id) {
           // It may have been elected in this very event.
           this.observe(member);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { readArguments, refuse, type Usage } from '../support/options.js';
-import type { Coverage } from './coverage.js';
+import { type Coverage, describeCoverage, neverReached } from './coverage.js';
 import { makePlan, type Plan, type Profile, profileOf, profiles } from './plan.js';
 import { minimise, type Reduction, reduce } from './reduction.js';
 import { type Failure, runSchedules, type Summary, sumOf } from './runner.js';
@@ -153,8 +153,9 @@ function perSecond({ schedules, elapsedMs }: Summary): string {
 }
 
 function showCoverage(coverage: Coverage): void {
-  for (const what of Object.keys(coverage).sort((a, b) => (a < b ? -1 : 1)))
-    console.log(`${String(coverage[what]).padStart(12)}  ${what}`);
+  for (const line of describeCoverage(coverage)) console.log(line);
+  const missed = neverReached(coverage);
+  console.log(missed.length === 0 ? '\nall of this was reached' : `\nnever reached: ${missed.join('; ')}`);
 }
 
 async function showFailures(failures: readonly Failure[], profile: Profile | undefined): Promise<void> {

@@ -381,6 +381,9 @@ const restoresShare = 0.08;
 
 type Kind = keyof typeof drawers;
 
+/** All kinds of actions that are drawn. */
+export const actionTypes: readonly string[] = [...Object.keys(drawers), 'restore', 'recover'];
+
 /** How often a kind comes when a schedule has it; the mean of how many of its actions there are. */
 const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>> = {
   mixed: {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { describeCoverage, neverReached, sections } from './coverage.js';
 import { mutations } from './mutations.js';
-import { makePlan, type Profile, profileOf, profiles } from './plan.js';
+import { actionTypes, makePlan, type Profile, profileOf, profiles } from './plan.js';
 import { minimise, reduce } from './reduction.js';
 import { runSchedules } from './runner.js';
 import { simulate } from './simulation.js';
@@ -52,6 +53,8 @@ test.serial('schedules from fresh seeds end well, and reach what they are made t
     'log: compacted',
     'model: retry recognised',
     'client: read through a follower',
+    'recovery: a survivor has gone on alone',
+    'recovery: left behind, and knows it',
     'end: all agree',
   ];
   for (const what of reached) t.true((summary.coverage[what] ?? 0) > 0, `never reached: ${what}`);
@@ -87,6 +90,21 @@ test('each mutation changes one place of the compiled code, which is there', (t)
     t.is(source.split(find).length - 1, 1, name);
     t.not(find, replace, name);
   }
+});
+
+test('the report has a place for each kind of fault, and names what was never reached', (t) => {
+  const faults = sections.flatMap(({ expected }) => expected).filter((what) => what.startsWith('fault: '));
+  for (const type of actionTypes)
+    t.true(
+      faults.some((what) => what === `fault: ${type}` || what.startsWith(`fault: ${type}, `)),
+      type,
+    );
+  const lines = describeCoverage({ 'fault: pause': 3, 'snapshot: by pigeon': 1 });
+  t.true(lines.includes('           3  fault: pause'));
+  t.true(lines.includes('           0  fault: strand'));
+  t.true(lines.includes('           1  snapshot: by pigeon'), 'also what nobody expected');
+  t.true(neverReached({ 'fault: pause': 3 }).includes('fault: strand'));
+  t.false(neverReached({ 'fault: pause': 3 }).includes('fault: pause'));
 });
 
 test.serial('other seeds are other worlds', async (t) => {
