@@ -17,7 +17,7 @@ import { type ImportOutcome, runImport } from '../exchange/run-import.js';
 import { confirm } from '../output/confirm.js';
 import type { Output } from '../output/output.js';
 import { ProgressLine } from '../output/progress.js';
-import { formatCount, plural } from '../state/format.js';
+import { formatCount, formatDuration, plural } from '../state/format.js';
 import { argument, type CommandContext, defineCommand } from './command.js';
 import { kinds } from './model.js';
 import { withSession } from './session.js';
@@ -50,7 +50,7 @@ export const importCommand = defineCommand({
     { comment: 'In a script: what was left out', line: "quorate import ziti.yaml --yes --json | jq '.leftOut[]'" },
   ],
   jsonShape:
-    '{ source, create: { kind: number }, there: { kind: number }, leftOut: [{ kind, name, why }], changed: [{ kind, name, why }], notes: [text] }; without --dry-run also imported, existed, refused: [{ kind, name, why }], verified, position',
+    '{ source, create: { kind: number }, there: { kind: number }, leftOut: [{ kind, name, why }], changed: [{ kind, name, why }], notes: [text] }; without --dry-run also imported, existed, refused: [{ kind, name, why }], verified, position, tookMs',
   async run(context, given) {
     const source = await readSource(given.file);
     return withSession(context, given, async ({ client }) => {
@@ -134,19 +134,22 @@ function gateMissing(source: Source, leader: NodeStatus): QuorateError | null {
   );
 }
 
-async function carryOut({ out, signal }: CommandContext, client: ApiClient, plan: ImportPlan): Promise<ImportOutcome> {
+type TimedOutcome = ImportOutcome & { readonly tookMs: number; readonly perSecond: number };
+
+async function carryOut({ out, signal }: CommandContext, client: ApiClient, plan: ImportPlan): Promise<TimedOutcome> {
   const progress = new ProgressLine(out, 'Importing');
   try {
     const onProgress = (done: number): void => progress.show(done, plan.create.length);
-    return await runImport(plan.create, { client, signal, onProgress });
+    const outcome = await runImport(plan.create, { client, signal, onProgress });
+    return { ...outcome, tookMs: Math.round(progress.tookMs()), perSecond: progress.perSecond() };
   } finally {
     progress.end();
   }
 }
 
 /** Success is said only of what was seen: each entity that was to come is in the model, the same. */
-function report(out: Output, source: Source, plan: ImportPlan, outcome: ImportOutcome, after: WholeModel): 0 | 1 {
-  const { imported, existed, refused } = outcome;
+function report(out: Output, source: Source, plan: ImportPlan, outcome: TimedOutcome, after: WholeModel): 0 | 1 {
+  const { imported, existed, refused, tookMs, perSecond } = outcome;
   const held = new Map(after.entities.map((entity) => [keyOf(entity), entity]));
   const missing = [...plan.create, ...plan.there].filter((wanted) => {
     const entity = held.get(keyOf(wanted));
@@ -154,12 +157,21 @@ function report(out: Output, source: Source, plan: ImportPlan, outcome: ImportOu
   });
   const verified = missing.length === 0;
   if (out.json)
-    out.printJson({ ...planJson(source, plan), imported, existed, refused, verified, position: after.position });
+    out.printJson({
+      ...planJson(source, plan),
+      imported,
+      existed,
+      refused,
+      verified,
+      position: after.position,
+      tookMs,
+    });
   else {
     const there = plan.there.length + existed;
     out.print(
       `${out.style(verified ? 'good' : 'bad', verified ? '✔' : '✖')} ${formatCount(imported)} imported, ${formatCount(there)} ${there === 1 ? 'was' : 'were'} there already${plan.leftOut.length === 0 ? '' : `, ${formatCount(plan.leftOut.length)} left out`}; position ${formatPosition(after.position)}`,
     );
+    if (imported > 0) out.print(out.style('dim', `in ${formatDuration(tookMs)}, ${formatCount(perSecond)} a second`));
     for (const line of remarkLines(out, 'Refused', refused)) out.print(line);
   }
   if (verified) return 0;

@@ -71,9 +71,9 @@ export function planImport(source: Source, held: readonly Entity[]): ImportPlan 
 
 /** Whether the entity that is there is what is wanted. */
 export function isSame({ entity, name, tags, spec }: Wanted, held: Entity): boolean {
-  if (entity !== null) return canonicalJson(entity) === canonicalJson(held);
-  // What was left to defaults is in the one that is there.
+  // What was left to defaults is in the one that is there; so is what a version after that of the file has added.
   const given = Object.fromEntries(Object.keys(spec).map((key) => [key, held.spec[key]]));
+  if (entity !== null) return canonicalJson(entity) === canonicalJson({ ...held, spec: given });
   return name === held.name && canonicalJson([tags, spec]) === canonicalJson([held.tags, given]);
 }
 

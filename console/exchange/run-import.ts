@@ -8,8 +8,8 @@ import { isRetryable, QuorateError, toQuorateError } from '../../messaging/error
 import type { Entity } from '../../messaging/schemas/model.js';
 import { isSame, phasesOf, type Remark, type Wanted } from './plan.js';
 
-/** Requests under way; far fewer than a leader takes. */
-const underWayMax = 64;
+/** Requests under way: enough for a leader to write many at once, and far fewer than it takes. */
+const underWayMax = 256;
 /** For one entity: through an election, and longer than a leader that has much to do takes. */
 const patienceMs = 60_000;
 

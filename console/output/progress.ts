@@ -1,4 +1,4 @@
-/** How far a long piece of work is, on stderr: a line that is drawn again on a terminal, a line now and then elsewhere. */
+/** How far a long piece of work is and how fast, on stderr: a line drawn again on a terminal, a line now and then elsewhere. */
 import { formatCount } from '../state/format.js';
 import type { Output } from './output.js';
 
@@ -9,8 +9,10 @@ const elsewhereEveryMs = 5_000;
 export class ProgressLine {
   readonly #out: Output;
   readonly #what: string;
-  #lastAt = performance.now() + firstAfterMs;
+  readonly #startedAt = performance.now();
+  #lastAt = this.#startedAt + firstAfterMs;
   #isDrawn = false;
+  #done = 0;
 
   constructor(out: Output, what: string) {
     this.#out = out;
@@ -18,6 +20,7 @@ export class ProgressLine {
   }
 
   readonly show = (done: number, total: number): void => {
+    this.#done = done;
     if (this.#out.json || this.#out.quiet || total === 0) return;
     const { stderr } = this.#out.io;
     const isTerminal = stderr.isTTY === true;
@@ -25,10 +28,19 @@ export class ProgressLine {
     if (now < this.#lastAt) return;
     this.#lastAt = now + (isTerminal ? onTerminalEveryMs : elsewhereEveryMs);
     const percent = total === 0 ? '' : `  ${Math.floor((done / total) * 100)}%`;
-    const line = `${this.#what}: ${formatCount(done)} of ${formatCount(total)}${percent}`;
+    const line = `${this.#what}: ${formatCount(done)} of ${formatCount(total)}${percent}, ${formatCount(this.perSecond())} a second`;
     stderr.write(isTerminal ? `\r${line}\u001b[K` : `${line}\n`);
     this.#isDrawn = isTerminal;
   };
+
+  /** How long it has taken so far, in milliseconds. */
+  tookMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  perSecond(): number {
+    return Math.round((this.#done / Math.max(1, this.tookMs())) * 1000);
+  }
 
   end(): void {
     if (this.#isDrawn) this.#out.io.stderr.write('\r\u001b[K');

@@ -23,7 +23,7 @@ export function costOf(pid: number): Cost {
 }
 
 export function spentBetween(before: Cost, after: Cost): string {
-  return Number.isNaN(after.cpuMs - before.cpuMs)
+  return !(after.cpuMs >= before.cpuMs)
     ? 'another process now'
     : `${Math.round(after.cpuMs - before.cpuMs)} ms CPU, ${after.rssMb} MB`;
 }

@@ -36,20 +36,15 @@ const given = readOptions(
       default: 'own',
       describe: '`own`: each follows its part of the model; `whole`: all of it',
     },
-    entities: { type: 'string', number: 'whole', default: '50', describe: 'of the whole model, with --scope whole' },
+    entities: { type: 'string', number: 'whole', default: '50', describe: 'of the model, beside those of the routers' },
     rounds: { type: 'string', number: 'whole', default: '20', describe: 'events one at a time, for the latency' },
     'idle-seconds': { type: 'string', number: 'any', default: '15', describe: 'in which nothing happens' },
-    'burst-seconds': {
+    'burst-seconds': { type: 'string', number: 'any', default: '5', describe: 'of events at full speed' },
+    'load-share': {
       type: 'string',
       number: 'any',
-      default: '5',
-      describe: 'for how long, at --applied-rate, a burst of events at full speed would keep the routers busy',
-    },
-    'applied-rate': {
-      type: 'string',
-      number: 'whole',
-      default: '20000',
-      describe: 'events that all routers together apply in a second, on this machine, with room for the controllers',
+      default: '0.3',
+      describe: 'of the events a second that all follow at full speed, which are written through each fault',
     },
     'leader-flags': { type: 'string', default: '', describe: 'of the Node that runs controllers, e.g. --cpu-prof' },
     'router-flags': {
@@ -61,11 +56,6 @@ const given = readOptions(
   },
 );
 const routers = Number(given.routers);
-/** Of the load through each fault: what the simulated routers can follow while the controllers share the machine with them. */
-const eventsPerSecond = Math.max(1, Math.floor(Number(given['applied-rate']) / routers));
-const burst = Math.max(20, Math.round(Number(given['burst-seconds']) * eventsPerSecond));
-/** Before and after each fault. */
-const someEvents = Math.max(10, 3 * eventsPerSecond);
 const patienceMs = 1_800_000;
 const setupInFlight = 128;
 const writers = 32;
@@ -78,13 +68,22 @@ let phase = 'setting up';
 interface Bench {
   readonly cluster: TestCluster;
   readonly fleet: Fleet;
+}
+
+interface LoadedBench extends Bench {
   readonly load: CountedLoad;
+  /** Written before and after each fault. */
+  readonly someEvents: number;
 }
 
 type Figures = Readonly<Record<string, unknown>>;
 
 /** Says what `work` took, and what it cost whom. */
-async function measured(what: string, { cluster, fleet }: Bench, work: () => Promise<Figures>): Promise<void> {
+async function measured<Found extends Figures>(
+  what: string,
+  { cluster, fleet }: Bench,
+  work: () => Promise<Found>,
+): Promise<Found> {
   phase = what;
   const leader = await servingNode(cluster, patienceMs);
   const costs = async () => ({
@@ -110,6 +109,7 @@ async function measured(what: string, { cluster, fleet }: Bench, work: () => Pro
   results[what] = row;
   const lines = Object.entries(row).map(([name, value]) => `    ${name}: ${String(value)}`);
   say(`${what}\n${lines.join('\n')}`);
+  return more;
 }
 
 function quantiles(values: readonly number[]): Readonly<Record<'p50' | 'p99' | 'last', string>> {
@@ -126,13 +126,11 @@ function modelDrafts(): readonly EntityDraft[] {
     name: id,
     spec: { roleAttributes },
   });
-  const counted = Array.from({ length: writers }, (_, index) => service(`counted-${index}`, 'public'));
-  if (given.scope === 'whole')
-    return [
-      ...counted,
-      ...Array.from({ length: Number(given.entities) }, (_, index) => service(`service-${index}`, 'public')),
-    ];
-  const drafts: EntityDraft[] = [...counted];
+  const drafts: EntityDraft[] = [
+    ...Array.from({ length: writers }, (_, index) => service(`counted-${index}`, 'public')),
+    ...Array.from({ length: Number(given.entities) }, (_, index) => service(`service-${index}`, 'elsewhere')),
+  ];
+  if (given.scope === 'whole') return drafts;
   for (let group = 0; group * groupSize < routers; group += 1) {
     const mark = `group-${group}`;
     for (let index = 0; index < 5; index += 1) {
@@ -189,27 +187,33 @@ async function fanOut({ cluster, fleet }: Bench): Promise<Figures> {
   };
 }
 
-async function atFullSpeed({ cluster, fleet }: Bench): Promise<Figures> {
-  const numberedFrom = 1_000_000;
+interface Speed {
+  readonly events: number;
+  readonly written: number;
+  readonly followed: number;
+}
+
+/** Events a second: written, and followed by all routers. */
+async function speedOf({ cluster, fleet }: Bench, events: number, numberedFrom: number): Promise<Speed> {
   const fast = new CountedLoad(cluster, { writers, entities: writers, timeoutMs: patienceMs, numberedFrom });
   const startedAt = performance.now();
-  await fast.progress(burst);
+  await fast.progress(events);
   await fast.stop();
   const count = fast.acknowledged.length;
   const perSecond = () => (count / (performance.now() - startedAt)) * 1000;
   const written = perSecond();
   await fleet.reaches(fast.lastIndex, patienceMs);
-  const followed = perSecond();
-  return {
-    events: count,
-    'written a second': Math.round(written),
-    'a second that all follow': followed.toFixed(1),
-    'applied by all routers a second': Math.round(followed * routers),
-  };
+  return { events: count, written, followed: perSecond() };
+}
+
+async function atFullSpeed(bench: Bench): Promise<Figures & Speed> {
+  const rough = await speedOf(bench, writers, 1_000_000);
+  const speed = await speedOf(bench, Math.round(rough.followed * Number(given['burst-seconds'])), 2_000_000);
+  return { ...speed, 'applied by all routers a second': Math.round(speed.followed * routers) };
 }
 
 /** What is lost while the server is down is what the routers must fetch. */
-async function massReconnect({ cluster, fleet, load }: Bench): Promise<Figures> {
+async function massReconnect({ cluster, fleet, load, someEvents }: LoadedBench): Promise<Figures> {
   await load.progress(someEvents);
   await load.stop();
   await cluster.nats.kill();
@@ -220,18 +224,21 @@ async function massReconnect({ cluster, fleet, load }: Bench): Promise<Figures> 
   });
   await cluster.nats.restart();
   const startedAt = performance.now();
+  // One, and no more before all have it: on a machine that has too much to do already they would only fall further behind.
   load.start();
   await load.progress(1);
+  await load.stop();
   const writtenMs = performance.now() - startedAt;
   await fleet.reaches(load.lastIndex, patienceMs);
   const syncMs = performance.now() - startedAt;
+  load.start();
   return {
     'from the start of the server to the first write': `${Math.round(writtenMs)} ms`,
     'to all routers in sync': `${Math.round(syncMs)} ms`,
   };
 }
 
-async function leaderKill({ cluster, load }: Bench): Promise<Figures> {
+async function leaderKill({ cluster, load, someEvents }: LoadedBench): Promise<Figures> {
   const leader = await cluster.leader(patienceMs);
   await load.progress(someEvents);
   await cluster.kill(leader);
@@ -242,7 +249,7 @@ async function leaderKill({ cluster, load }: Bench): Promise<Figures> {
   return {};
 }
 
-async function restore({ cluster, load }: Bench): Promise<Figures> {
+async function restore({ cluster, load, someEvents }: LoadedBench): Promise<Figures> {
   const leader = await cluster.leader(patienceMs);
   const { path } = await cluster.api.request('snapshot.create', { name: 'bench.snapshot' }, { node: leader });
   await load.progress(someEvents);
@@ -261,8 +268,12 @@ function duration({ steps, verifications, startedAt, finishedAt }: Operation): F
 }
 
 /** Under load; then each router must have got each event once, in order. */
-async function through(what: string, bench: Bench, fault: (bench: Bench) => Promise<Figures>): Promise<void> {
-  const { cluster, fleet, load } = bench;
+async function through(
+  what: string,
+  bench: LoadedBench,
+  fault: (bench: LoadedBench) => Promise<Figures>,
+): Promise<void> {
+  const { cluster, fleet, load, someEvents } = bench;
   await measured(what, bench, async () => {
     load.start();
     await load.progress(someEvents);
@@ -300,11 +311,28 @@ async function listing({ cluster }: Bench): Promise<Figures> {
 }
 
 /** What each is told was written is in the journal; checked while it is one history. */
-async function checkAcknowledged({ cluster, load }: Bench): Promise<void> {
+async function checkAcknowledged({ cluster, load }: LoadedBench): Promise<void> {
   const held = new Set((await inJournal(cluster))(0));
   const lost = load.acknowledged.filter((number) => !held.has(number));
   if (lost.length > 0) throw new Error(`${lost.length} acknowledged writes are not in the journal: ${lost.join(' ')}`);
   say(`writes: ${load.acknowledged.length} acknowledged, and all are in the journal`);
+}
+
+/** Under no more than the routers can follow while the controllers share the machine with them. */
+async function faults({ cluster, fleet }: Bench, perSecondMax: number): Promise<void> {
+  say(`through each fault ${perSecondMax.toFixed(1)} events a second are written; --load-share changes that`);
+  const few = Math.max(1, Math.min(writers, Math.floor(perSecondMax)));
+  const load = new CountedLoad(cluster, { writers: few, entities: writers, timeoutMs: patienceMs, perSecondMax });
+  await load.stop();
+  const bench = { cluster, fleet, load, someEvents: Math.max(10, Math.round(3 * perSecondMax)) };
+  await through('the nats-server is killed and started again', bench, massReconnect);
+  await through('the leader is killed, and comes back', bench, leaderKill);
+  await checkAcknowledged(bench);
+  await through('the model is restored', bench, restore);
+  await through('the cluster is rolled back to one standalone controller', bench, (each) =>
+    changesMode(each, 'rollback'),
+  );
+  await through('it is migrated to a cluster again', bench, (each) => changesMode(each, 'migrate'));
 }
 
 async function main(): Promise<void> {
@@ -313,7 +341,6 @@ async function main(): Promise<void> {
   const began = performance.now();
   const cluster = await startCluster({ controllers: 3, env });
   say(`${routers} routers (${scope}) in ${given.processes} processes, ${modelDrafts().length} entities, 3 controllers`);
-  say(`faults under ${eventsPerSecond} events a second; change it with --applied-rate`);
   await createModel(cluster);
   const offline = new Map<string, string[]>();
   cluster.api.watchEvents((event) => {
@@ -329,12 +356,7 @@ async function main(): Promise<void> {
         `    ${Math.round((performance.now() - began) / 1000)} s: waiting for ${what}: ${connected} connected, ${live} live, the last at ${lowestIndex}`,
       ),
   });
-  const load = new CountedLoad(cluster, {
-    ...{ writers: Math.min(writers, eventsPerSecond), entities: writers, timeoutMs: patienceMs },
-    perSecondMax: eventsPerSecond,
-  });
-  await load.stop();
-  const bench: Bench = { cluster, fleet, load };
+  const bench: Bench = { cluster, fleet };
   await measured('first sync of all', bench, async () => {
     await fleet.start(patienceMs);
     return { 'entities held by all': (await fleet.report()).entities };
@@ -345,15 +367,8 @@ async function main(): Promise<void> {
   });
   await measured('the list of routers', bench, () => listing(bench));
   await measured(`${given.rounds} events, one at a time`, bench, () => fanOut(bench));
-  await measured(`events at full speed, ${writers} writers`, bench, () => atFullSpeed(bench));
-  await through('the nats-server is killed and started again', bench, massReconnect);
-  await through('the leader is killed, and comes back', bench, leaderKill);
-  await checkAcknowledged(bench);
-  await through('the model is restored', bench, restore);
-  await through('the cluster is rolled back to one standalone controller', bench, (each) =>
-    changesMode(each, 'rollback'),
-  );
-  await through('it is migrated to a cluster again', bench, (each) => changesMode(each, 'migrate'));
+  const { followed } = await measured(`events at full speed, ${writers} writers`, bench, () => atFullSpeed(bench));
+  await faults(bench, Math.max(1, followed * Number(given['load-share'])));
   const { counters } = await fleet.report();
   results['counters'] = counters;
   say(

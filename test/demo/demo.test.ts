@@ -146,6 +146,34 @@ test.serial(
   },
 );
 
+test.serial(
+  '--standalone: one controller alone with routers and a blank one, which the operator makes a cluster',
+  async (t) => {
+    t.timeout(testTimeoutMs);
+    const { demo, ready, env } = await start('--standalone', '--controllers', '2', '--routers', '1');
+    const statesOf = () =>
+      printed<Status>(demo, 'status')
+        .at(-1)
+        ?.controllers.map(({ node, state }) => `${node} ${state}`)
+        .sort((one, other) => (one < other ? -1 : 1))
+        .join(', ');
+    await eventually(() => statesOf() === 'ctrl1 standalone, ctrl2 blank', { what: 'both to announce themselves' });
+    const quorate = async (...args: readonly string[]): Promise<void> => {
+      const { code, stderr } = await runQuorate([...args, '--yes', '--config', ready.configFile], {
+        env,
+        timeoutMs: startMaxMs,
+      });
+      t.is(code, 0, `${args.join(' ')}: ${stderr}`);
+    };
+    await quorate('migrate', '--i-understand', 'ctrl1');
+    await quorate('members', 'join', 'ctrl2');
+    await eventually(() => statesOf() === 'ctrl1 member, ctrl2 member', { what: 'a cluster of two' });
+    demo.signal('SIGINT');
+    t.is((await demo.waitForExit()).code, 0);
+    await nothingIsLeft(t, Object.values(ready.pids));
+  },
+);
+
 test.serial('with --data-dir the next start goes on with what is there', async (t) => {
   t.timeout(testTimeoutMs);
   const directory = temporaryDirectory('kept');

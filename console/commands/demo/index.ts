@@ -24,6 +24,12 @@ const settings = {
     defaultText: '5',
     schema: integer(0, 50).default(5),
   }),
+  standalone: setting({
+    flag: 'standalone',
+    group: 'Options',
+    describe: 'The first controller serves alone, and the others wait to be joined: to try quorate migrate',
+    schema: onOff,
+  }),
   headless: setting({
     flag: 'headless',
     group: 'Options',
@@ -59,6 +65,10 @@ export const demoCommand = defineCommand({
   settings,
   examples: [
     { comment: 'Three controllers, five routers, and the console', line: 'quorate demo' },
+    {
+      comment: 'One controller that serves alone, to be migrated to a cluster (:migrate ctrl1)',
+      line: 'quorate demo --standalone',
+    },
     { comment: 'Without a terminal', line: 'quorate demo --headless' },
     {
       comment: 'Leave it running, look at it, stop it',

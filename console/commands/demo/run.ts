@@ -12,13 +12,14 @@ import { StatusListener } from './listener.js';
 import type { NatsServer } from './nats.js';
 import { type Child, stopPids } from './processes.js';
 import type { DemoDirectory } from './record.js';
-import { type DemoPlan, demoCluster, fill, startControllers, startServer } from './start.js';
+import { type DemoPlan, demoCluster, fill, isAlone, startControllers, startServer } from './start.js';
 
 export interface DemoOptions {
   readonly directory: DemoDirectory;
   readonly natsProgram: string;
   readonly controllers: number;
   readonly routers: number;
+  readonly standalone: boolean;
   readonly mode: 'console' | 'headless' | 'keep';
   readonly readOnly: boolean;
   readonly theme: (typeof themes)[number] | undefined;
@@ -46,6 +47,7 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
     natsProgram: options.natsProgram,
     controllers: numbered('ctrl', options.controllers),
     routers: numbered('router', options.routers),
+    standalone: options.standalone,
     keep: options.mode === 'keep',
     env,
     signal: leaving.signal,
@@ -105,8 +107,10 @@ async function bringUp(plan: DemoPlan, withScreens: boolean): Promise<RunningDem
     const first = startControllers(plan, listener);
     if (withScreens) await import('../../app.js');
     const controllers = await first;
+    const [firstId = '', ...others] = plan.controllers;
+    const more = others.length === 0 ? '' : `, ${others.length} more to join`;
     plan.say(
-      `${plan.controllers[0]} leads${plan.controllers.length > 1 ? `, ${plan.controllers.length - 1} more to join` : ''}`,
+      isAlone(listener.statusOf(firstId)) ? `${firstId} serves alone, until it is migrated` : `${firstId} leads${more}`,
     );
     return { nats, connection, client, listener, controllers, routers: new Map() };
   } catch (error) {
@@ -154,10 +158,12 @@ function reportReady(
   // Where npm runs it from a checkout, no program of that name is on the PATH.
   const quorate = env['npm_lifecycle_event'] === undefined ? 'quorate' : 'npm run -s quorate --';
   const [firstId = ''] = demo.controllers.keys();
-  const http = demo.listener.statusOf(firstId)?.http;
+  const status = demo.listener.statusOf(firstId);
+  const http = status?.http;
   const commands = [
     ['console', `${quorate} console ${connect}`],
     ['status', `${quorate} status ${connect}`],
+    ...(isAlone(status) ? [['migrate', `${quorate} migrate ${connect}`]] : []),
     ...(http == null ? [] : [['health', `curl 'http://${http}/readyz?verbose'`]]),
     ['kill', `kill -9 $(cat ${directory.pidFile(firstId)})`],
     ['stop', `${quorate} ${stopArguments}`],

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { ApiClient } from '../../../messaging/api-client.js';
 import { isRetryable, QuorateError } from '../../../messaging/errors.js';
 import type { Operation } from '../../../messaging/schemas/operations.js';
+import type { NodeStatus } from '../../../messaging/schemas/status.js';
 import { isFinished } from '../operation-flow.js';
 import type { StatusListener } from './listener.js';
 import { createModel, demoDrafts, trickle } from './model-data.js';
@@ -18,6 +19,8 @@ export interface DemoPlan {
   readonly natsProgram: string;
   readonly controllers: readonly string[];
   readonly routers: readonly string[];
+  /** Begins with the first controller alone, and joins nobody. */
+  readonly standalone: boolean;
   readonly keep: boolean;
   readonly env: NodeJS.ProcessEnv;
   /** Nothing more is started once it is aborted. */
@@ -48,12 +51,17 @@ export async function startServer({ directory, natsProgram, keep, env }: DemoPla
 export async function startControllers(plan: DemoPlan, listener: StatusListener): Promise<ReadonlyMap<string, Child>> {
   const children = new Map<string, Child>();
   const [firstId = '', ...others] = plan.controllers;
-  const first = await startQuorate(plan, 'node', firstId, ['--bootstrap']);
+  const first = await startQuorate(plan, 'node', firstId, [plan.standalone ? '--standalone' : '--bootstrap']);
   children.set(firstId, first);
   await listener.until(first, firstId, () => true, 'announce itself');
   for (const id of others) if (!plan.signal.aborted) children.set(id, await startQuorate(plan, 'node', id, []));
-  await listener.until(first, firstId, (status) => status.raft?.leader != null, 'find a leader');
+  await listener.until(first, firstId, (status) => isAlone(status) || status.raft?.leader != null, 'find a leader');
   return children;
+}
+
+/** Also where its directory says so, and the command line does not. */
+export function isAlone(status: NodeStatus | undefined): boolean {
+  return status?.state === 'standalone';
 }
 
 async function startQuorate(
@@ -119,6 +127,8 @@ async function startRouters(plan: DemoPlan, routers: Map<string, Child>, afterMs
 
 /** Joins those that are blank, one after the other: membership changes one at a time. */
 async function joinAll({ signal, say }: DemoPlan, { client, listener, controllers }: DemoParts): Promise<void> {
+  // What serves alone has to be migrated first, which is the operator's to do.
+  if ([...controllers.keys()].some((id) => isAlone(listener.statusOf(id)))) return;
   for (const [id, child] of controllers) {
     await listener.until(child, id, (status) => status.state !== 'starting', 'announce itself');
     if (signal.aborted) return;
