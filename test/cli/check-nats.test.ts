@@ -20,7 +20,9 @@ const outputSchema = z.object({
 });
 
 async function check(t: ExecutionContext, ...args: readonly string[]) {
-  const { code, stdout, stderr } = await runQuorate(['check', 'nats', '--json', '--timeout', '20s', ...args]);
+  const { code, stdout, stderr } = await runQuorate(['check', 'nats', '--json', '--timeout', '20s', ...args], {
+    timeoutMs: 60_000,
+  });
   t.not(stdout, '', stderr);
   const said = outputSchema.parse(JSON.parse(stdout));
   const found = (name: string) => said.findings.filter((each) => each.check === name);

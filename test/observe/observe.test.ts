@@ -233,7 +233,7 @@ const metricsOf = async (cluster: TestCluster, id: string): Promise<ReadonlyMap<
 test.serial(
   'three controllers: what they serve while all is well, while one waits, and while the quorum is lost',
   async (t) => {
-    t.timeout(180_000);
+    t.timeout(300_000);
     const cluster = await startCluster({ routers: 1, nodeArguments: ['--http', '127.0.0.1:0'] });
     try {
       const leader = await cluster.leader();
@@ -263,7 +263,7 @@ test.serial(
       const before = await metricsOf(cluster, leader);
       if (findTool('promtool') !== undefined) {
         const input = (await ask(await addressOf(cluster, leader), '/metrics')).body;
-        const linted = await runProcess(toolPath('promtool'), ['check', 'metrics'], { input });
+        const linted = await runProcess(toolPath('promtool'), ['check', 'metrics'], { input, timeoutMs: 60_000 });
         t.is(linted.code, 0, `${linted.stdout}${linted.stderr}`);
       }
       const raft = cluster.statuses().get(leader)?.raft;
@@ -302,7 +302,7 @@ test.serial(
       );
       t.is((await ask(await addressOf(cluster, 'n4'), '/readyz?exclude=state')).status, 200);
       const args = ['node', '--id', 'n5', '--data-dir', `${blank.dataDirectory}-n5`, '--nats', cluster.natsUrl];
-      const refused = await runQuorate([...args, '--http', await addressOf(cluster, 'n4')]);
+      const refused = await runQuorate([...args, '--http', await addressOf(cluster, 'n4')], { timeoutMs: 60_000 });
       t.is(refused.code, 1);
       t.regex(refused.stderr, /another process listens on 127\.0\.0\.1:\d+ \(address-in-use\)\n.*--http/);
       await cluster.stop('n4');

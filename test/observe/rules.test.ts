@@ -82,11 +82,12 @@ test('each alert is raised in a test', (t) => {
 });
 
 withPromtool('promtool finds nothing wrong with the rules, and their tests pass', async (t) => {
+  t.timeout(150_000);
   for (const args of [
     ['check', 'rules', rulesPath],
     ['test', 'rules', rulesTestPath],
   ]) {
-    const { code, stdout, stderr } = await runProcess(toolPath('promtool'), args);
+    const { code, stdout, stderr } = await runProcess(toolPath('promtool'), args, { timeoutMs: 60_000 });
     t.is(code, 0, `${stdout}${stderr}`);
     t.regex(`${stdout}${stderr}`, /SUCCESS/);
   }
