@@ -69,6 +69,19 @@ export async function beginStandalone(sources: BeginningSources): Promise<void> 
   log.info('began to serve alone', { clusterId });
 }
 
+/**
+ * A history that was begun here and that nothing was added to since: by a restore of the directory, perhaps long ago. Another
+ * cluster of this name may have begun elsewhere meanwhile. @throws QuorateError `cluster-exists`
+ */
+export async function listenIfJustBegun(sources: BeginningSources): Promise<void> {
+  const { config, storage } = sources;
+  const meta = storage.model.meta();
+  if (meta === undefined || meta.configuration.voters.length !== 1) return;
+  if (meta.position.index !== meta.journalStart || storage.raft.lastIndex() > meta.position.index) return;
+  const remedy = `Join this controller to it: make the directory blank (\`quorate reset --data-dir ${config.dataDirectory}\`), start it, then \`quorate members join ${config.nodeId}\`. If the other one is wrong, stop it first.`;
+  await listenForOthers(sources, remedy, meta.clusterId);
+}
+
 /** @throws QuorateError `cluster-exists`, with this remedy, where others are a cluster of this name. */
 export async function listenForOthers(
   {
@@ -76,9 +89,10 @@ export async function listenForOthers(
     client,
   }: Pick<BeginningSources, 'client'> & { readonly config: Pick<ControllerConfig, 'cluster' | 'nodeId'> },
   remedy: string,
+  own: string | null = null,
 ): Promise<void> {
   const there = (await client.collectStatus(listenMs)).filter(
-    (status) => status.clusterId !== null && status.node !== config.nodeId,
+    ({ clusterId, node }) => clusterId !== null && clusterId !== own && node !== config.nodeId,
   );
   const first = there[0];
   if (first === undefined) return;

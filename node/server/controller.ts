@@ -25,7 +25,7 @@ import { backupsFolderName, type DirectoryStorage, type ModeChange } from '../st
 import { Alarms } from './alarms.js';
 import { ApiServer, requestsMax } from './api.js';
 import { ScheduledBackups } from './backups.js';
-import { type BeginningSources, beginOnSnapshot, beginStandalone, bootstrap } from './beginnings.js';
+import { type BeginningSources, beginOnSnapshot, beginStandalone, bootstrap, listenIfJustBegun } from './beginnings.js';
 import type { ControllerConfig } from './config.js';
 import { CredentialTrial } from './credentials.js';
 import { Damage } from './damage.js';
@@ -339,6 +339,7 @@ export class Controller {
         this.#startStandalone();
         break;
       case 'member':
+        await listenIfJustBegun(this.#beginningSources());
         this.#startMember();
         break;
     }

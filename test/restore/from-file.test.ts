@@ -23,6 +23,7 @@ test('one command prepares a blank directory, its last line starts it, and the o
   const file = path.join(temporaryDirectory('file'), 'left.snapshot');
   copyFileSync(made, file);
   const directory = path.join(temporaryDirectory('ctrl1'), 'data');
+  const reached = ['node', '--cluster', cluster, '--nats', natsUrl];
   const restore = (...args: readonly string[]): Promise<FinishedProcess> =>
     runQuorate(['restore', ...args, '--nats', natsUrl], { timeoutMs: slowMs });
   const begin = (from: string, ...more: readonly string[]) =>
@@ -65,18 +66,22 @@ test('one command prepares a blank directory, its last line starts it, and the o
   t.is(done.code, 0, done.stderr);
   const [start = ''] = /^ {2}quorate (node .*)$/m.exec(done.stdout)?.slice(1) ?? [];
   t.true(start.includes(directory), done.stdout);
-  const first = await startQuorate(start.split(' '), { name: 'ctrl1' });
-  await startQuorate([
-    'node',
-    '--cluster',
-    cluster,
+  // Since then another cluster of this name has begun: this one does not begin beside it.
+  const other = await startQuorate([
+    ...reached,
     '--id',
-    'ctrl2',
-    '--nats',
-    natsUrl,
+    'ctrl9',
     '--data-dir',
-    temporaryDirectory('ctrl2'),
+    temporaryDirectory('ctrl9'),
+    '--bootstrap',
   ]);
+  await api.request('model.list', { kind: 'service' }, { timeoutMs: slowMs });
+  const beside = await runQuorate(start.split(' '), { timeoutMs: slowMs });
+  t.is(beside.code, 1);
+  t.regex(beside.stderr, /the cluster burned is there already: ctrl9 .*\(cluster-exists\)/);
+  await other.kill();
+  const first = await startQuorate(start.split(' '), { name: 'ctrl1' });
+  await startQuorate([...reached, '--id', 'ctrl2', '--data-dir', temporaryDirectory('ctrl2')]);
   const listed = await api.request('model.list', { kind: 'service', limit: 10 }, { timeoutMs: slowMs });
   t.deepEqual(
     listed.entities.map(({ id }) => id),
@@ -115,7 +120,7 @@ test('ended at any moment of it, the same command begins again or says that it i
     const isThere = () => existsSync(path.join(directory, mark)) || !first.isRunning();
     await eventually(isThere, { what: mark, timeoutMs: slowMs, intervalMs: 1 });
     await first.kill('SIGKILL');
-    t.is((await runQuorate(['doctor', '--data-dir', directory])).code, 0, mark);
+    t.is((await runQuorate(['doctor', '--data-dir', directory], { timeoutMs: slowMs })).code, 0, mark);
     const second = await runQuorate(args, { timeoutMs: slowMs });
     if (second.code === 0) t.like(JSON.parse(second.stdout), { restored: true, entities: { service: 200 } });
     else t.regex(second.stderr, /\(not-blank\)/, mark);
