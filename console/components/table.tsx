@@ -4,7 +4,7 @@ import type { Column } from '../state/columns.js';
 import { cursorOf, shownRows, tableOf, topOf } from '../state/lists.js';
 import type { ListName, State } from '../state/state.js';
 import type { RowOf } from '../state/tables.js';
-import { fitted } from '../state/text.js';
+import { cells, cutMiddle, fitted } from '../state/text.js';
 import { Line, type Span, type Spans } from './line.js';
 
 export interface Placed<Row> {
@@ -15,8 +15,15 @@ export interface Placed<Row> {
 
 const markWidth = 2;
 
-/** Columns that fit into `width`: the most dispensable go first, what is left over goes to those that may grow. */
-export function placeColumns<Row>(columns: readonly Column<Row>[], width: number): readonly Placed<Row>[] {
+/**
+ * Columns that fit into `width`: the most dispensable go first. What is left over goes to those that tell the rows apart, as
+ * far as `wanted` (what they would take) says, and then to all that may grow.
+ */
+export function placeColumns<Row>(
+  columns: readonly Column<Row>[],
+  width: number,
+  wanted: (column: Column<Row>) => number = () => 0,
+): readonly Placed<Row>[] {
   const gap = gapFor(width);
   const room = width - markWidth;
   const taken = (kept: readonly Column<Row>[]): number =>
@@ -29,6 +36,13 @@ export function placeColumns<Row>(columns: readonly Column<Row>[], width: number
   }
   let left = Math.max(0, room - taken(kept));
   const widths = kept.map((column) => column.width);
+  for (const [index, column] of kept.entries()) {
+    if (column.names !== true) continue;
+    const room = Math.min(column.widthMax ?? column.width, wanted(column)) - column.width;
+    const more = Math.max(0, Math.min(left, room));
+    widths[index] = column.width + more;
+    left -= more;
+  }
   // One cell at a time and in turn: columns grow evenly until each has what it can use.
   for (let grown = true; left > 0 && grown; ) {
     grown = false;
@@ -83,10 +97,12 @@ export function TableView<Name extends ListName>({
   const view = state.view.lists[name];
   const cursor = cursorOf(state, name);
   const top = topOf(active ? view.top : 0, active ? cursor : 0, rows.length, height);
-  const placed = placeColumns(table.columns, width);
+  const visible = rows.slice(top, top + height);
+  const placed = placeColumns(table.columns, width, (column) =>
+    Math.max(0, ...visible.map((row) => cells(column.cell(row, state).text))),
+  );
   const marks = new Set(view.marks);
   const spoken = useIsScreenReaderEnabled();
-  const visible = rows.slice(top, top + height);
   return (
     <Box flexDirection="column" width={width} height={height + (titles ? 1 : 0)} aria-role="table">
       {titles && !spoken ? <Line spans={titleSpans(placed, view.sort)} width={width} /> : null}
@@ -141,7 +157,8 @@ function rowSpans<Row>(row: Row, placed: readonly Placed<Row>[], state: State, l
     { text: `${look.selected ? '▸' : ' '}${look.marked ? '*' : ' '}`, tone: 'accent' },
     ...placed.flatMap(({ column, width, gap }): Span[] => {
       const cell = column.cell(row, state);
-      return [{ text: gap }, { text: fitted(cell.text, width, column.align), tone: cell.tone }];
+      const text = column.names === true ? cutMiddle(cell.text, width) : cell.text;
+      return [{ text: gap }, { text: fitted(text, width, column.align), tone: cell.tone }];
     }),
   ];
 }

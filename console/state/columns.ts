@@ -21,6 +21,8 @@ export interface Column<Row> {
   readonly width: number;
   /** May grow up to this; the columns that may grow share what is left. */
   readonly widthMax?: number;
+  /** Tells the rows apart: it grows before all others, and where it must be cut, that is in the middle. */
+  readonly names?: boolean;
   readonly align?: 'left' | 'right';
   /** Changes at every moment: a screen reader leaves it out. */
   readonly restless?: boolean;
@@ -75,6 +77,7 @@ export const memberColumns: readonly Column<MemberRow>[] = [
   {
     key: 'id',
     title: 'Controller',
+    names: true,
     width: 10,
     widthMax: 24,
     cell: (row) => ({ text: row.id, tone: 'strong' }),
@@ -224,6 +227,7 @@ export const routerColumns: readonly Column<RouterView>[] = [
   {
     key: 'id',
     title: 'Router',
+    names: true,
     width: 12,
     widthMax: 32,
     cell: (row) => ({ text: row.id, tone: 'strong' }),

@@ -14,12 +14,21 @@ export const entityColumns: readonly Column<Entity>[] = [
   {
     key: 'name',
     title: 'Name',
+    names: true,
     width: 18,
     widthMax: 40,
     cell: (row) => ({ text: row.name, tone: 'strong' }),
     by: (row) => row.name,
   },
-  { key: 'id', title: 'Id', width: 16, widthMax: 40, cell: (row) => ({ text: row.id }), by: (row) => row.id },
+  {
+    key: 'id',
+    title: 'Id',
+    names: true,
+    width: 16,
+    widthMax: 40,
+    cell: (row) => ({ text: row.id }),
+    by: (row) => row.id,
+  },
   {
     key: 'version',
     title: 'Version',
@@ -186,6 +195,7 @@ export const backupColumns: readonly Column<MemberRow>[] = [
   {
     key: 'id',
     title: 'Controller',
+    names: true,
     width: 10,
     widthMax: 24,
     cell: (row) => ({ text: row.id, tone: 'strong' }),
@@ -289,6 +299,7 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
   {
     key: 'node',
     title: 'On',
+    names: true,
     width: 8,
     widthMax: 20,
     cell: (row) => ({ text: row.node, tone: 'strong' }),

@@ -47,6 +47,28 @@ export function cut(text: string, width: number): string {
   return kept + ellipsis;
 }
 
+/** At most `width` cells; what was cut stood in the middle, because names that begin alike often end otherwise. */
+export function cutMiddle(text: string, width: number): string {
+  const safe = clean(text);
+  if (cells(safe) <= width || width < 3) return cut(safe, width);
+  const letters = graphemes(safe);
+  const head = Math.floor((width - 1) / 2);
+  const tail = width - 1 - head;
+  return `${taken(letters, head)}${ellipsis}${taken(letters.toReversed(), tail, true)}`;
+}
+
+/** As many of the letters as fit. */
+function taken(letters: readonly string[], width: number, turned = false): string {
+  const kept: string[] = [];
+  let used = 0;
+  for (const letter of letters) {
+    used += cells(letter);
+    if (used > width) break;
+    kept.push(letter);
+  }
+  return (turned ? kept.reverse() : kept).join('');
+}
+
 /** Exactly `width` cells. */
 export function fitted(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const shown = cut(text, width);

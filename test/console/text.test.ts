@@ -3,7 +3,7 @@ import { chart, sparkline } from '../../console/components/spark.js';
 import { formatAge, formatBytes, formatCount, formatDuration, listed } from '../../console/state/format.js';
 import { fuzzyScore, matcher, rank } from '../../console/state/search.js';
 import { rateBetween } from '../../console/state/series.js';
-import { cells, clean, cut, fitted, wrap } from '../../console/state/text.js';
+import { cells, clean, cut, cutMiddle, fitted, wrap } from '../../console/state/text.js';
 import { edit, emptyInput, inputOf, insert } from '../../console/state/text-input.js';
 
 test('text is cut and filled to an exact width, wide characters included', (t) => {
@@ -14,6 +14,13 @@ test('text is cut and filled to an exact width, wide characters included', (t) =
   t.is(cells(fitted('日本語', 4)), 4);
   t.is(cut('👩‍👩‍👧 family', 3), '👩‍👩‍👧…');
   for (let width = 0; width < 12; width += 1) t.is(cells(fitted('a日b👍c本d', width)), width);
+});
+
+test('of names that begin alike the end is kept, in exactly the width', (t) => {
+  t.is(cutMiddle('controller-frankfurt-1', 10), 'cont…urt-1');
+  t.is(cutMiddle('n1', 10), 'n1');
+  t.is(cutMiddle('日本語コントローラ', 7), '日…ラ');
+  for (const width of [0, 1, 2, 3, 4, 5, 6]) t.true(cells(cutMiddle('東京-controller-日本', width)) <= width);
 });
 
 test('control characters and marks that turn the direction of writing never reach the terminal', (t) => {

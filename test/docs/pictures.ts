@@ -46,13 +46,11 @@ export async function takePictures(): Promise<void> {
 
     await cluster.startBlank('n4');
     await command(terminal, 'join n4');
-    await terminal.waitForText('Type n4', patienceMs);
+    await passedChecks(terminal);
     const planned = 'Joining a controller: each check with its answer, what will change, and a typed confirmation';
     await take(terminal, 'join', planned);
-    await terminal.type('n4');
-    await terminal.waitForText('then enter: n4', patienceMs);
-    await terminal.sendKeys('Enter');
-    await terminal.waitForText('says that it is a member', patienceMs);
+    await startJoin(terminal);
+    await terminal.waitForText('Done and verified', patienceMs);
     await sleep(loadMs / 20);
     await take(
       terminal,
@@ -71,6 +69,29 @@ export async function takePictures(): Promise<void> {
     await working;
     await terminal.kill();
     await cluster.end();
+  }
+}
+
+/** On a machine that has much to do a check of times may fail, and passes a moment later. */
+async function passedChecks(terminal: Terminal): Promise<void> {
+  for (;;) {
+    const screen = await terminal.waitForText(/Type n4|A check failed/u, patienceMs);
+    if (screen.includes('Type n4')) return;
+    await terminal.sendKeys('r');
+    await sleep(2_000);
+  }
+}
+
+async function startJoin(terminal: Terminal): Promise<void> {
+  for (;;) {
+    await passedChecks(terminal);
+    await terminal.type('n4');
+    await terminal.waitForText('then enter: n4', patienceMs);
+    await terminal.sendKeys('Enter');
+    const screen = await terminal.waitForText(/was refused|Steps/u, patienceMs);
+    if (screen.includes('Steps')) return;
+    await terminal.sendKeys('r');
+    await sleep(2_000);
   }
 }
 
