@@ -85,7 +85,7 @@ async function connectForEver(options: ConnectionOptions): Promise<NatsConnectio
 }
 
 function toNatsOptions(options: ConnectionOptions): NatsOptions {
-  const tls = options.tls ?? (options.servers.every(asksForTls) ? {} : undefined);
+  const tls = options.tls ?? (options.servers.some(asksForTls) ? {} : undefined);
   return {
     servers: [...options.servers],
     noRandomize: options.inOrder ?? false,
@@ -128,7 +128,7 @@ function tlsOptions(
   return options;
 }
 
-/** The library takes the scheme for nothing but a word: a server without TLS would do. */
+/** The library takes the scheme for nothing but a word, and a server without TLS would do. One that asks for it asks for all. */
 function asksForTls(server: string): boolean {
   return server.startsWith('tls://');
 }

@@ -29,6 +29,27 @@ test.serial(
   },
 );
 
+test.serial('who speaks in the name of another is not believed, is counted, and raises an alarm', async (t) => {
+  t.timeout(120_000);
+  const cluster = await running;
+  const subjects = subjectsOf(cluster.name);
+  const liar = await connectNats({ servers: [cluster.natsUrl], name: 'liar' });
+  const real = cluster.statuses().get('n2');
+  const lie = { ...real, incarnation: 1_000_000, sequence: 1_000_000, name: 'a lie' };
+  const heard = await eventually(
+    () => {
+      liar.publish(subjects.status('n3'), JSON.stringify(lie));
+      const alarms = cluster.statuses().get('n1')?.alarms ?? [];
+      return alarms.find(({ code, message }) => code === 'sender-mismatch' && message.startsWith('a status'));
+    },
+    { what: 'the alarm of n1', timeoutMs: 60_000 },
+  );
+  t.is(heard.message, 'a status in the name of n2 came from n3, and was dropped');
+  t.true((cluster.statuses().get('n1')?.counters['rejectedSender'] ?? 0) > 0);
+  t.not(cluster.statuses().get('n2')?.name, 'a lie', 'nor does a client believe it');
+  await liar.close();
+});
+
 test.serial(
   'a flood of requests and of what routers say: heartbeats and votes go through, others are answered',
   async (t) => {
