@@ -1,8 +1,9 @@
 import { encode } from '@msgpack/msgpack';
 import test from 'ava';
 import { QuorateError } from '../../messaging/errors.js';
-import { SnapshotFetcher } from '../../node/cluster/snapshot-transfer.js';
+import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
 import type { Transport } from '../../node/cluster/transport.js';
+import { initialConfiguration } from '../../node/raft/index.js';
 import { blankDisk, openMemoryStorage } from '../../node/storage/memory.js';
 
 test('a fetch from any member comes to nothing at once while there is no room, and is tried again later', async (t) => {
@@ -57,4 +58,66 @@ test('a fetch from any member comes to nothing at once while there is no room, a
   nowMs += pace.noRoomWaitMs;
   await fetcher.fetchFrom('b', 7);
   t.true(asked > before);
+});
+
+const realClock = {
+  now: () => 0,
+  monotonicMs: () => performance.now(),
+  every: () => () => undefined,
+  after: (delayMs: number, call: () => void) => {
+    const timer = setTimeout(call, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A member of a log that began with `epoch`, with its disk. */
+async function memberOf(nodeId: string, epoch: number) {
+  const disk = blankDisk();
+  let made = 0;
+  const now = () => {
+    made += 1;
+    return made;
+  };
+  const storage = openMemoryStorage({ disk, clusterName: 'c', nodeId, softwareVersion: '0', now });
+  await storage.initialise({
+    identity: { clusterName: 'c', clusterId: 'id', nodeId },
+    timeline: { id: `timeline-${epoch}`, epoch },
+    snapshot: { index: 1, term: 1, configuration: initialConfiguration(['a', 'b']) },
+    hardState: { term: 1, vote: '', commit: 1 },
+  });
+  return { disk, storage };
+}
+
+function fetcherFrom(server: SnapshotServer, storage: Awaited<ReturnType<typeof memberOf>>['storage']) {
+  const abandoned: unknown[] = [];
+  const transport: Transport = {
+    send: () => undefined,
+    receive: () => undefined,
+    answer: () => undefined,
+    request: async (_to, verb, body) =>
+      verb === 'snapshot.describe' ? server.describe(body) : server.chunk('b', body),
+  };
+  const fetcher = new SnapshotFetcher({ storage, transport, clock: realClock, onAbandoned: (e) => abandoned.push(e) });
+  return { fetcher, abandoned };
+}
+
+test('a snapshot that rots on the disk of the leader is not sent again: another one is made', async (t) => {
+  const leader = await memberOf('a', 1);
+  const server = new SnapshotServer(leader.storage);
+  const { fetcher, abandoned } = fetcherFrom(server, (await memberOf('b', 1)).storage);
+  const file = await leader.storage.snapshotForFollowers(1);
+  const bytes = leader.disk.files.get(file.path);
+  if (bytes === undefined) return t.fail('the snapshot is not on the disk');
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+  t.is(await fetcher.fetchFrom('a', 1), undefined);
+  t.like(abandoned, [{ code: 'snapshot-invalid' }]);
+  const staged = await fetcher.fetchFrom('a', 1);
+  t.is(staged?.snapshot.index, 1);
+});
+
+test('a snapshot of a log that a recovery began is not taken by a member of the one before', async (t) => {
+  const { storage } = await memberOf('b', 1);
+  const { fetcher, abandoned } = fetcherFrom(new SnapshotServer((await memberOf('a', 2)).storage), storage);
+  t.is(await fetcher.fetchFrom('a', 1), undefined);
+  t.like(abandoned, [{ code: 'timeline-conflict' }]);
 });
