@@ -300,6 +300,60 @@ test('figure 3.2, leader completeness: who lacks a committed entry cannot be ele
   t.is(cluster.leader, 'b');
 });
 
+test('figure 3.2, leader append-only: what a leader has, it keeps, whoever says otherwise', (t) => {
+  const lone = new Lone({ log: [1, 2] }).lead();
+  const { term } = lone.raft;
+  lone.hear({ type: 'append', term: term - 1, prevIndex: 0, prevTerm: 0, entries: [entry(1, term - 1)], commit: 0 });
+  lone.hear({ type: 'append', term, prevIndex: 1, prevTerm: 1, entries: [entry(2, term)], commit: 0 });
+  t.deepEqual(lone.log, [1, 2, term]);
+});
+
+test('figure 3.2, log matching: two logs that have an entry of one index and term are the same up to it', (t) => {
+  const cluster = new Cluster(['a', 'b', 'c', 'd', 'e']).elect('a').cut('a', 'b');
+  // What the old leader gathers on its side is never committed.
+  cluster.propose('a', 'lost 1', 'lost 2', 'lost 3');
+  cluster.tickUntil(() => ['c', 'd', 'e'].some((id) => cluster.status(id).role === 'leader'));
+  cluster.propose(['c', 'd', 'e'].find((id) => cluster.status(id).role === 'leader') ?? '', 'kept');
+  cluster.checker.logMatching();
+  cluster.heal().tick(60);
+  cluster.checker.logMatching();
+  for (const id of ['a', 'b', 'c', 'd', 'e']) t.deepEqual(cluster.values(id), ['kept'], id);
+});
+
+test('figure 3.2, state machine safety: at each index all apply the same, whoever led', (t) => {
+  const cluster = new Cluster(['a', 'b', 'c']).elect('a');
+  cluster.propose('a', 'x');
+  cluster.crash('a');
+  cluster.tickUntil(() => cluster.leader !== undefined && cluster.leader !== 'a');
+  cluster.propose(cluster.leader ?? '', 'y');
+  cluster.restart('a').tick(30);
+  for (const id of ['a', 'b', 'c']) t.deepEqual(cluster.values(id), ['x', 'y'], id);
+});
+
+test('3.7 crashes: a request that comes twice, because its answer was lost, changes nothing the second time', (t) => {
+  const lone = new Lone({ log: [1] });
+  const append = { type: 'append', term: 2, prevIndex: 1, prevTerm: 1, entries: [entry(2, 2)], commit: 2 } as const;
+  const [first] = lone.hear(append);
+  lone.restart();
+  const [again] = lone.hear(append);
+  t.deepEqual(again, first);
+  t.deepEqual(lone.log, [1, 2]);
+  const vote = { type: 'vote', from: 'b', term: 3, lastIndex: 2, lastTerm: 2, transfer: false, ...hint } as const;
+  lone.loseLeader();
+  t.like(lone.hear(vote)[0], { type: 'voteReply', granted: true });
+  lone.restart();
+  t.like(lone.hear(vote)[0], { type: 'voteReply', granted: true });
+});
+
+test('3.3 terms: whoever hears of a later term takes it, and answers an earlier one with its own', (t) => {
+  const lone = new Lone({ log: [1] });
+  lone.hear({ type: 'heartbeat', term: 5, commit: 0 });
+  t.is(lone.raft.term, 5);
+  const [reply] = lone.hear({ type: 'heartbeat', from: 'c', term: 4, commit: 0 });
+  t.is(reply?.term, 5);
+  t.is(lone.raft.term, 5);
+});
+
 test('a message that makes no sense is dropped: gaps, terms that fall, and numbers that are none', (t) => {
   const lone = new Lone({ log: [1] });
   const append = { type: 'append', term: 2, prevIndex: 1, prevTerm: 1, commit: 0 } as const;
