@@ -164,7 +164,7 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   'members promote': planned,
   'members demote': planned,
   migrate: planned,
-  upgrade: { ...planned, note: `${planned.note} Without an ID one such object a line, for each member.` },
+  upgrade: { ...planned, note: `${planned.note} Without an ID one such object for each member, one after the other.` },
   restore: {
     ...planned,
     withFlag: { from: local.restoreFromSchema, 'dry-run': operationPlanSchema },

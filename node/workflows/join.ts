@@ -16,7 +16,8 @@ export const stallMaxMs = 30_000;
 /** The same while a snapshot is made or sent: making one of a large model takes a while, and shows no progress. */
 export const snapshotStallMaxMs = 180_000;
 export const catchUpMaxMs = 3_600_000;
-export const verificationMaxMs = 20_000;
+/** Also one that is started again just then, on a slow machine, is back by then. */
+export const verificationMaxMs = 60_000;
 /** Within this time it must have been heard for its contact to count as steady. */
 export const contactSteadyMs = 1_000;
 

@@ -16,20 +16,16 @@ function sectionOf(workflow: Row['cell']['workflow'], rows: readonly Row[]): str
   const victims = [...new Set(cells.map(({ victim }) => victim))];
   const steps = [...new Set(cells.map(({ at }) => at))];
   const wordOf = (at: string, victim: Victim): string => {
-    const row = rows.find(({ cell }) => cell.at === at && cell.victim === victim);
+    const row = rows.findLast(({ cell }) => cell.at === at && cell.victim === victim);
     if (row === undefined) return '';
-    if (row.problems.length > 0) return '**WRONG**';
-    return row.outcome === 'done' ? `done, ${seconds(row.tookMs)}` : `${row.outcome}, ${seconds(row.tookMs)}`;
+    // Ids are those of that run.
+    return row.problems.length > 0 ? '**WRONG**' : row.outcome.replace(/\b(n)\d+\b/g, '$1X').replaceAll('|', '/');
   };
   return `## ${workflow}
 | step | ${victims.join(' | ')} |
 | --- |${victims.map(() => ' --- |').join('')}
 ${steps.map((at) => `| \`${at}\` | ${victims.map((victim) => wordOf(at, victim)).join(' | ')} |`).join('\n')}
 `;
-}
-
-function seconds(durationMs: number): string {
-  return `${(durationMs / 1_000).toFixed(1)} s`;
 }
 
 export function summaryOf(rows: readonly Row[]): string {

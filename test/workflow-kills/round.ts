@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Operation, StepRecord } from '../../messaging/index.js';
+import { workflows } from '../../node/workflows/index.js';
 import { type RunningProcess, startQuorate, tailOf } from '../support/process.js';
 import { eventually, within } from '../support/wait.js';
 import { type Cell, nameOf } from './cells.js';
@@ -82,7 +83,9 @@ async function judge(
 function outcomeOf(ended: Operation | undefined): string {
   if (ended === undefined) return 'no end';
   if (ended.state === 'done') return 'done';
-  const isWhole = ended.error?.details?.['takenBack'] !== false;
+  const { steps } = workflows[ended.parameters.workflow];
+  const isBeyond = steps.some(({ name, noReturn }) => noReturn !== undefined && stateOf(ended, name) === 'done');
+  const isWhole = !isBeyond && ended.error?.details?.['takenBack'] !== false;
   return `${isWhole ? 'taken back' : 'failed'}: ${ended.error?.message ?? ended.state}`;
 }
 
