@@ -78,6 +78,8 @@ export const importSchema = z.object({
   /** Each entity that was to come was seen in the model, the same. */
   verified: z.boolean().optional(),
   position: positionSchema.optional(),
+  /** How long the requests took, in milliseconds. */
+  tookMs: z.int().optional(),
 });
 
 export const snapshotsSchema = z.object({
