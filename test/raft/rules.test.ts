@@ -34,9 +34,8 @@ function titles(): readonly string[] {
 }
 
 test('every rule has as many tests as docs/raft.md says, and at least one', (t) => {
-  const rows = readFileSync(join(checkoutRoot, 'docs', 'raft.md'), 'utf8').matchAll(
-    /^\| [^|]+ \| (\d+) \| `[^|]+ \|$/gm,
-  );
+  const [, section = ''] = readFileSync(join(checkoutRoot, 'docs', 'raft.md'), 'utf8').split('### Rule by rule');
+  const rows = section.matchAll(/^\| [^|]+ \| (\d+) \| `[^|]+ \|$/gm);
   const written = [...rows].map(([, count]) => Number(count));
   const all = titles();
   const counted = groups.map((starts) => all.filter((title) => starts.some((start) => title.startsWith(start))).length);
