@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { type ConnectionOptions, connectNats, type NatsConnection } from '../../messaging/connection.js';
-import { toQuorateError } from '../../messaging/errors.js';
+import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { isLoopback } from '../../messaging/security.js';
 import { subjectsOf } from '../../messaging/subjects.js';
 import type { NatsFacts, Role, RouteFacts, ServerFacts } from './facts.js';
-import { type Certificate, probeServer } from './server-probe.js';
+import { type Certificate, probeServer, type TlsGiven } from './server-probe.js';
 import { principalOf, subjectsTriedOf, type Tried } from './subjects-tried.js';
 
 export interface GatherOptions {
@@ -29,25 +29,33 @@ interface Entered {
 
 export async function gatherNats(options: GatherOptions): Promise<NatsFacts> {
   const { role, name } = options;
+  const given = readGiven(options.connection);
   const entered: Entered[] = [];
   try {
-    const servers = await Promise.all(options.connection.servers.map((url) => tryServer(url, options, entered)));
+    const servers = await Promise.all(
+      options.connection.servers.map((url) => tryServer(url, options, given.tls, entered)),
+    );
     return {
       now: Date.now(),
       ...{ role, name, servers },
       routes: await tryRoutes(entered, options),
-      ownCertificates: ownCertificates(options.connection),
+      ownCertificates: given.certificates,
     };
   } finally {
     await Promise.allSettled(entered.map(({ connection }) => connection.close()));
   }
 }
 
-async function tryServer(url: string, options: GatherOptions, entered: Entered[]): Promise<ServerFacts> {
+async function tryServer(
+  url: string,
+  options: GatherOptions,
+  tls: TlsGiven | undefined,
+  entered: Entered[],
+): Promise<ServerFacts> {
   const onLoopback = isLoopback(url);
   let probe: ServerFacts['probe'];
   try {
-    probe = { ok: true, value: await probeServer(url, options.connection.tls, options.timeoutMs) };
+    probe = { ok: true, value: await probeServer(url, tls, options.timeoutMs) };
   } catch (error) {
     return { url, isLoopback: onLoopback, probe: { ok: false, reason: reasonOf(error) }, connection: null };
   }
@@ -173,31 +181,63 @@ const routeWaitMaxMs = 3_000;
 
 // --------------------------------------------------------------------------------------------------------- what was given
 
-function ownCertificates({ tls, credsFile }: GatherOptions['connection']): readonly Certificate[] {
-  const files = [
-    { what: '--tls-ca', file: tls?.caFile },
-    { what: '--tls-cert', file: tls?.certFile },
-  ];
-  const certificates = files.flatMap(({ what, file }) => (file === undefined ? [] : certificatesIn(file, what)));
-  return credsFile === undefined ? certificates : [...certificates, ...credentialsIn(credsFile)];
+/** What the files hold. @throws QuorateError `invalid-config` where one cannot be read */
+interface Given {
+  readonly tls: TlsGiven | undefined;
+  readonly certificates: readonly Certificate[];
 }
 
-function certificatesIn(file: string, what: string): readonly Certificate[] {
-  const blocks =
-    readFileSync(file, 'utf8').match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => {
-    const { subject, validTo } = new X509Certificate(block);
-    const name = /CN=([^\n]+)/.exec(subject)?.[1] ?? 'without a name';
-    return { subject: `${name} (${what})`, expiresAt: Date.parse(validTo) };
+function readGiven({ tls, credsFile }: GatherOptions['connection']): Given {
+  const ca = fileGiven(tls?.caFile);
+  const cert = fileGiven(tls?.certFile);
+  return {
+    tls: tls === undefined ? undefined : { ca, cert, key: fileGiven(tls.keyFile) },
+    certificates: [
+      ...certificatesIn(ca, '--tls-ca'),
+      ...certificatesIn(cert, '--tls-cert'),
+      ...credentialsIn(fileGiven(credsFile)),
+    ],
+  };
+}
+
+function fileGiven(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new QuorateError('invalid-config', `${file} cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function certificatesIn(text: string | undefined, what: string): readonly Certificate[] {
+  const blocks = text?.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  return blocks.flatMap((block) => {
+    try {
+      const { subject, validTo } = new X509Certificate(block);
+      const name = /CN=([^\n]+)/.exec(subject)?.[1] ?? 'without a name';
+      return [{ subject: `${name} (${what})`, expiresAt: Date.parse(validTo) }];
+    } catch {
+      // That it is of no use, the connection finds out.
+      return [];
+    }
   });
 }
 
+const claimsSchema = z.object({ exp: z.number().positive() });
+
 /** A JWT says itself when it expires; most never do. */
-function credentialsIn(file: string): readonly Certificate[] {
-  const payload = /eyJ[\w-]+\.([\w-]+)\.[\w-]+/.exec(readFileSync(file, 'utf8'))?.[1];
-  const claims: unknown = payload === undefined ? {} : JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-  const expires = typeof claims === 'object' && claims !== null && 'exp' in claims ? Number(claims.exp) : 0;
-  return expires > 0 ? [{ subject: 'the credentials of --creds-file', expiresAt: expires * 1_000 }] : [];
+function credentialsIn(text: string | undefined): readonly Certificate[] {
+  const payload = /eyJ[\w-]+\.([\w-]+)\.[\w-]+/.exec(text ?? '')?.[1];
+  const claims = claimsSchema.safeParse(parsedOrNothing(Buffer.from(payload ?? '', 'base64url').toString('utf8')));
+  return claims.success ? [{ subject: 'the credentials of --creds-file', expiresAt: claims.data.exp * 1_000 }] : [];
+}
+
+function parsedOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function reasonOf(error: unknown): string {
@@ -208,6 +248,8 @@ function reasonOf(error: unknown): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'there is no such host';
+    case 'ENOENT':
+      return 'there is no such file';
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return 'there is no way there';

@@ -2,7 +2,6 @@
  * What a nats-server says before anybody has proved who he is: its first line, and its certificate where it speaks TLS. By a
  * plain socket, because the client library shows neither.
  */
-import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
 import { type DetailedPeerCertificate, connect as secure } from 'node:tls';
 import { z } from 'zod';
@@ -40,10 +39,11 @@ export interface ServerProbe {
   } | null;
 }
 
-export interface TlsFiles {
-  readonly caFile?: string;
-  readonly certFile?: string;
-  readonly keyFile?: string;
+/** What the files hold that were given. */
+export interface TlsGiven {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** The first line of a server is shorter. */
@@ -51,7 +51,7 @@ const infoBytesMax = 64 * 1024;
 const chainMax = 8;
 
 /** @throws Error with why nothing was learned. */
-export async function probeServer(url: string, tls: TlsFiles | undefined, timeoutMs: number): Promise<ServerProbe> {
+export async function probeServer(url: string, tls: TlsGiven | undefined, timeoutMs: number): Promise<ServerProbe> {
   const { hostname, port, protocol } = addressOf(url);
   const began = performance.now();
   const socket = connect({ host: hostname, port });
@@ -103,16 +103,13 @@ function parsedOrNothing(text: string): unknown {
   }
 }
 
-function handshake(socket: Socket, hostname: string, files: TlsFiles = {}): Promise<NonNullable<ServerProbe['tls']>> {
-  const read = (path: string | undefined): Buffer | undefined => (path === undefined ? undefined : readFileSync(path));
+function handshake(socket: Socket, hostname: string, given: TlsGiven = {}): Promise<NonNullable<ServerProbe['tls']>> {
   return new Promise((resolve, reject) => {
     const secured = secure({
       socket,
       servername: isIP(hostname) === 0 ? hostname : undefined,
       host: hostname,
-      ca: read(files.caFile),
-      cert: read(files.certFile),
-      key: read(files.keyFile),
+      ...given,
       // Looked at, not relied upon: nothing is sent over this connection.
       rejectUnauthorized: false,
     });

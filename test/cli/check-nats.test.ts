@@ -245,6 +245,19 @@ test('what `quorate auth` grants to each role is all that the role is checked fo
   await nats.process.stop();
 });
 
+test('a file that is given and is not there is named before anything is tried', async (t) => {
+  const { code, stderr } = await runQuorate([
+    'check',
+    'nats',
+    '--nats',
+    'nats://127.0.0.1:1',
+    '--tls-ca',
+    '/no/such/file',
+  ]);
+  t.is(code, 2);
+  t.regex(stderr, /\/no\/such\/file cannot be read: there is no such file \(invalid-config\)/);
+});
+
 const withOpenssl = existsSync('/usr/bin/openssl') ? test : test.skip;
 
 withOpenssl('TLS: whether the certificate is trusted, and the days until it expires', async (t) => {
