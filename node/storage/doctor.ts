@@ -26,7 +26,14 @@ import { sizeOf } from './files.js';
 import { inspectSnapshot } from './inspect.js';
 import { stagingFolderName } from './install.js';
 import { type DirectoryLock, lockDirectory, lockFileName } from './lock.js';
-import { backupsFolderName, modelFileName, raftFileName, snapshotsFolderName, transferFolderName } from './names.js';
+import {
+  backupsFolderName,
+  modelFileName,
+  raftFileName,
+  restoreFolderName,
+  snapshotsFolderName,
+  transferFolderName,
+} from './names.js';
 import { contentsOf, type DirectoryContents, pendingReset } from './reset.js';
 import { incomingName } from './staging.js';
 
@@ -67,6 +74,7 @@ function examine(directory: string): Examination {
     ...examinePositions(facts, contents),
     ...examineMembership(facts),
     ...examineStaging(facts),
+    ...examineRestore(directory),
     ...examineSnapshots(directory),
     examineSpace(facts),
   ];
@@ -252,6 +260,15 @@ function examineStaging({ directory, raft }: DirectoryFacts): readonly Finding[]
   const bytes = sizeOf(join(directory, stagingFolderName, incomingName));
   if (bytes === 0 || raft.pendingInstall !== null) return [];
   return [ok('staging', `A snapshot was on its way in (${bytes} bytes of it are there): it goes on where it stopped.`)];
+}
+
+/** What a restore, or its dry run, has brought here. */
+function examineRestore(directory: string): readonly Finding[] {
+  const bytes = sizeOf(join(directory, restoreFolderName, incomingName));
+  if (bytes === 0) return [];
+  return [
+    ok('restore', `A file to be restored lies there (${bytes} bytes): the next restore uses it, or throws it away.`),
+  ];
 }
 
 function examineSnapshots(directory: string): readonly Finding[] {

@@ -59,6 +59,8 @@ const awayWrites = 60;
 const takenBackWrites = 10;
 const patienceMs = 20_000;
 const askAgainMs = 200;
+/** A restore compares models at its end, which takes a busy machine many attempts. */
+const endMaxMs = 240_000;
 
 export function drawActivity(random: Random, voters: number): Activity {
   const possible = (Object.keys(activityWeights) as Activity[]).filter((activity) => {
@@ -137,7 +139,7 @@ export async function members(cluster: TestCluster): Promise<readonly string[]> 
 }
 
 /** Waits until no operation is under way. */
-export async function operationsEnd(cluster: TestCluster, timeoutMs = 90_000): Promise<void> {
+export async function operationsEnd(cluster: TestCluster, timeoutMs = endMaxMs): Promise<void> {
   for (const deadline = performance.now() + timeoutMs; ; ) {
     const { operations } = await cluster.api.request('operation.list', { limit: 5 }, { timeoutMs: patienceMs });
     const running = operations.find(({ finishedAt }) => finishedAt === null);

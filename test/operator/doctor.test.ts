@@ -238,6 +238,9 @@ test('a snapshot that was on its way in', async (t) => {
   const told = await examine(directory);
   t.is(told.code, 0);
   t.regex(told.sentenceOf('staging'), /21 bytes of it are there/);
+  mkdirSync(join(directory, 'restore'), { recursive: true });
+  writeFileSync(join(directory, 'restore', 'incoming.db'), 'the first bytes of it');
+  t.regex((await examine(directory)).sentenceOf('restore'), /to be restored lies there \(21 bytes\)/);
 });
 
 test('it refuses while a process has the directory, and where there is none', async (t) => {
