@@ -322,6 +322,7 @@ export class SimulatedController {
       },
       status: () => core.status(),
     };
+    member.setPriorities(world.priorities);
     this.life = { number, member, watched, receive: undefined };
     this.standing = 'running';
     this.log.checker.started(this.id, this.disk, watched);

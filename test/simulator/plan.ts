@@ -158,6 +158,8 @@ export interface Plan {
   readonly thinkMs: number;
   /** Operations of all clients together. */
   readonly operationsMax: number;
+  /** Of controllers, in turns: the voter with the highest leads where it is well. Empty: nobody is preferred. */
+  readonly priorities: readonly number[];
   /** When faults end. */
   readonly faultsMs: number;
   readonly actions: readonly Action[];
@@ -557,7 +559,9 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
     profile === 'restores' ? random.between(1, 3) : Number(random.chance(recovers ? 0.3 : restoresShare));
   const actions = [...drawn.actions, ...drawRestores(random, restores, faultsMs)];
   if (recovers) for (let made = random.between(1, 2); made > 0; made -= 1) actions.push(drawRecovery(random, faultsMs));
-  return { ...drawn, actions: actions.sort(byMoment) };
+  const mayPrefer = recovers || profile === 'elections';
+  const priorities = mayPrefer ? random.pick([[], [], [0, 5], [0, 0, 3], [1, 2, 3, 4, 5]] as const) : [];
+  return { ...drawn, priorities, actions: actions.sort(byMoment) };
 }
 
 function drawRestores(random: Random, howMany: number, faultsMs: number): Action[] {

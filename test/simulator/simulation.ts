@@ -106,6 +106,9 @@ function unfinished(world: World, faults: Faults): string | undefined {
     if (each.life.member.appliedIndex < applied)
       return `${id} has applied ${each.life.member.appliedIndex} of ${applied} entries`;
   }
+  const priority = (id: string) => world.priorities.get(id) ?? 0;
+  const preferred = configuration.voters.find((id) => priority(id) > priority(leader.id) && isWell(world, id));
+  if (preferred !== undefined) return `${leader.id} leads, and ${preferred} has the higher priority`;
   for (const each of world.controllers) {
     if (each.life === undefined || each.knowsRemoved || !configuration.removed.includes(each.id)) continue;
     const known = each.disk.model.meta()?.configuration;
@@ -128,11 +131,16 @@ function unfinished(world: World, faults: Faults): string | undefined {
   return silent === undefined ? undefined : `${silent.id} owes an answer`;
 }
 
+function isWell({ byId }: World, id: string): boolean {
+  const controller = byId.get(id);
+  return controller?.life !== undefined && !isSpoilt(controller);
+}
+
 /** Disks were spoilt, and nobody who is left has a majority by what it knows of the membership: no liveness is promised then. */
 function isHopeless({ controllers, byId }: World): boolean {
-  const isWell = (id: string) => byId.get(id)?.life !== undefined;
+  const runs = (id: string) => byId.get(id)?.life !== undefined;
   const hasMajority = (voters: readonly string[]) =>
-    2 * voters.filter(isWell).length > voters.length || voters.length === 0;
+    2 * voters.filter(runs).length > voters.length || voters.length === 0;
   const mayLead = (each: SimulatedController): boolean => {
     const configuration = each.disk.model.meta()?.configuration;
     if (each.life === undefined || configuration === undefined) return false;

@@ -52,6 +52,8 @@ export class World {
   readonly controllers: SimulatedController[] = [];
   readonly byId = new Map<NodeId, SimulatedController>();
   readonly clients: Client[] = [];
+  /** Of all controllers; one that is added later is in it, too. */
+  readonly priorities = new Map<NodeId, number>();
   readonly trace: ((line: () => string) => void) | undefined;
   /** Faults may still happen. */
   isFaulty = true;
@@ -155,6 +157,8 @@ export class World {
     const controller = new SimulatedController(this, `n${place + 1}`, place, Math.floor(this.random.next() * 2 ** 32));
     this.controllers.push(controller);
     this.byId.set(controller.id, controller);
+    const { priorities } = this.plan;
+    if (priorities.length > 0) this.priorities.set(controller.id, priorities[place % priorities.length] ?? 0);
     return controller;
   }
 
