@@ -105,7 +105,7 @@ test('controllers and operators do not share names, routers have their own', asy
 
 test('two processes that change a deployment at once both do', async (t) => {
   const { directory } = await makeStore('demo', []);
-  const names = Array.from({ length: 8 }, (_, index) => `edge-${index}`);
+  const names = Array.from({ length: 4 }, (_, index) => `edge-${index}`);
   const all = await Promise.all(names.map((name) => run('auth', 'add', 'router', name, '--dir', directory)));
   t.deepEqual(
     all.map(({ code }) => code),
@@ -301,6 +301,41 @@ test.serial('a token that has expired is good for nothing', async (t) => {
   const error = t.throws(() => enrolled(store.read(), 'edge-8', 'U', expiresAt), { instanceOf: QuorateError });
   t.is(error?.code, 'enrolment-refused');
 });
+
+test.serial(
+  'a cluster needs nothing beyond its permissions: join, verify, snapshot, transfer, and nothing is refused',
+  async (t) => {
+    t.timeout(240_000);
+    const { auth, client, common, seed, secured, store } = await running;
+    t.is((await run('auth', 'add', 'controller', 'ctrl2', ...auth)).code, 0);
+    const second = await startQuorate([
+      ...['node', '--id', 'ctrl2', '--data-dir', temporaryDirectory('ctrl2'), '--http', 'off'],
+      ...common,
+      ...seed('controller', 'ctrl2'),
+    ]);
+    await second.waitForLog('waiting to be joined');
+    const as = ['--as', 'alice', ...common, ...seed('operator', 'alice'), '--timeout', '60s'];
+    for (const words of [
+      ['members', 'join', 'ctrl2', '--yes'],
+      ['verify'],
+      ['snapshot', 'create', '--node', 'ctrl1'],
+      ['members', 'transfer', 'ctrl2', '--yes'],
+      ['model', 'create', 'service', '--name', 'by-the-second'],
+      ['status', '--json'],
+    ]) {
+      const { code, stderr } = await run(...words, ...as);
+      // Two voters are a warning.
+      t.is(code, 0, `${words.join(' ')}: ${stderr}\n${second.logs()}`);
+    }
+    t.is((await client.request('members.list', {})).leader, 'ctrl2');
+    const ours = store.read().identities.filter(({ role }) => role === 'controller' || role === 'registrar');
+    const refused = secured.process
+      .logs()
+      .split('\n')
+      .filter((line) => / Violation /.test(line) && ours.some(({ publicKey }) => line.includes(publicKey)));
+    t.deepEqual(refused, []);
+  },
+);
 
 test('beyond this machine nothing starts without authentication or TLS, unless --insecure says so', async (t) => {
   const seed = (await makeStore('demo', [{ role: 'operator', name: 'alice', access: 'admin' }])).seedFile({
