@@ -69,6 +69,8 @@ const refusalsPerSecondMax = 1_000;
 const sendersMax = 10_000;
 /** Begun in one turn of the event loop: some milliseconds of work. */
 const requestsPerTurnMax = 256;
+const requestBytesPerTurnMax = 1024 * 1024;
+const requestBytesWaitingMax = 64 * 1024 * 1024;
 /** What waits is done by then. */
 const retryAfterFullMs = 1_000;
 /** NATS's own, for the moment in which the server has not said it. */
@@ -84,8 +86,11 @@ export class ApiServer {
   readonly #refusals: SenderLimits;
   readonly #queue = new TurnQueue<Msg>({
     handle: (message) => this.#begin(message),
+    bytesOf: ({ data }) => data.length,
     perTurnMax: requestsPerTurnMax,
+    perTurnBytesMax: requestBytesPerTurnMax,
     waitingMax: requestsMax,
+    waitingBytesMax: requestBytesWaitingMax,
   });
   readonly counters = { requests: 0, refused: 0 };
   /** By error code. */

@@ -16,6 +16,8 @@ export interface HeardStatus {
 
 /** A controller publishes its status at most every 25 ms; what is over that, with room, is not read. */
 const statusesPerSecondMax = 200;
+/** Of a cluster with as many members as there may be, a status is smaller. */
+const statusBytesMax = 512 * 1024;
 /** Controllers that are remembered; who is silent longest is forgotten first. */
 const controllersMax = 128;
 
@@ -55,7 +57,9 @@ export class StatusBoard {
     this.#subscription = connection.subscribe(subjects.status('*'), {
       callback: (error, message) => {
         if (error !== null) return;
-        if (this.#limits.take(subjectToken(message.subject, 1)) > 0) {
+        const isTooMuch =
+          message.data.length > statusBytesMax || this.#limits.take(subjectToken(message.subject, 1)) > 0;
+        if (isTooMuch) {
           this.undecodable += 1;
           return;
         }

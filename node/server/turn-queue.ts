@@ -4,10 +4,14 @@
  */
 export interface TurnQueueOptions<Item> {
   readonly handle: (item: Item) => void;
-  /** Done in one turn of the event loop. */
+  /** What it costs to read one, and to keep it. */
+  readonly bytesOf: (item: Item) => number;
+  /** Done in one turn of the event loop: so many, or so many bytes; at least one. */
   readonly perTurnMax: number;
-  /** May wait. */
+  readonly perTurnBytesMax: number;
+  /** May wait: so many, and so many bytes. */
   readonly waitingMax: number;
+  readonly waitingBytesMax: number;
 }
 
 export class TurnQueue<Item> {
@@ -15,7 +19,9 @@ export class TurnQueue<Item> {
   #waiting: Item[] = [];
   /** The first of those that wait: taking from the front of an array would move all others. */
   #next = 0;
+  #waitingBytes = 0;
   #doneInTurn = 0;
+  #bytesInTurn = 0;
   #turn: NodeJS.Immediate | undefined;
 
   constructor(options: TurnQueueOptions<Item>) {
@@ -28,27 +34,41 @@ export class TurnQueue<Item> {
 
   /** False: too much waits, and the item was not taken. */
   push(item: Item): boolean {
-    const { handle, perTurnMax, waitingMax } = this.#options;
-    if (this.depth === 0 && this.#doneInTurn < perTurnMax) {
-      this.#doneInTurn += 1;
-      this.#turn ??= setImmediate(() => this.#onTurn());
-      handle(item);
+    const { bytesOf, waitingMax, waitingBytesMax } = this.#options;
+    this.#turn ??= setImmediate(() => this.#onTurn());
+    if (this.depth === 0 && this.#hasTime()) {
+      this.#do(item);
       return true;
     }
-    if (this.depth >= waitingMax) return false;
+    const bytes = bytesOf(item);
+    if (this.depth >= waitingMax || this.#waitingBytes + bytes > waitingBytesMax) return false;
     this.#waiting.push(item);
-    this.#turn ??= setImmediate(() => this.#onTurn());
+    this.#waitingBytes += bytes;
     return true;
+  }
+
+  #hasTime(): boolean {
+    const { perTurnMax, perTurnBytesMax } = this.#options;
+    return this.#doneInTurn < perTurnMax && this.#bytesInTurn < perTurnBytesMax;
+  }
+
+  #do(item: Item): void {
+    const { handle, bytesOf } = this.#options;
+    this.#doneInTurn += 1;
+    this.#bytesInTurn += bytesOf(item);
+    handle(item);
   }
 
   #onTurn(): void {
     this.#turn = undefined;
     this.#doneInTurn = 0;
-    const { handle, perTurnMax } = this.#options;
-    for (; this.#doneInTurn < perTurnMax && this.depth > 0; this.#next += 1) {
+    this.#bytesInTurn = 0;
+    while (this.depth > 0 && this.#hasTime()) {
       const item = this.#waiting[this.#next];
-      this.#doneInTurn += 1;
-      if (item !== undefined) handle(item);
+      this.#next += 1;
+      if (item === undefined) continue;
+      this.#waitingBytes -= this.#options.bytesOf(item);
+      this.#do(item);
     }
     if (this.depth > 0) {
       this.#turn ??= setImmediate(() => this.#onTurn());

@@ -31,21 +31,48 @@ test('senders are remembered up to a bound', (t) => {
   t.is(limits.senders, 3);
 });
 
-test('work of one turn is bounded, what is over it waits in order, and what is over that is refused', async (t) => {
-  const done: number[] = [];
-  const queue = new TurnQueue<number>({ handle: (item) => void done.push(item), perTurnMax: 3, waitingMax: 5 });
-  const taken = Array.from({ length: 10 }, (_, place) => queue.push(place));
-  t.deepEqual(done, [0, 1, 2], 'at once');
-  t.deepEqual(taken, [...Array.from({ length: 8 }, () => true), false, false]);
-  t.is(queue.depth, 5);
+interface Work {
+  readonly number: number;
+  readonly bytes: number;
+}
+
+function queueOf(done: number[]) {
+  return new TurnQueue<Work>({
+    handle: ({ number }) => void done.push(number),
+    bytesOf: ({ bytes }) => bytes,
+    ...{ perTurnMax: 3, perTurnBytesMax: 100, waitingMax: 5, waitingBytesMax: 1_000 },
+  });
+}
+
+async function turns(queue: TurnQueue<Work>, done: readonly number[]): Promise<number[]> {
   const lengths: number[] = [];
   while (queue.depth > 0) {
     await new Promise((resolve) => setImmediate(resolve));
     lengths.push(done.length);
   }
+  return lengths;
+}
+
+test('work of one turn is bounded, what is over it waits in order, and what is over that is refused', async (t) => {
+  const done: number[] = [];
+  const queue = queueOf(done);
+  const taken = Array.from({ length: 10 }, (_, number) => queue.push({ number, bytes: 1 }));
+  t.deepEqual(done, [0, 1, 2], 'at once');
+  t.deepEqual(taken, [...Array.from({ length: 8 }, () => true), false, false]);
+  t.is(queue.depth, 5);
+  t.deepEqual(await turns(queue, done), [6, 8]);
   t.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7]);
-  t.deepEqual(lengths, [6, 8]);
-  t.true(queue.push(8));
+  t.true(queue.push({ number: 8, bytes: 1 }));
+});
+
+test('so it is by bytes: large messages get fewer to a turn, and fewer of them wait', async (t) => {
+  const done: number[] = [];
+  const queue = queueOf(done);
+  const taken = Array.from({ length: 5 }, (_, number) => queue.push({ number, bytes: 400 }));
+  t.deepEqual(done, [0]);
+  t.deepEqual(taken, [true, true, true, false, false]);
+  t.deepEqual(await turns(queue, done), [2, 3]);
+  t.true(queue.push({ number: 3, bytes: 400 }), 'there is room again');
 });
 
 const subjects = subjectsOf('test');

@@ -31,6 +31,8 @@ export const serviceLimits = {
   asksPerSecondMax: 500,
   /** Hellos, heartbeats and alerts of one router. */
   tellsPerSecondMax: 100,
+  /** What a router says is small; more is not read. */
+  messageBytesMax: 64 * 1024,
   retryAfterMaxMs: 5_000,
   /** A router that is refused is told of in an event once in this time. */
   refusedWindowMs: 60_000,

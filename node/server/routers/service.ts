@@ -258,6 +258,7 @@ class NatsRouterService implements RouterService {
   /** What is over the router's limit is not heard: it will say it again. */
   #observe(message: Msg, work: () => void): void {
     if (this.#tellLimits.take(subjectToken(message.subject, 1)) > 0) this.#counters.overloaded += 1;
+    else if (message.data.length > limits.messageBytesMax) this.#counters.undecodable += 1;
     else work();
   }
 
@@ -520,10 +521,11 @@ class NatsRouterService implements RouterService {
     return hello;
   }
 
-  /** @throws QuorateError `overloaded`, before anything is read of the message. */
+  /** @throws QuorateError `overloaded` or `too-large`, before anything is read of the message. */
   #checkLimit(message: Msg): void {
     const retryAfterMs = this.#askLimits.take(subjectToken(message.subject, 1));
     if (retryAfterMs > 0) throw overloaded(retryAfterMs);
+    if (message.data.length > limits.messageBytesMax) throw new QuorateError('too-large');
   }
 
   /** NATS permissions bind the subject; what the message says of its sender must be the same. */
