@@ -13,15 +13,24 @@ export class EntityHash {
 
   /** In the order of {@link byKindAndId}. Returns what went in. */
   add(entity: Entity): string {
-    const text = `entity/${entity.kind}/${entity.id}\n${canonicalJson(entity)}\n`;
+    const text = hashedText(entity);
     this.#hash.update(text);
     return text;
+  }
+
+  /** What {@link hashedText} gave: where the same entity goes into many hashes, it is made once. */
+  addText(text: string): void {
+    this.#hash.update(text);
   }
 
   /** SHA-256, in hexadecimal. Ends the hash. */
   digest(): string {
     return this.#hash.digest('hex');
   }
+}
+
+export function hashedText(entity: Entity): string {
+  return `entity/${entity.kind}/${entity.id}\n${canonicalJson(entity)}\n`;
 }
 
 export function byKindAndId(a: Entity, b: Entity): number {

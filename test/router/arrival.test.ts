@@ -1,6 +1,7 @@
 /** Whether routers hold what the model holds, at the position that they name: seen while the model goes on changing. */
 import test from 'ava';
 import { entitiesSha256, type ModelReport, type RouterView } from '../../messaging/index.js';
+import { contains, partOf } from '../../messaging/router/part.js';
 import { RouterArrival } from '../../node/server/routers/index.js';
 import { ModelSource, Replica } from './support/source.js';
 
@@ -77,4 +78,33 @@ test('what a router held in the history before says nothing', async (t) => {
   source.begin({ timeline: { id: 'newer', epoch: 3 }, indexType: 'legacy' });
   reader.catchUp();
   t.like(await arrival.look([]), { connected: 1, arrived: 0, verified: 0, waitingFor: ['r1'] });
+});
+
+test('a router that holds its own part is held against that, though most of it is made once for all of its group', async (t) => {
+  const { source, reader, routers, reports, arrival } = setting();
+  for (let group = 0; group < 3; group += 1) {
+    const role = [`#g${group}`];
+    source.put('policy', `p${group}`, `p${group}`, { type: 'Dial', routerRoles: role, serviceRoles: role });
+    for (const id of ['a', 'z'])
+      source.put('service', `${id}${group}`, `${id}${group}`, { roleAttributes: [`g${group}`] });
+  }
+  source.put('policy', 'all', 'all', { type: 'Dial', routerRoles: ['#all'], identityRoles: ['#all'] });
+  source.put('identity', 'i1');
+  for (let number = 0; number < 30; number += 1)
+    source.put('router', `r${number}`, `r${number}`, { roleAttributes: [`g${number % 3}`, `g${number % 2}`] });
+  reader.catchUp();
+  const all = [...source.entities.values()];
+  for (let number = 0; number < 31; number += 1) {
+    const id = `r${number}`;
+    routers.push(view(id, source, { scope: 'own' }));
+    const part = partOf(id, all);
+    const held = all.filter((entity) => contains(part, entity));
+    // One lacks something; the last is not in the model, and holds nothing.
+    const wrong = number === 7 ? held.slice(1) : held;
+    reports.set(id, { position: source.position, entitiesSha256: entitiesSha256(wrong) });
+  }
+  const seen = await arrival.look([]);
+  t.is(seen.connected, 31);
+  t.deepEqual(seen.different, ['r7']);
+  t.is(seen.verified, 30);
 });

@@ -4,14 +4,14 @@
  * names, so it does not matter that writes go on. A router that follows only its part is held against that part.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { byKindAndId, EntityHash } from '../../../messaging/entity-hash.js';
+import { byKindAndId, EntityHash, hashedText } from '../../../messaging/entity-hash.js';
 import { comparable } from '../../../messaging/position.js';
 import type { Entity } from '../../../messaging/schemas/model.js';
 import type { ModelReport, RouterView } from '../../../messaging/schemas/router.js';
 import { serviceLimits as limits } from './limits.js';
 import { advanceCopy, copyModel, type ModelCopy } from './model-copy.js';
 import type { RouterModelReader } from './model-reader.js';
-import { keyOf, PartIndex } from './part-index.js';
+import { PartIndex } from './part-index.js';
 import type { RouterService } from './service.js';
 
 export interface ArrivalOptions {
@@ -36,6 +36,8 @@ export interface ArrivalReport {
 const askAgainMs = 1_000;
 /** Positions at which one look hashes the whole model: routers that follow while writes go on name many. */
 const hashedPositionsMax = 4;
+/** Parts that are hashed before other work gets its turn. */
+const partsInSlice = 20;
 
 export class RouterArrival {
   readonly #options: ArrivalOptions;
@@ -122,23 +124,69 @@ export class RouterArrival {
     { entities }: ModelCopy,
     reports: readonly { readonly router: RouterView; readonly report: ModelReport }[],
   ): Promise<void> {
-    const parts = reports.some(({ router }) => router.scope === 'own') ? new PartIndex(entities) : null;
+    const parts = reports.some(({ router }) => router.scope === 'own') ? new PartHashes(entities) : null;
     const whole = reports.some(({ router }) => router.scope !== 'own') ? await hashOf([...entities.values()]) : '';
+    let inSlice = 0;
     for (const { router, report } of reports) {
-      const expected = router.scope === 'own' && parts !== null ? await hashOf(partFor(parts, router.id)) : whole;
+      const expected = router.scope === 'own' && parts !== null ? parts.of(router.id) : whole;
       const isSame = report.entitiesSha256 === expected;
       if (isSame) this.#verified.add(router.id);
       if (isSame) this.#different.delete(router.id);
       else this.#different.add(router.id);
+      inSlice = (inSlice + 1) % partsInSlice;
+      if (inSlice === 0) await nextTurn();
     }
   }
 }
 
-function partFor(index: PartIndex, router: string): readonly Entity[] {
-  const found = index.find(router);
-  if (found === null) return [];
-  const entities = new Map([found.self, ...index.joinedBy(found.policies)].map((each) => [keyOf(each), each]));
-  return [...entities.values()];
+/**
+ * Of the parts of many routers. Routers that the same policies select have all but themselves in common: that is found,
+ * sorted and written out once for all of them.
+ */
+class PartHashes {
+  readonly #index: PartIndex;
+  readonly #joined = new Map<string, readonly Hashed[]>();
+
+  constructor(entities: ReadonlyMap<string, Entity>) {
+    this.#index = new PartIndex(entities);
+  }
+
+  of(router: string): string {
+    const hash = new EntityHash();
+    const found = this.#index.find(router);
+    if (found === null) return hash.digest();
+    const self = hashed(found.self);
+    let isSelfIn = false;
+    for (const each of this.#joinedBy(found.policies)) {
+      // In its place among the others, which are in order.
+      if (!isSelfIn && byKindAndId(self.entity, each.entity) < 0) {
+        hash.addText(self.text);
+        isSelfIn = true;
+      }
+      hash.addText(each.text);
+    }
+    if (!isSelfIn) hash.addText(self.text);
+    return hash.digest();
+  }
+
+  #joinedBy(policies: readonly Entity[]): readonly Hashed[] {
+    const key = policies.map(({ id }) => id).join(' ');
+    let joined = this.#joined.get(key);
+    if (joined === undefined) {
+      joined = [...this.#index.joinedBy(policies)].toSorted(byKindAndId).map(hashed);
+      this.#joined.set(key, joined);
+    }
+    return joined;
+  }
+}
+
+interface Hashed {
+  readonly entity: Entity;
+  readonly text: string;
+}
+
+function hashed(entity: Entity): Hashed {
+  return { entity, text: hashedText(entity) };
 }
 
 /** As `entitiesSha256`, in slices. */
