@@ -16,7 +16,7 @@ import {
   inOrder,
 } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
-import { type MemberRow, membersOf, type RaftView } from '../state/members.js';
+import { lagOf, type MemberRow, membersOf, type RaftView } from '../state/members.js';
 import { newest, slots } from '../state/series.js';
 import type { State } from '../state/state.js';
 import { fitted } from '../state/text.js';
@@ -84,7 +84,6 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
   return [
     { name: 'Name', value: status.name },
     { name: 'Version', value: `${status.version}, protocol ${min === max ? max : `${min} to ${max}`}` },
-    ...(status.gates.length === 0 ? [] : [{ name: 'Features', value: gateText(status.gates) }]),
     {
       name: 'Started',
       value: `${formatTime(status.startedAt)}, ${formatDuration(now - status.startedAt)} ago, incarnation ${status.incarnation}`,
@@ -93,7 +92,7 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
     { name: 'Position', value: formatPosition(status.position) },
     { name: 'Reached at', value: status.addresses.join(', ') || '-' },
     ...(status.http === null ? [] : [{ name: 'Health at', value: `http://${status.http}/readyz, /metrics` }]),
-    { name: 'Feature gates', value: status.gates.join(', ') || 'none is raised' },
+    { name: 'Feature gates', value: gateText(status.gates) || 'none is raised' },
     { name: 'Routers', value: `${status.routers.online} of ${status.routers.known} online` },
   ];
 }
@@ -142,9 +141,12 @@ function progressLines(raft: RaftView): readonly Spans[] {
         const tone: Tone = each.active ? 'plain' : 'bad';
         const contact = each.lastContactMs === null ? 'never' : formatDuration(each.lastContactMs);
         const state = each.active ? each.state : 'no contact';
+        const lag = lagOf(each);
+        const match = lag === null ? 'unknown' : formatCount(each.match);
+        const behind = lag === null ? '-' : formatCount(lag);
         return [
           {
-            text: row(each.id, state, formatCount(each.match), formatCount(each.next), formatCount(each.lag), contact),
+            text: row(each.id, state, match, formatCount(each.next), behind, contact),
             tone,
           },
         ];

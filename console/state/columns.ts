@@ -7,7 +7,7 @@ import type { RouterView } from '../../messaging/schemas/router.js';
 import { glyphs, type Tone } from '../theme.js';
 import { formatAge, formatCount, formatDuration } from './format.js';
 import { lagEntriesMax, staleAfterMs } from './limits.js';
-import { type ClusterFacts, isFresh, leaderOf, type MemberRow } from './members.js';
+import { type ClusterFacts, isFresh, lagOf, leaderOf, type MemberRow } from './members.js';
 import type { State } from './state.js';
 
 export interface Cell {
@@ -126,11 +126,11 @@ export const memberColumns: readonly Column<MemberRow>[] = [
     width: 6,
     widthMax: 9,
     align: 'right',
-    cell: (row) =>
-      row.progress === null
-        ? none
-        : { text: formatCount(row.progress.lag), tone: row.progress.lag > lagEntriesMax ? 'warn' : 'plain' },
-    by: (row) => row.progress?.lag ?? -1,
+    cell: (row) => {
+      const lag = lagOf(row.progress);
+      return lag === null ? none : { text: formatCount(lag), tone: lag > lagEntriesMax ? 'warn' : 'plain' };
+    },
+    by: (row) => lagOf(row.progress) ?? -1,
   },
   {
     key: 'contact',

@@ -3,7 +3,7 @@ import type { ConfigurationView } from '../../messaging/index.js';
 import type { Level } from '../theme.js';
 import { formatCount, formatDuration, inOrder, listed } from './format.js';
 import { contactMsMax, lagEntriesMax, silentAfterMs, staleAfterMs } from './limits.js';
-import { ageOf, type ClusterFacts, claimants, isFresh, type Leader, type MemberRow } from './members.js';
+import { ageOf, type ClusterFacts, claimants, isFresh, type Leader, lagOf, type MemberRow } from './members.js';
 import { versionReasons } from './version-reasons.js';
 
 export interface Reason {
@@ -204,12 +204,13 @@ function catchUpReason(row: MemberRow): Reason | null {
       'Wait until it has caught up.',
     );
   }
-  if (progress.lag <= lagEntriesMax) return null;
+  const lag = lagOf(progress);
+  if (lag === null || lag <= lagEntriesMax) return null;
   return about(
     row,
     'lags',
     'warn',
-    `is ${formatCount(progress.lag)} entries behind the leader.`,
+    `is ${formatCount(lag)} entries behind the leader.`,
     'Wait if the lag falls; else check its disk (sync latency) and its network.',
   );
 }

@@ -70,6 +70,14 @@ export function leaderOf(facts: ClusterFacts, ageMsMax: number = silentAfterMs):
   return first;
 }
 
+/**
+ * Entries that a follower is behind; null where the leader does not know: a new leader takes one that it has not reached yet to
+ * hold nothing, and that is no finding.
+ */
+export function lagOf(progress: ProgressView | null): number | null {
+  return progress === null || (progress.match === 0 && !progress.active) ? null : progress.lag;
+}
+
 /** The newest committed configuration that anybody told of, and who told it. */
 export function configurationOf(
   facts: ClusterFacts,

@@ -2,7 +2,9 @@
  * What is measured of each controller, as data: read from its statuses alone, one value for a second that was measured and
  * none for one that was not. Rates are made of its own counters by its own clock.
  */
+
 import type { NodeStatus } from '../../messaging/index.js';
+import { lagOf } from './members.js';
 import { type Point, rateBetween, record, type Series } from './series.js';
 
 export const metricKeys = [
@@ -102,7 +104,7 @@ export const metrics: Readonly<Record<MetricKey, Metric>> = {
 /** Only a leader knows how far the others are. */
 function replicationLag({ raft, node }: NodeStatus): number | null {
   if (raft === null || raft.role !== 'leader') return null;
-  const lags = raft.progress.filter((each) => each.id !== node).map((each) => each.lag);
+  const lags = raft.progress.filter((each) => each.id !== node).flatMap((each) => lagOf(each) ?? []);
   return lags.length === 0 ? null : Math.max(...lags);
 }
 

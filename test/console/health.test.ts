@@ -1,6 +1,7 @@
 import test from 'ava';
 import { judgeHealth } from '../../console/state/health.js';
 import { insecurityOf } from '../../console/state/insecurity.js';
+import { lagOf } from '../../console/state/members.js';
 import type { Message } from '../../console/state/messages.js';
 import type { State } from '../../console/state/state.js';
 import { featureGateNames, type NodeStatus } from '../../messaging/index.js';
@@ -266,4 +267,14 @@ test('in a rolling upgrade it says who is behind, and what waits for them; after
   t.deepEqual(codes(hearing(upgraded('n1'), upgraded('n2'), upgraded('n3'))), []);
   const patched = statusOf('n3', { version: '0.1.1' });
   t.is(judgeHealth(hearing(statusOf('n1'), statusOf('n2'), patched)).reasons[0]?.remedy, 'Finish the upgrade.');
+});
+
+test('how far one is behind that a new leader has not reached yet is not known, and is not called a lag', (t) => {
+  t.is(lagOf(progressOf('n2', { match: 0, lag: 18_204, active: false })), null);
+  t.is(lagOf(progressOf('n2', { match: 0, lag: 18_204, active: true })), 18_204, 'a new learner holds nothing');
+  t.is(lagOf(progressOf('n2', { match: 17_950, lag: 254, active: false })), 254);
+  const unreached = statusOf('n1', {
+    raft: { progress: [progressOf('n2', { match: 0, lag: 18_204, active: false })] },
+  });
+  t.false(codes(hearing(unreached, statusOf('n2'), statusOf('n3'))).includes('lags'));
 });

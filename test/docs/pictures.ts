@@ -186,7 +186,7 @@ async function openConsole(natsUrl: string): Promise<Terminal> {
   const main = path.join(checkoutRoot, 'dist', 'console', 'main.js');
   return startTerminal(
     [process.execPath, main, 'console', '--nats', natsUrl, '--cluster', 'demo', '--as', 'alice', '--theme', 'dark'],
-    { columns, rows, env: { COLORTERM: 'truecolor', FORCE_COLOR: '3' } },
+    { columns, rows, env: { COLORTERM: 'truecolor', FORCE_COLOR: '3', USER: 'alice' } },
   );
 }
 
