@@ -47,9 +47,9 @@ export class RecoverWorld {
       } else {
         const { signal } = await child.waitForExit(patienceMs);
         if (signal !== 'SIGKILL') problems.push(`the survivor ended with ${signal}`);
+        // It would wait for its answer for half a minute more.
+        await terminal.kill();
         again = await this.#survivor(directory, undefined);
-        const { code } = await terminal.waitForExit(patienceMs);
-        if (code === null) problems.push('the terminal ended by itself');
       }
       outcome = await this.#outcome();
       // As it was, it is asked for again; recovered, there is nothing to do.
