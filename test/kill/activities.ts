@@ -58,6 +58,8 @@ const awayWrites = 60;
 /** That a restore takes back, at least. */
 const takenBackWrites = 10;
 const patienceMs = 20_000;
+/** Who was asked may be dead, and then nobody answers. */
+const snapshotPatienceMs = 6_000;
 const askAgainMs = 200;
 /** A restore compares models at its end, which takes a busy machine many attempts. */
 const endMaxMs = 240_000;
@@ -92,7 +94,7 @@ export async function begin(
       const node = await member();
       return {
         ended: cluster.api
-          .request('snapshot.create', {}, { node, timeoutMs: patienceMs })
+          .request('snapshot.create', {}, { node, timeoutMs: snapshotPatienceMs })
           .catch((error: unknown) => say(`no snapshot: ${String(error)}`)),
       };
     }
