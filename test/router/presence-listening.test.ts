@@ -45,7 +45,8 @@ class SlowConnection {
       version: '1',
       counters: {},
     };
-    const message = { subject: subjects.routerRequest(router, 'heartbeat'), json: () => heartbeat };
+    const data = new TextEncoder().encode(JSON.stringify(heartbeat));
+    const message = { subject: subjects.routerRequest(router, 'heartbeat'), data, json: () => heartbeat };
     this.#queue.push(() => this.#handlers.get(subjects.routerRequests('heartbeat'))?.(null, message as unknown as Msg));
   }
 
