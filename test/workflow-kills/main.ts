@@ -1,8 +1,8 @@
 /** `npm run kill:workflows`: kills at every step of every workflow, one after the other, and prints the matrix. */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { readOptions } from '../support/options.js';
 import { cellNames, cellsOf, nameOf } from './cells.js';
-import { matrixOf, summaryOf } from './report.js';
+import { documentOf, matrixOf, summaryOf } from './report.js';
 import type { Row } from './round.js';
 import { runCells } from './run.js';
 
@@ -25,6 +25,7 @@ const values = readOptions(
     victim: { type: 'string', describe: 'leader, target, "target for good" or terminal, with commas' },
     rows: { type: 'string', describe: 'a file to which each outcome is added, as a line of JSON' },
     matrix: { type: 'string', describe: 'prints what is in such a file' },
+    document: { type: 'string', describe: 'writes docs/workflow-kills.md, or another file, from the outcomes' },
   },
 );
 
@@ -55,6 +56,7 @@ else {
     },
   });
 }
+if (values.document !== undefined) writeFileSync(values.document, documentOf(rows));
 console.log(matrixOf(rows));
 console.log(summaryOf(rows));
 process.exit(rows.some(({ problems }) => problems.length > 0) || rows.length === 0 ? 1 : 0);

@@ -1,5 +1,5 @@
 /** The matrix of workflow, step and victim, as Markdown. */
-import { cellNames, cellsOf, type Victim } from './cells.js';
+import { cellNames, cellsOf, nameOf, type Victim } from './cells.js';
 import type { Row } from './round.js';
 
 export function matrixOf(rows: readonly Row[]): string {
@@ -26,6 +26,34 @@ function sectionOf(workflow: Row['cell']['workflow'], rows: readonly Row[]): str
 | --- |${victims.map(() => ' --- |').join('')}
 ${steps.map((at) => `| \`${at}\` | ${victims.map((victim) => wordOf(at, victim)).join(' | ')} |`).join('\n')}
 `;
+}
+
+/** docs/workflow-kills.md: a run as it was. */
+export function documentOf(rows: readonly Row[]): string {
+  const played = cellNames.flatMap((workflow) => cellsOf(workflow));
+  const isPlayed = (cell: Row['cell']) => rows.some((row) => nameOf(row.cell) === nameOf(cell));
+  const missing = played.filter((cell) => !isPlayed(cell)).length;
+  return `${introduction}
+${summaryOf(latestOf(rows))}${missing === 0 ? '' : `; ${missing} not played in this run`}.
+
+${matrixOf(rows)}`;
+}
+
+const introduction = `# What is left when something is killed in the middle of a workflow
+
+<!-- Made by \`npm run kill:workflows -- --matrix ROWS --document docs/workflow-kills.md\` from the outcomes of a run; do not edit. -->
+
+Real controllers, a real nats-server, and the command line as a process of its own; a client writes throughout. In the moment in which the replicated record says that a step
+runs, one victim is killed with SIGKILL: the **leader**, which runs the operation; the **target**, which is the controller that it is about or the candidate (of a rollback one of
+those that are removed, of a restore a follower), started again half a second later, or only when the operation has ended (*for good*); the **terminal**. What is killed at comes from
+the workflows' own data. After each kill: the operation has ended; it is whole (a member or not, the old model or the new one, nothing paused); the terminal, where it lives, says what the
+record says; writes go on; every acknowledged write is there; an operation that failed says what to do. *Taken back*: as if it had not been asked for, but for an id that was used.
+*Failed*: beyond the step that cannot be taken back, its effect was not seen in time; \`quorate operations resume ID\` looks again.
+`;
+
+/** Of each cell the last one that was played. */
+function latestOf(rows: readonly Row[]): readonly Row[] {
+  return [...new Map(rows.map((row) => [nameOf(row.cell), row])).values()];
 }
 
 export function summaryOf(rows: readonly Row[]): string {
