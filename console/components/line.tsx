@@ -62,9 +62,27 @@ function SpokenLine({ spans, selected = false }: LineProps) {
   return text === '' ? null : <Text>{selected ? `selected: ${text.replace(/^▸ ?/u, '')}` : text}</Text>;
 }
 
+/** Space looks alike in every tone that has no ground of its own. */
+const onlySpace = /^ *$/u;
+const hasGround = (tone: Tone): boolean => tone.startsWith('badge') || tone.startsWith('selected');
+
+/** The same to look at in fewer pieces, each of which costs with every frame: half of them are the space between columns. */
+export function joinedSpans(spans: Spans): Spans {
+  const joined: Span[] = [];
+  for (const span of spans) {
+    const last = joined.at(-1);
+    const tone = span.tone ?? 'plain';
+    const before = last?.tone ?? 'plain';
+    const alike = tone === before || (onlySpace.test(span.text) && !hasGround(tone) && !hasGround(before));
+    if (last !== undefined && alike) joined[joined.length - 1] = { ...last, text: last.text + span.text };
+    else joined.push(span);
+  }
+  return joined;
+}
+
 function DrawnLine({ spans, width, selected = false }: LineProps) {
   const theme = useTheme();
-  const shown = cutSpans(spans, width);
+  const shown = joinedSpans(cutSpans(spans, width));
   const space = width - widthOf(shown);
   const ground = selected ? theme.selected : undefined;
   // Turned round, each colour would be a background of its own: then the row has one look.

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { joinedSpans } from '../../console/components/line.js';
 import { chart, sparkline } from '../../console/components/spark.js';
 import { formatAge, formatBytes, formatCount, formatDuration, listed } from '../../console/state/format.js';
 import { fuzzyScore, matcher, rank } from '../../console/state/search.js';
@@ -87,4 +88,28 @@ test('a line is edited by graphemes', (t) => {
   t.is(edit(inputOf('join n4'), 'erase-word').text, 'join ');
   t.is(edit(edit(inputOf('ab'), 'left'), 'erase-next').text, 'a');
   t.deepEqual(edit(typed, 'erase-all'), emptyInput);
+});
+
+test('the pieces of a line are joined where that is not to be seen: its text stays, and so do grounds', (t) => {
+  const spans = [
+    { text: ' ' },
+    { text: ' ● ok ', tone: 'badge-ok' },
+    { text: '  ' },
+    { text: 'n1', tone: 'strong' },
+    { text: '   ' },
+    { text: 'leader', tone: 'strong' },
+    { text: ' ', tone: 'dim' },
+    { text: 'a', tone: 'dim' },
+    { text: 'b', tone: 'dim' },
+  ] as const;
+  t.deepEqual(
+    joinedSpans(spans).map(({ text }) => text),
+    [' ', ' ● ok ', '  ', 'n1   leader ', 'ab'],
+  );
+  t.is(
+    joinedSpans(spans)
+      .map(({ text }) => text)
+      .join(''),
+    spans.map(({ text }) => text).join(''),
+  );
 });
