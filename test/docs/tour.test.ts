@@ -108,7 +108,7 @@ async function typeLine(
         shown = screen.length < from ? screen : screen.slice(from);
         return wanted.test(shown) && shown;
       },
-      { what: `${wanted} after ${line}`, timeoutMs: 30_000, intervalMs: 50, show: () => shown },
+      { what: `${wanted} after ${line}`, timeoutMs: 120_000, intervalMs: 50, show: () => shown },
     );
   };
   await terminal.type(line);
