@@ -189,6 +189,8 @@ export class SimulatedController {
         return;
       case 'start-member':
       case 'serve-as-removed':
+        if (this.disk.damagedMark !== null)
+          this.#world.violate('start', `${this.id} is out of service for damage, and serves again`);
         this.#begin();
         if (!this.#mendLog()) return;
         if (this.isLeftBehind) this.standing = 'left behind';
@@ -409,7 +411,8 @@ export class SimulatedController {
     damage.outOfService(error);
     this.#world.cover('role: out of service');
     this.crash('kill');
-    this.standing = 'refused';
+    // Whoever looks after it starts it again, which is refused.
+    this.#world.restartLater(this, startAgainMs);
   }
 
   // ----------------------------------------------------------------------------------------------------------- a recovery
