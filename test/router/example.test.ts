@@ -9,7 +9,7 @@ import { clusterName } from './support/fake-cluster.js';
 import { clusterFor } from './support/watched.js';
 
 const page = readFileSync(path.join(checkoutRoot, 'docs', 'routers.md'), 'utf8');
-const example = /```ts\n([^`]*connectRouter[^`]*)```/.exec(page)?.[1] ?? '';
+const example = /^```ts\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
 
 function replaced(text: string, replacements: Readonly<Record<string, string>>): string {
   return Object.entries(replacements).reduce((result, [from, to]) => {
@@ -23,9 +23,10 @@ test('the example in the documentation does what it says, for someone who has ne
   cluster.put('service', 'web');
   const program = replaced(example, {
     "'production'": `'${clusterName}'`,
-    "['nats://10.0.0.1:4222', 'nats://10.0.0.2:4222']": `['${cluster.url}']`,
+    "['tls://10.0.0.1:4222', 'tls://10.0.0.2:4222']": `['${cluster.url}']`,
     "'/var/lib/edge-1'": `'${temporaryDirectory('example')}'`,
-    "  credentials: { credsFile: '/etc/quorate/edge-1.creds' },\n": '',
+    // The server of this test knows nobody and has no certificate.
+    "  credentials: { nkeySeedFile: '/var/lib/edge-1/router.seed', tls: { caFile: '/var/lib/edge-1/ca.pem' } },\n": '',
     // As an application finds the installed package.
     "'quorate'": JSON.stringify(path.join(checkoutRoot, 'dist', 'messaging', 'index.js')),
   });
