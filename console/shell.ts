@@ -37,8 +37,11 @@ export interface ShellOptions {
   readonly remember: (history: readonly string[]) => void;
 }
 
-/** How long the answers of all controllers are gathered: first shortly, for the first screen, then for the slow ones. */
-const collectWaitsMs = [60, 500] as const;
+/**
+ * How long the answers of all controllers are taken, each as it comes: longer than the screens take to load on a busy machine,
+ * during which nothing is read.
+ */
+const collectMs = 2_000;
 
 export function startShell(options: ShellOptions): Shell {
   const { client, connection } = options;
@@ -133,10 +136,7 @@ export function startShell(options: ShellOptions): Shell {
   }
 
   async function collect(): Promise<void> {
-    for (const waitMs of collectWaitsMs) {
-      const statuses = await client.collectStatus(waitMs).catch(() => []);
-      for (const status of statuses) hear({ type: 'status', status });
-    }
+    await client.collectStatus(collectMs, (status) => hear({ type: 'status', status })).catch(() => []);
   }
 
   async function followConnection(): Promise<void> {

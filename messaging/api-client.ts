@@ -50,8 +50,8 @@ export interface ApiClient {
   /** Events; `filter` is the subject's part after `events.`, e.g. `cluster.>`. */
   watchEvents(handler: (event: QuorateEvent) => void, filter?: string): () => void;
   watchOperations(handler: (operation: Operation) => void): () => void;
-  /** Asks every controller for its status and gathers the answers for `waitMs`. */
-  collectStatus(waitMs: number): Promise<NodeStatus[]>;
+  /** Asks every controller for its status and gathers the answers for `waitMs`; `heard` is given each as it comes. */
+  collectStatus(waitMs: number, heard?: (status: NodeStatus) => void): Promise<NodeStatus[]>;
   /** Messages that did not satisfy their schema, counted since the client was made. */
   readonly undecodable: () => number;
 }
@@ -216,7 +216,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     return () => subscription.unsubscribe();
   }
 
-  async function collectStatus(waitMs: number): Promise<NodeStatus[]> {
+  async function collectStatus(waitMs: number, heard?: (status: NodeStatus) => void): Promise<NodeStatus[]> {
     const found = new Map<string, NodeStatus>();
     const body = JSON.stringify({ v: protocolVersion, requestId: randomUUID(), params: {} });
     try {
@@ -225,8 +225,12 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         const response = apiResponseSchema.safeParse(parseJson(message));
         const status =
           response.success && response.data.ok ? nodeStatusSchema.safeParse(response.data.result) : undefined;
-        if (status?.success === true) found.set(status.data.node, status.data);
-        else undecodable += 1;
+        if (status?.success !== true) {
+          undecodable += 1;
+          continue;
+        }
+        found.set(status.data.node, status.data);
+        heard?.(status.data);
       }
     } catch (error) {
       const failure = asRequestError(error, 'the request status.get');

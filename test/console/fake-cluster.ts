@@ -34,7 +34,11 @@ export function fakeCluster(answer: Answerer, collected: () => readonly NodeStat
     watchStatus: (handler: (value: NodeStatus) => void) => watch(handlers.status, handler),
     watchEvents: (handler: (value: QuorateEvent) => void) => watch(handlers.event, handler),
     watchOperations: (handler: (value: Operation) => void) => watch(handlers.operation, handler),
-    collectStatus: async () => [...collected()],
+    collectStatus: async (_waitMs: number, heard?: (value: NodeStatus) => void) => {
+      const all = [...collected()];
+      for (const status of all) heard?.(status);
+      return all;
+    },
     undecodable: () => 0,
   } as unknown as ApiClient;
   return {
