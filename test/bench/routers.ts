@@ -189,6 +189,7 @@ async function fanOut({ cluster, fleet }: Bench): Promise<Figures> {
 
 interface Speed {
   readonly events: number;
+  /** A second, as `followed`: by all routers. */
   readonly written: number;
   readonly followed: number;
 }
@@ -203,7 +204,8 @@ async function speedOf({ cluster, fleet }: Bench, events: number, numberedFrom: 
   const perSecond = () => (count / (performance.now() - startedAt)) * 1000;
   const written = perSecond();
   await fleet.reaches(fast.lastIndex, patienceMs);
-  return { events: count, written, followed: perSecond() };
+  const rounded = (value: number): number => Number(value.toFixed(1));
+  return { events: count, written: rounded(written), followed: rounded(perSecond()) };
 }
 
 async function atFullSpeed(bench: Bench): Promise<Figures & Speed> {
