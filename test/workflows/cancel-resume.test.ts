@@ -3,8 +3,9 @@ import test, { type ExecutionContext } from 'ava';
 import { type Operation, QuorateError, type WorkflowParameters } from '../../messaging/index.js';
 import { byCodeUnit } from '../../node/model/index.js';
 import { type Configuration, membersOf } from '../../node/raft/index.js';
-import { workflows } from '../../node/workflows/index.js';
+import { attemptOf, workflows } from '../../node/workflows/index.js';
 import { stepsOf } from '../../node/workflows/record.js';
+import { backupName } from '../../node/workflows/waits.js';
 import { World } from './world.js';
 
 const olga = { requestedBy: 'olga', origin: 'olga@ops1' };
@@ -241,4 +242,16 @@ test('of a resumption and a start in one moment, the log takes one', async (t) =
   await world.clock.pass(2_000);
   const codes = (await both).map((each) => (each.status === 'rejected' ? each.reason.code : 'accepted'));
   t.deepEqual(codes.toSorted(byCodeUnit), ['accepted', 'operation-running']);
+});
+
+test('each attempt has a backup of its own: between two of them writes are taken, and the newest must hold them', (t) => {
+  const parameters: WorkflowParameters = { workflow: 'restore', sha256: '0'.repeat(64), sizeBytes: 1, name: 'a' };
+  const nameAt = (attempt: number) => backupName({ operation: { id: 'o', startedAt: 0, attempt }, parameters });
+  t.deepEqual([1, 2, 3].map(nameAt), [
+    'before-restore-o.snapshot',
+    'before-restore-o-2.snapshot',
+    'before-restore-o-3.snapshot',
+  ]);
+  const failed = { resumptions: [{ how: 'anew' }, { how: 'forward' }, { how: 'anew' }] };
+  t.is(attemptOf(failed as unknown as Operation), 3, 'only those from the beginning are attempts');
 });
