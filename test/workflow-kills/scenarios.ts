@@ -39,10 +39,10 @@ async function expectAt(world: World, id: string, expected: readonly Where[]): P
   return expected.includes(where) ? [] : [`${id} is ${where}, not ${expected.join(' or ')}`];
 }
 
-/** A controller that is there and no member any more says so itself. */
+/** A controller that is there and no member any more says so itself; a candidate that had stored nothing yet starts blank. */
 async function knows(world: World, id: string): Promise<readonly string[]> {
   if (!world.cluster.node(id).isRunning() || (await whereIs(world, id)) !== 'removed') return [];
-  const isTold = () => world.cluster.statuses().get(id)?.state === 'removed';
+  const isTold = () => ['removed', 'blank'].includes(world.cluster.statuses().get(id)?.state ?? '');
   return eventually(isTold, { what: `${id} to know that it is removed`, timeoutMs: patienceMs }).then(
     () => [],
     (error: unknown) => [String(error)],
