@@ -12,7 +12,7 @@ import {
   type RecoverStep,
 } from '../storage/index.js';
 import { decideStart } from './decide-start.js';
-import { createTimeline } from './timeline.js';
+import { createTimelineUnasked } from './timeline.js';
 
 /** Whose directory it is, where it cannot say so itself: a model whose log is gone. */
 export interface GivenOwner {
@@ -78,7 +78,7 @@ export async function recoverDirectory(
     return await storage.recover({
       clusterName: cluster,
       nodeId: node,
-      timeline: createTimeline([position.timeline]),
+      timeline: createTimelineUnasked([position.timeline]),
       leftBehind: [],
       now: given.now(),
       onStep: given.onStep,

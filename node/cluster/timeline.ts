@@ -13,6 +13,21 @@ import type { Timeline } from '../../messaging/position.js';
  * same epoch, and whoever meets both raises the alarm.
  */
 export function createTimeline(before: readonly Timeline[], newId: () => string = randomUUID): Timeline {
-  const epoch = before.reduce((highest, timeline) => Math.max(highest, timeline.epoch), 0) + 1;
-  return { id: newId(), epoch };
+  return { id: newId(), epoch: highestEpoch(before) + 1 };
+}
+
+/**
+ * The same where those who may know of later timelines cannot be asked: on a survivor of a lost quorum, on a file from a site
+ * that is gone. What was begun there (restores that this survivor never heard of, or that came after the file) is left behind
+ * by a step that nobody takes otherwise: routers that followed it would drop a lower epoch, and never come.
+ */
+export function createTimelineUnasked(before: readonly Timeline[], newId: () => string = randomUUID): Timeline {
+  return { id: newId(), epoch: highestEpoch(before) + unheardMax + 1 };
+}
+
+/** Timelines that were begun unheard, at most. */
+const unheardMax = 999;
+
+function highestEpoch(timelines: readonly Timeline[]): number {
+  return timelines.reduce((highest, { epoch }) => Math.max(highest, epoch), 0);
 }

@@ -16,7 +16,7 @@ import { isMoreUpToDate, type Survivor, viewOfRecovery } from '../../messaging/r
 import type { ApiResult } from '../../messaging/schemas/api.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
-import { createTimeline } from '../cluster/timeline.js';
+import { createTimelineUnasked } from '../cluster/timeline.js';
 import type { Transport } from '../cluster/transport.js';
 import type { DirectoryStorage } from '../storage/index.js';
 import type { EventPublisher } from './events.js';
@@ -72,7 +72,7 @@ export class Recovery {
       await this.#askForPromises(others);
       // It may have heard a leader meanwhile.
       if (this.#options.status().raft?.leader != null) throw new QuorateError('quorum-present');
-      const timeline = createTimeline(timelines, this.#options.newId);
+      const timeline = createTimelineUnasked(timelines, this.#options.newId);
       const { meta, lastIndex, uncommittedKept, backup } = await this.#recover(timeline, [...leaveBehind, ...others]);
       const removed = [...meta.configuration.removed];
       events.cluster('cluster.recovered', {

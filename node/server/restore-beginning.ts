@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { QuorateError } from '../../messaging/errors.js';
 import type { Member } from '../../messaging/schemas/status.js';
-import { createTimeline } from '../cluster/timeline.js';
+import { createTimelineUnasked } from '../cluster/timeline.js';
 import { findKind } from '../model/index.js';
 import { initialConfiguration } from '../raft/index.js';
 import type { InitialState, SnapshotFile, Storage } from '../storage/index.js';
@@ -43,7 +43,7 @@ export function stateFromFile(file: SnapshotFile, clusterName: string, member: M
   const index = position.index + 1;
   return {
     identity: { clusterName, clusterId: randomUUID(), nodeId: member.id },
-    timeline: createTimeline([position.timeline]),
+    timeline: createTimelineUnasked([position.timeline]),
     snapshot: { index, term: 1, configuration: initialConfiguration([member.id]) },
     hardState: { term: 1, vote: '', commit: index },
     members: [member],

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { createTimeline } from '../../node/cluster/timeline.js';
+import { createTimeline, createTimelineUnasked } from '../../node/cluster/timeline.js';
 import { checkoutRoot } from '../support/checkout.js';
 
 test('the first timeline of a cluster has epoch 1', (t) => {
@@ -18,6 +18,14 @@ test('a new timeline has a higher epoch than all that went into it', (t) => {
     createTimeline(before, () => 'new'),
     { id: 'new', epoch: 8 },
   );
+});
+
+test('where nobody could be asked, it is above whatever may have been begun unheard', (t) => {
+  const known = { id: 'a', epoch: 3 };
+  let unheard = known;
+  for (let restores = 0; restores < 500; restores += 1) unheard = createTimeline([unheard]);
+  t.true(createTimelineUnasked([known]).epoch > unheard.epoch);
+  t.is(createTimelineUnasked([known], () => 'new').epoch, 1003);
 });
 
 test('two timelines that were begun from the same one have different ids', (t) => {

@@ -46,7 +46,7 @@ async function becomesRemoved(t: ExecutionContext, cluster: TestCluster, id: str
   );
   const status = statusOf(cluster, id);
   t.is(status?.raft, null, `${id} takes part in no log`);
-  t.is(status?.logTimeline?.epoch, 2);
+  t.is(status?.logTimeline?.epoch, 1_001);
 }
 
 test.serial(
@@ -62,7 +62,7 @@ test.serial(
     await leaderless(cluster, 'n4', 'n5');
 
     const recovered = await cluster.api.request('recovery.begin', {}, { node: 'n4', timeoutMs: 60_000 });
-    t.is(recovered.position.timeline.epoch, 2);
+    t.is(recovered.position.timeline.epoch, 1_001);
     t.deepEqual(recovered.removed, ['n1', 'n2', 'n3', 'n5']);
     await leads(cluster, 'n4');
     const after = await write(cluster, 'after', 20);
@@ -100,7 +100,7 @@ test.serial(
     await eventually(
       async () => {
         const { routers } = await cluster.api.request('routers.list', {});
-        return routers.some(({ id, position }) => id === 'r1' && position?.timeline.epoch === 2);
+        return routers.some(({ id, position }) => id === 'r1' && position?.timeline.epoch === 1_001);
       },
       { what: 'the router to stand on the new timeline' },
     );

@@ -12,7 +12,7 @@ import { type AppliedEntry, Member } from '../../node/cluster/member.js';
 import { otherLogOf } from '../../node/cluster/other-log.js';
 import { examineForRecovery } from '../../node/cluster/recover-directory.js';
 import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
-import { createTimeline } from '../../node/cluster/timeline.js';
+import { createTimelineUnasked } from '../../node/cluster/timeline.js';
 import type { PeerVerb, Transport } from '../../node/cluster/transport.js';
 import type { Message, NodeId, Role, Term } from '../../node/raft/types.js';
 import { Alarms } from '../../node/server/alarms.js';
@@ -460,7 +460,7 @@ export class SimulatedController {
     };
     try {
       const { position } = examineForRecovery(this.disk.facts(), { cluster: undefined, node: undefined });
-      const timeline = createTimeline([position.timeline], newId);
+      const timeline = createTimelineUnasked([position.timeline], newId);
       const request = { clusterName, nodeId: this.id, timeline, leftBehind: [], now: 0 };
       storage.recover(request).then(() => end(null), end);
     } catch (error) {

@@ -72,7 +72,8 @@ function checkBeginning(world: World, { by, meta, before, parent }: RecoveredLog
   const wrong = (text: string): void => world.violate('recovery', `${by.id} has gone on alone, and ${text}`);
   const { position, logTimeline, configuration, term } = meta;
   const epochMax = Math.max(parent.checker.epoch, ...world.logs.map(({ checker }) => checker.epoch));
-  if (before.meta.position.timeline.epoch === parent.checker.epoch && position.timeline.epoch <= epochMax)
+  // Also above a restore that this survivor never heard of: routers may have followed that.
+  if (position.timeline.epoch <= epochMax)
     wrong(`begins epoch ${position.timeline.epoch}; there was ${epochMax} already`);
   if (position.timeline.epoch <= before.meta.position.timeline.epoch) wrong('its timeline is not above the one before');
   if (logTimeline.id !== position.timeline.id) wrong('its log is not told from the old one');

@@ -99,7 +99,7 @@ export class RecoverWorld {
       async () => {
         const { raft, state, position } = await this.#status();
         if (state !== 'member') return false;
-        if (raft?.role === 'leader') return position?.timeline.epoch === 2 && 'done';
+        if (raft?.role === 'leader') return position?.timeline.epoch === 1_001 && 'done';
         return position?.timeline.epoch === 1 && raft?.leader === null && 'taken back: it started as it was before';
       },
       { what: 'the survivor to be one or the other', timeoutMs: patienceMs },
@@ -116,7 +116,7 @@ export class RecoverWorld {
     return [
       ...(lost.length === 0 ? [] : [`lost: ${lost.join(', ')}`]),
       ...(raft?.configuration.voters.length === 1 ? [] : ['it is not the only voter']),
-      ...(position?.timeline.epoch === 2 ? [] : [`it stands on epoch ${position?.timeline.epoch}`]),
+      ...(position?.timeline.epoch === 1_001 ? [] : [`it stands on epoch ${position?.timeline.epoch}`]),
     ];
   }
 
