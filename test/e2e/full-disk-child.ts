@@ -105,7 +105,7 @@ async function leaderIsFull(): Promise<void> {
   const held = await cluster.api.request(
     'model.get',
     { kind: 'service', id: first?.id, stale: true },
-    { node: leader, timeoutMs: 2_000 },
+    { node: leader, timeoutMs: 30_000 },
   );
   assert.equal(held.entity.id, first?.id, 'it serves what it holds');
   assert.ok(cluster.node(leader).isRunning());
@@ -141,7 +141,7 @@ async function allAreFull(): Promise<void> {
   const refusals: string[] = [];
   for (let number = 0; number < 10; number += 1) {
     refusals.push(await refusal(write(cluster, `refused-${number}`, 1_000)));
-    const read = await cluster.api.request('model.get', { kind: 'service', id: 'before' }, { timeoutMs: 2_000 });
+    const read = await cluster.api.request('model.get', { kind: 'service', id: 'before' }, { timeoutMs: 30_000 });
     assert.equal(read.entity.id, 'before', 'linearizable reads are served');
   }
   // A client whose time is over while it asks again knows of that last attempt only that.

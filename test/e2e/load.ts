@@ -1,4 +1,5 @@
 /** Writers that never stop: they remember what was acknowledged, and how long no write was. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, QuorateError } from '../../messaging/index.js';
 
 export interface Acknowledged {
@@ -17,8 +18,15 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** `writers` clients, one request each under way. A request is retried under its own id until it is answered. */
-export function startLoad(api: ApiClient, writers: number, label = 'load'): Load {
+export interface LoadOptions {
+  /** Begins each id; default `load`. */
+  readonly label?: string;
+  /** Between an answer and the next request; 0: as fast as the machine can. Writers that never rest take it from all else. */
+  readonly pauseMs?: number;
+}
+
+/** `writers` clients, at most one request each under way. A request is retried under its own id until it is answered. */
+export function startLoad(api: ApiClient, writers: number, { label = 'load', pauseMs = 10 }: LoadOptions = {}): Load {
   const acknowledged: Acknowledged[] = [];
   const failures: string[] = [];
   let stopped = false;
@@ -48,6 +56,7 @@ export function startLoad(api: ApiClient, writers: number, label = 'load'): Load
       } catch (error) {
         failures.push(`${id}: ${error instanceof QuorateError ? `${error.code}: ${error.message}` : String(error)}`);
       }
+      if (pauseMs > 0 && !stopped) await sleep(pauseMs);
     }
   }
 

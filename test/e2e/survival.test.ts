@@ -30,7 +30,7 @@ async function everythingIsThere(
 
 test.serial('the leader is killed under load: writes go on and nothing acknowledged is lost', async (t) => {
   const cluster = await startCluster({ controllers: 3 });
-  const load = startLoad(cluster.api, 8);
+  const load = startLoad(cluster.api, 8, { pauseMs: 0 });
   await load.progress(300);
   const gaps: number[] = [];
   for (let round = 0; round < 3; round += 1) {
@@ -55,7 +55,7 @@ test.serial(
   'the nats-server is killed under load and comes back: writes go on and nothing acknowledged is lost',
   async (t) => {
     const cluster = await startCluster({ controllers: 3 });
-    const load = startLoad(cluster.api, 8);
+    const load = startLoad(cluster.api, 8, { pauseMs: 0 });
     await load.progress(300);
     await cluster.nats.kill('SIGKILL');
     await cluster.nats.restart();
@@ -74,7 +74,7 @@ test.serial(
 
 test.serial('all controllers are killed at once and start again: everything acknowledged is there', async (t) => {
   const cluster = await startCluster({ controllers: 3 });
-  const load = startLoad(cluster.api, 16);
+  const load = startLoad(cluster.api, 16, { pauseMs: 0 });
   await load.progress(500);
   await Promise.all(['n1', 'n2', 'n3'].map((id) => cluster.kill(id, 'SIGKILL')));
   await Promise.all(['n1', 'n2', 'n3'].map((id) => cluster.restart(id)));
@@ -91,7 +91,7 @@ test.serial(
     const cluster = await startCluster({ controllers: 3 });
     const leader = await cluster.leader();
     const before = cluster.statuses().get(leader)?.raft?.term ?? 0;
-    const load = startLoad(cluster.api, 4);
+    const load = startLoad(cluster.api, 4, { pauseMs: 0 });
     await load.progress(100);
     load.longestGapMs();
     await cluster.stop(leader);
@@ -114,7 +114,7 @@ test.serial('a member that was away for long follows again, by entries or by a s
   });
   const [away = ''] = await cluster.followers();
   await cluster.kill(away, 'SIGKILL');
-  const load = startLoad(cluster.api, 16);
+  const load = startLoad(cluster.api, 16, { pauseMs: 0 });
   await load.progress(1_500);
   const leader = await cluster.leader();
   await eventually(() => (cluster.statuses().get(leader)?.raft?.firstIndex ?? 0) > 500, {

@@ -96,7 +96,7 @@ test('a rolling upgrade, routers first: no router is without controllers, none l
   const cluster = await startCluster({ controllers: 3, routers: 3, launch: older });
   const witness = new Witness(cluster);
   await routersAreServed(t, cluster, ['r1', 'r2', 'r3']);
-  const load = startLoad(cluster.api, 2, 'upgrade');
+  const load = startLoad(cluster.api, 2, { label: 'upgrade' });
   await load.progress(20);
 
   // Routers first. r1 finds its file emptied, r2 what it was; r3 stays the older version to the end.
