@@ -475,7 +475,9 @@ export class Member implements Replica {
     this.#options.scheduler.afterSend(() => this.#attempt(step));
   }
 
+  /** One that was stopped in the middle of a turn (its log was left behind, an invariant was broken) says not another word. */
   #send(messages: readonly Message[]): void {
+    if (this.#stopped) return;
     for (const message of messages) this.#options.transport.send(message);
   }
 

@@ -523,7 +523,7 @@ export class Checker {
   /** What it believes of itself is so. */
   #checkBeliefs(record: Remembered, member: Watched): void {
     const { id, disk } = record;
-    const { stable, firstIndex, configuration, transferTarget } = member.status();
+    const { stable, firstIndex, applied, configuration, transferTarget } = member.status();
     if (stable > disk.lastIndex)
       this.violate(
         'believed durable',
@@ -531,7 +531,9 @@ export class Checker {
       );
     const known = disk.model.meta()?.configuration;
     const isInstalling = firstIndex > disk.point.index + 1;
-    if (!isInstalling && known !== undefined && !isSameConfiguration(known, configuration))
+    // A full disk took the model's last transaction back: what it held comes again from the log, and the core knows it still.
+    const hasFallenBack = (disk.model.meta()?.position.index ?? 0) < applied;
+    if (!isInstalling && !hasFallenBack && known !== undefined && !isSameConfiguration(known, configuration))
       this.violate('core and model', `${id}: its core and its model hold different configurations`);
     if (transferTarget === undefined) record.transferSince = undefined;
     else record.transferSince ??= record.ticks;
