@@ -56,7 +56,7 @@ test('a blank controller begins a new cluster on a file, the others join, and th
   await leads('n1');
   const status = await statusOf('n1');
   t.not(status.clusterId, held.clusterId, 'another cluster than the one that is gone');
-  t.is(status.position?.timeline.epoch, held.position.timeline.epoch + 1);
+  t.is(status.position?.timeline.epoch, held.position.timeline.epoch + 1_000);
   t.true((status.position?.index ?? 0) > held.position.index);
   t.deepEqual(await services(), ['kept0', 'kept1', 'kept2', 'kept3', 'kept4']);
   t.deepEqual(
