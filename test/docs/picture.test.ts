@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
+import { checkoutRoot } from '../support/checkout.js';
 import { parseScreen } from './screen.js';
 import { renderSvg } from './svg.js';
 
@@ -71,4 +74,14 @@ test('a picture is an SVG that shows the text, escaped, and says what is to be s
   t.regex(svg, />A &quot;title&quot;<\/text>/);
   t.is(svg.match(/<path d="M[^"]*z" fill="#d8dee9"\/>/g)?.length, 2);
   t.false(/[▂█]/.test(svg));
+});
+
+test('no picture names a directory of the tests of the machine that it was taken on', (t) => {
+  const folder = path.join(checkoutRoot, 'docs', 'pictures');
+  const names = readdirSync(folder);
+  t.true(names.length > 10);
+  t.deepEqual(
+    names.filter((name) => readFileSync(path.join(folder, name), 'utf8').includes('quorate-test-')),
+    [],
+  );
 });

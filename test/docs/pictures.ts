@@ -2,7 +2,7 @@
  * Takes the pictures of docs/pictures: real controllers and routers, the console on them in a real terminal.
  * `npm run docs -- --pictures`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createModel, demoDrafts } from '../../console/commands/demo/model-data.js';
@@ -20,11 +20,20 @@ const patienceMs = 120_000;
 const folder = path.join(checkoutRoot, 'docs', 'pictures');
 /** So long the load runs before the first picture: the console shows rates of the last minute. */
 const loadMs = 50_000;
+/** Controllers show where they write: not where the machine that the pictures are taken on keeps its temporary files. */
+const dataFolder = '/tmp/quorate-pictures';
 const routers = ['edge-berlin-1', 'edge-lagos-1', 'edge-osaka-1', 'edge-quito-1', 'edge-tromso-1'];
+
+function directoryOf(id: string): string {
+  const directory = path.join(dataFolder, id);
+  mkdirSync(directory, { recursive: true });
+  return directory;
+}
 
 export async function takePictures(): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const cluster = await startCluster({ name: 'demo' });
+  rmSync(dataFolder, { recursive: true, force: true });
+  const cluster = await startCluster({ name: 'demo', directoryOf });
   await Promise.all(routers.map((id) => cluster.startRouter(id)));
   const stop = new AbortController();
   await createModel(cluster.api, demoDrafts(routers), stop.signal);
