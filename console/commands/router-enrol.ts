@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { enrol } from '../auth/enrol.js';
 import { decodeToken } from '../auth/token.js';
-import { setting } from '../config/common.js';
+import { routerDirectorySetting, setting } from '../config/common.js';
 import { reasonOf } from '../config/file.js';
 import { anyText, path } from '../config/setting.js';
 import { defineCommand, usageError } from './command.js';
@@ -32,17 +32,7 @@ export const routerEnrolCommand = defineCommand({
       describe: 'File that holds the token, - for standard input',
       schema: path.optional(),
     }),
-    dataDirectory: setting({
-      flag: 'data-dir',
-      env: 'QUORATE_DATA_DIR',
-      key: 'router.dataDir',
-      placeholder: 'DIR',
-      group: 'Options',
-      required: true,
-      completes: 'directory',
-      describe: 'Directory of this router alone; made where it is missing',
-      schema: path,
-    }),
+    dataDirectory: routerDirectorySetting,
   },
   examples: [
     {

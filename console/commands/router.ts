@@ -4,8 +4,15 @@ import { identifierSchema } from '../../messaging/identifiers.js';
 import { logLevels, logLine } from '../../messaging/log-line.js';
 import { spokenVersions } from '../../messaging/protocol.js';
 import { softwareVersion } from '../../messaging/version.js';
-import { connectionSettings, logFormatSetting, logSettings, parentSetting, setting } from '../config/common.js';
-import { choice, path, text } from '../config/setting.js';
+import {
+  connectionSettings,
+  logFormatSetting,
+  logSettings,
+  parentSetting,
+  routerDirectorySetting,
+  setting,
+} from '../config/common.js';
+import { choice, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
 import { stopSignal } from './signals.js';
@@ -27,17 +34,7 @@ export const routerCommand = defineCommand({
       describe: 'Id of the router, unique in the cluster',
       schema: text(identifierSchema),
     }),
-    dataDirectory: setting({
-      flag: 'data-dir',
-      env: 'QUORATE_DATA_DIR',
-      key: 'router.dataDir',
-      placeholder: 'DIR',
-      group: 'Options',
-      required: true,
-      completes: 'directory',
-      describe: 'Directory of this router alone; made where it is missing',
-      schema: path,
-    }),
+    dataDirectory: routerDirectorySetting,
     scope: setting({
       flag: 'scope',
       env: 'QUORATE_ROUTER_SCOPE',

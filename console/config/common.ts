@@ -205,6 +205,19 @@ export const dataDirectorySetting = setting({
   schema: path,
 });
 
+/** Of a router, which makes its key there when it enrols, and runs there. */
+export const routerDirectorySetting = setting({
+  flag: 'data-dir',
+  env: 'QUORATE_DATA_DIR',
+  key: 'router.dataDir',
+  placeholder: 'DIR',
+  group: 'Options',
+  required: true,
+  completes: 'directory',
+  describe: 'Directory of this router alone; made where it is missing',
+  schema: path,
+});
+
 /** Read by a child of the demo: end when standard input ends, however the parent went. */
 export const parentSetting = setting({
   flag: 'exit-with-parent',

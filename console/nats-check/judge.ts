@@ -1,4 +1,5 @@
 /** What the facts mean for a deployment, as findings in the form of every other check. Pure. */
+import { fail, ok, warn } from '../../messaging/finding.js';
 import {
   maxPayloadNeededBytes,
   natsRoundTripFailMs,
@@ -14,20 +15,6 @@ export const certificateWarnDays = 30;
 export const certificateFailDays = 3;
 const dayMs = 86_400_000;
 const deniedShownMax = 5;
-
-const ok = (check: string, sentence: string): Finding => ({ check, outcome: 'ok', sentence, remedy: '' });
-const warn = (check: string, sentence: string, remedy: string): Finding => ({
-  check,
-  outcome: 'warn',
-  sentence,
-  remedy,
-});
-const fail = (check: string, sentence: string, remedy: string): Finding => ({
-  check,
-  outcome: 'fail',
-  sentence,
-  remedy,
-});
 
 export function judgeNats(facts: NatsFacts): readonly Finding[] {
   const { servers } = facts;

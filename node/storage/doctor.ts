@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
+import { fail, ok, warn } from '../../messaging/finding.js';
 import { formatPosition } from '../../messaging/position.js';
 import type { Finding } from '../../messaging/schemas/operations.js';
 import { readModel } from './check-model.js';
@@ -80,20 +81,6 @@ function examine(directory: string): Examination {
   ];
   return { contents, factsAtStart, findings };
 }
-
-const ok = (check: string, sentence: string): Finding => ({ check, outcome: 'ok', sentence, remedy: '' });
-const warn = (check: string, sentence: string, remedy: string): Finding => ({
-  check,
-  outcome: 'warn',
-  sentence,
-  remedy,
-});
-const fail = (check: string, sentence: string, remedy: string): Finding => ({
-  check,
-  outcome: 'fail',
-  sentence,
-  remedy,
-});
 
 /** What a member does whose promises or data are lost: its place is taken by a new one. */
 function replaceRemedy(directory: string, { node, voters }: DirectoryContents): string {
