@@ -122,10 +122,14 @@ export class RestoreSwitch {
     for (const other of others()) {
       const staged = signal.aborted ? undefined : await snapshots.fetchFrom(other, indexMin);
       if (staged === undefined) continue;
-      if (!signal.aborted && offer(staged)) return undefined;
       const { index } = staged.snapshot;
-      // It was committed there; that it is, the others tell here as well.
-      while ((committed() < index || isLogFull()) && !signal.aborted) await this.#sleep(pollMs, signal);
+      // It was committed there; that it is, the others tell here as well. Or they have dropped that part of their logs, which
+      // then this snapshot alone can bridge: the core, which takes none while the disk is full, may take it later.
+      while (!signal.aborted) {
+        if (offer(staged)) return undefined;
+        if (committed() >= index && !isLogFull()) break;
+        await this.#sleep(pollMs, signal);
+      }
       if (signal.aborted) {
         snapshots.discard();
         return undefined;
