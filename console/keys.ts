@@ -238,6 +238,11 @@ export function keymapOf(given: readonly Binding[]): Keymap {
 
 export const defaultKeymap = keymapOf(bindings);
 
+/** The key that does it, as written for people; empty where the operator's own file leaves it none. */
+export function keyFor({ bindings: given }: Keymap, action: Action): string {
+  return keyLabel(given.find((each) => each.action === action)?.keys[0] ?? '');
+}
+
 /** How keys are written for people. */
 export function keyLabel(key: string): string {
   const labels: Readonly<Record<string, string>> = {

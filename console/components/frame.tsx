@@ -2,7 +2,7 @@
 import { Box, useIsScreenReaderEnabled } from 'ink';
 import type { ReactNode } from 'react';
 import { type Binding, keyLabel } from '../keys.js';
-import { formatClock } from '../state/format.js';
+import { formatClock, formatCount } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { contextsOf } from '../state/input.js';
 import { insecurityOf } from '../state/insecurity.js';
@@ -10,6 +10,7 @@ import { bodyRows } from '../state/layout.js';
 import { cursorOf, shownRows } from '../state/lists.js';
 import { mendCommands } from '../state/mends.js';
 import { listOf, screenTitles } from '../state/navigation.js';
+import { paletteCommands } from '../state/overlay-input.js';
 import { type Place, placeOf, type State } from '../state/state.js';
 import { graphemes } from '../state/text.js';
 import type { TextInput } from '../state/text-input.js';
@@ -127,7 +128,7 @@ function promptSpans(input: TextInput): Spans {
 /** As many of the keys that work here now as there is room for, the most helpful before the others; `?` has them all. */
 function footerSpans(state: State): Spans {
   const { columns } = state.size;
-  const right = state.view.overlay === null ? placeInList(state) : [];
+  const right = placeShown(state);
   const where = contextsOf(state);
   const entries = state.keymap.bindings
     .filter((binding) => binding.footer !== undefined && where.includes(binding.context) && worksNow(state, binding))
@@ -173,9 +174,17 @@ function footerRank({ action }: Binding): number {
   return first.includes(action) ? -1 : last.includes(action) ? 1 : 0;
 }
 
-function placeInList(state: State): Spans {
+function placeShown(state: State): Spans {
+  const { overlay } = state.view;
+  if (overlay?.kind === 'palette') {
+    const found = paletteCommands(state, overlay.input.text).length;
+    return placeSpans(Math.min(overlay.index, found - 1), found);
+  }
   const list = listOf(state);
-  if (list === null || placeOf(state).screen === 'overview') return [];
-  const { rows } = shownRows(state, list);
-  return rows.length === 0 ? [] : [{ text: `${cursorOf(state, list) + 1} of ${rows.length} `, tone: 'dim' }];
+  if (overlay !== null || list === null || placeOf(state).screen === 'overview') return [];
+  return placeSpans(cursorOf(state, list), shownRows(state, list).rows.length);
+}
+
+function placeSpans(index: number, count: number): Spans {
+  return count === 0 ? [] : [{ text: `${formatCount(index + 1)} of ${formatCount(count)} `, tone: 'dim' }];
 }

@@ -1,6 +1,8 @@
 /** A list as a table: only the rows in sight are drawn, whatever its length. */
 import { Box, useIsScreenReaderEnabled } from 'ink';
+import { type Digit, keyFor } from '../keys.js';
 import type { Column } from '../state/columns.js';
+import { formatCount } from '../state/format.js';
 import { cursorOf, shownRows, tableOf, topOf } from '../state/lists.js';
 import type { ListName, State } from '../state/state.js';
 import type { RowOf } from '../state/tables.js';
@@ -192,6 +194,17 @@ export function filterSpans<Name extends ListName>(state: State, name: Name): Sp
     ...(column === undefined
       ? []
       : [{ text: `  by ${column.title}${sort?.descending === true ? ', falling' : ''}`, tone: 'dim' as const }]),
+  ];
+}
+
+/** What the heading of a list says where rows are out of sight, and no footer counts them: how many, and the key that shows all. */
+export function moreSpans(state: State, name: ListName, height: number, screen: Digit): Spans {
+  const hidden = shownRows(state, name).rows.length - height;
+  if (hidden <= 0) return [];
+  return [
+    { text: height === 0 ? '  … all of them (' : `  … ${formatCount(hidden)} more (`, tone: 'dim' },
+    { text: keyFor(state.keymap, `screen-${screen}`), tone: 'key' },
+    { text: ')', tone: 'dim' },
   ];
 }
 

@@ -4,6 +4,7 @@ import { formatPosition } from '../../messaging/position.js';
 import type { RouterView } from '../../messaging/schemas/router.js';
 import { headingSpans } from '../components/heading.js';
 import { justify, type Spans } from '../components/line.js';
+import { keyFor } from '../keys.js';
 import { memberState, newestChange, routerBehind, routerState, routerSync } from '../state/columns.js';
 import { entityYaml } from '../state/entity-document.js';
 import { formatAge, formatCount, formatTime } from '../state/format.js';
@@ -141,7 +142,10 @@ export function EventScreen({ state, row }: ScreenProps & { readonly row: EventR
 export function Attention({ state }: ScreenProps) {
   const width = state.size.columns;
   const mends = mendsOf(state);
-  const count = mends.length === 0 ? 'nothing needs it' : `${mends.length}, worst first; m shows what mends`;
+  const count =
+    mends.length === 0
+      ? 'nothing needs it'
+      : `${mends.length}, worst first; ${keyFor(state.keymap, 'mend')} shows what mends`;
   const lines = mends.flatMap((mend): readonly Spans[] => mendLines(state, mend, width));
   return (
     <TextScreen
@@ -153,7 +157,7 @@ export function Attention({ state }: ScreenProps) {
 
 /** The reason, its name and since when it is raised, what to do, and the keys that do it. */
 function mendLines(state: State, { reason, number }: Mend, width: number): readonly Spans[] {
-  const keys = mendSpans(number);
+  const keys = mendSpans(state, number);
   const [first = [], ...rest] = sentenceLines(
     glyphs[reason.level],
     reason.sentence,

@@ -3,7 +3,7 @@ import { Box } from 'ink';
 import { formatPosition } from '../../messaging/position.js';
 import { Heading } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
-import { filterSpans, TableView } from '../components/table.js';
+import { filterSpans, moreSpans, TableView } from '../components/table.js';
 import { formatCount, formatDuration, listed, plural } from '../state/format.js';
 import { listRows } from '../state/layout.js';
 import { entitiesMax, modelPollMs, snapshotsPollMs } from '../state/limits.js';
@@ -90,10 +90,11 @@ export function Backups({ state }: ScreenProps) {
           ...(failed > 0 ? [{ text: `  ${glyphs.bad} ${failed} failed`, tone: 'bad' as const }] : []),
         ];
   const { columns } = state.size;
+  const height = listRows(state, 'backups');
   return (
     <Box flexDirection="column">
-      <Heading title="Schedules" info={info} width={columns} />
-      <TableView state={state} name="backups" width={columns} height={listRows(state, 'backups')} active={false} />
+      <Heading title="Schedules" info={[...info, ...moreSpans(state, 'backups', height, 2)]} width={columns} />
+      <TableView state={state} name="backups" width={columns} height={height} active={false} />
       <Line spans={[]} width={columns} />
       <ListScreen state={state} name="snapshots" title="Snapshots" info={snapshotsInfo(state)} />
     </Box>

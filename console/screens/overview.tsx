@@ -4,7 +4,8 @@ import { Heading } from '../components/heading.js';
 import { justify, Line, type Span, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
 import { chart, sparkline } from '../components/spark.js';
-import { TableView } from '../components/table.js';
+import { moreSpans, TableView } from '../components/table.js';
+import { keyFor } from '../keys.js';
 import { formatDuration, formatLatency, formatRate, plural } from '../state/format.js';
 import { overviewLayoutOf } from '../state/layout.js';
 import { staleAfterMs } from '../state/limits.js';
@@ -21,12 +22,11 @@ export function Overview({ state }: { readonly state: State }) {
   const layout = overviewLayoutOf(state);
   // What changes at every moment would be read out again and again; the screen of metrics has it.
   const spoken = useIsScreenReaderEnabled();
-  const mends = mendsOf(state);
   const ratesWidth = layout.ratesPanel ? Math.floor(columns / 3) : 0;
   const membersWidth = layout.ratesPanel ? columns - ratesWidth - gapColumns : columns;
   return (
     <Box flexDirection="column">
-      <Attention mends={mends} shown={layout.reasons} width={columns} />
+      <Attention state={state} shown={layout.reasons} />
       <Box gap={gapColumns}>
         <Panel state={state} panel="members" width={membersWidth} height={layout.membersHeight} />
         {layout.ratesPanel && !spoken ? (
@@ -63,13 +63,16 @@ interface PanelProps {
 }
 
 const panelTitles = { members: 'Controllers', routers: 'Routers', events: 'Events' } as const;
+/** The screen that is the whole list. */
+const panelScreens = { members: 2, routers: 3, events: 5 } as const;
 const panelInfos = { members: membersInfo, routers: routersInfo, events: eventsInfo } as const;
 
 function Panel({ state, panel, width, height, titles = true }: PanelProps) {
   const active = state.view.panel === panel;
+  const more = moreSpans(state, `overview.${panel}`, height, panelScreens[panel]);
   return (
     <Box flexDirection="column" width={width}>
-      <Heading title={panelTitles[panel]} info={panelInfos[panel](state)} width={width} active={active} />
+      <Heading title={panelTitles[panel]} info={[...panelInfos[panel](state), ...more]} width={width} active={active} />
       {height > 0 ? (
         <TableView
           state={state}
@@ -84,44 +87,39 @@ function Panel({ state, panel, width, height, titles = true }: PanelProps) {
   );
 }
 
-function Attention({
-  mends,
-  shown,
-  width,
-}: {
-  readonly mends: readonly Mend[];
-  readonly shown: number;
-  readonly width: number;
-}) {
+function Attention({ state, shown }: { readonly state: State; readonly shown: number }) {
   if (shown === 0) return null;
+  const width = state.size.columns;
+  const mends = mendsOf(state);
   const hidden = mends.length - shown;
   const more: Spans[] =
     hidden === 0
       ? []
       : [
           [
-            { text: `   and ${hidden} more: `, tone: 'dim' },
-            { text: '7', tone: 'key' },
+            { text: `   … ${hidden} more (`, tone: 'dim' },
+            { text: keyFor(state.keymap, 'screen-7'), tone: 'key' },
+            { text: ')', tone: 'dim' },
           ],
         ];
-  const lines = [...mends.slice(0, shown).flatMap((mend) => reasonLines(mend, width)), ...more, []];
+  const lines = [...mends.slice(0, shown).flatMap((mend) => reasonLines(state, mend)), ...more, []];
   return <Lines lines={lines} width={width} height={lines.length} />;
 }
 
-function reasonLines({ reason, number }: Mend, width: number): readonly Spans[] {
+function reasonLines(state: State, { reason, number }: Mend): readonly Spans[] {
   const sentence: Spans = [
     { text: ` ${glyphs[reason.level]} `, tone: reason.level },
     { text: reason.sentence, tone: reason.level === 'info' ? 'plain' : reason.level },
   ];
   return [
-    justify(sentence, mendSpans(number), width),
+    justify(sentence, mendSpans(state, number), state.size.columns),
     [{ text: `   ${reason.remedy === '' ? 'Nothing needs to be done.' : `→ ${reason.remedy}`}`, tone: 'dim' }],
   ];
 }
 
 /** The keys that mend it: the menu, and its number there. */
-export function mendSpans(number: number | null): Spans {
-  return number === null ? [] : [{ text: ` m${number} `, tone: 'key' }];
+export function mendSpans({ keymap }: State, number: number | null): Spans {
+  return number === null ? [] : [{ text: ` ${keyFor(keymap, 'mend')}${number} `, tone: 'key' }];
 }
 
 function membersInfo(state: State): Spans {

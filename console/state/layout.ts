@@ -50,12 +50,11 @@ export function listRows(state: State, name: ListName): number {
   }
 }
 
-/** Controllers with their schedules stand above the files. */
+/** Controllers with their schedules stand above the files, and take no more than half of the screen. */
 function schedulesRows(state: State): number {
-  return Math.max(1, Math.min(schedulesMax, membersOf(state).length));
+  const half = Math.floor(bodyRows(state) / 2) - headed - gap;
+  return Math.max(1, Math.min(half, membersOf(state).length));
 }
-
-const schedulesMax = 5;
 
 export interface OverviewCounts {
   readonly reasons: number;
@@ -94,7 +93,9 @@ const gap = 1;
 export function overviewLayout(size: Size, body: number, counts: OverviewCounts): OverviewLayout {
   const beside = size.columns >= 110;
   const ratesPanel = size.columns >= 160 && body >= 30;
-  const members = Math.max(1, Math.min(counts.members, Math.max(3, Math.floor(body / 3))));
+  // Where nothing needs attention, the members may have its room.
+  const share = counts.reasons === 0 ? 2 : 3;
+  const members = Math.max(1, Math.min(counts.members, Math.max(3, Math.floor(body / share))));
   const membersHeight = ratesPanel ? Math.max(members, ratesRowsMin) : members;
   let left = body - headed - membersHeight - gap - (ratesPanel ? 0 : 1 + gap);
   const reasons = Math.min(counts.reasons, Math.max(1, Math.floor((left - 5) / 2)), reasonsMax);

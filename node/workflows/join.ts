@@ -235,10 +235,10 @@ export const saysMember: Verification = {
       until: () => {
         const status = actions.status(target)?.status;
         if (status === undefined) return 'no status of it was heard';
-        const knows = status.state === 'member' && status.raft?.configuration[role].includes(target) === true;
-        return knows || `its status says: ${status.state}`;
+        if (status.state !== 'member') return `its status says: ${status.state}`;
+        return status.raft?.configuration[role].includes(target) === true || `it is none of the ${role} that it knows`;
       },
-      otherwise: (last) => failed(`${target} does not say that it is a member: ${last}`),
+      otherwise: (last) => failed(`${target} does not say what it is: ${last}`),
     });
     return 'its status says so';
   },

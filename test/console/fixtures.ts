@@ -504,6 +504,31 @@ export function degradedState(given = size): State {
   );
 }
 
+const sevenIds = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7'];
+
+/** Seven voters, of which the last few raise so many alarms. */
+export function sevenState(given = size, alarms = 0): State {
+  const configuration = { ...threeVoters, voters: sevenIds };
+  const alarmOf = (number: number): NodeStatus['alarms'][number] => ({
+    code: `disk-slow-${number}`,
+    severity: number % 3 === 0 ? 'error' : 'warning',
+    message: `syncing to disk ${number} takes 120 ms`,
+    remedy: 'Move its data directory to a faster disk.',
+    since: startAt - number * 60_000,
+  });
+  return healthyState(
+    given,
+    sevenIds.map((id, index) =>
+      statusOf(id, {
+        raft: { configuration, ...(id === 'n1' ? { progress: sevenIds.map((each) => progressOf(each)) } : {}) },
+        alarms: Array.from({ length: alarms }, (_, number) => alarmOf(number)).filter(
+          (_, number) => index === sevenIds.length - 1 - (number % 4),
+        ),
+      }),
+    ),
+  );
+}
+
 export function cutOffState(given = size): State {
   return stateAfter(
     healthyState(given),

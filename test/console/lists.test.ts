@@ -1,5 +1,6 @@
 /** Lists fill the room that they have: an operator who sees three rows of a thousand thinks that there are three. */
 import test from 'ava';
+import { bindings, keymapOf } from '../../console/keys.js';
 import type { State } from '../../console/state/state.js';
 import {
   answerOf,
@@ -9,6 +10,7 @@ import {
   keys,
   routerOf,
   runningJoin,
+  sevenState,
   startAt,
   stateAfter,
   statusOf,
@@ -41,6 +43,42 @@ function fullState(size: { readonly columns: number; readonly rows: number }): S
 }
 
 const screens = ['2', '3', '5', '6'];
+
+/** How many rows of a list the frame shows, and how many more it says there are; a row begins with a word of its own. */
+function counted(frame: string, title: string, row: RegExp): { readonly shown: number; readonly more: number } {
+  const lines = frame.split('\n');
+  const from = lines.findIndex((line) => line.startsWith(title));
+  const rest = lines.slice(from + 1);
+  const to = rest.findIndex((line) => /^[A-Z]/u.test(line));
+  const shown = rest.slice(0, to === -1 ? undefined : to).filter((line) => row.test(line)).length;
+  const heading = lines[from] ?? '';
+  return {
+    shown,
+    more: Number(/… (\d+) more \(/u.exec(heading)?.[1] ?? (heading.includes('… all of them (') ? 5 : 0)),
+  };
+}
+
+for (const alarms of [0, 12]) {
+  test(`at 80x24, seven controllers and ${alarms} alarms: each list that is cut says by how much, and which key shows all`, (t) => {
+    const size = { columns: 80, rows: 24 };
+    const overview = frameOf(sevenState(size, alarms));
+    const members = counted(overview, 'Controllers', /^[▸ ][* ] ?n\d /u);
+    t.is(members.shown + members.more, 7, overview);
+    const routers = counted(overview, 'Routers', /^ {2}edge-/u);
+    t.is(routers.shown + routers.more, 5, overview);
+    const reasons = overview.split('\n').filter((line) => /^ [✖▲] n\d:/u.test(line)).length;
+    t.is(reasons + Number(/^ {3}… (\d+) more \(7\)/mu.exec(overview)?.[1] ?? 0), alarms, overview);
+    const backups = frameOf(stateAfter(sevenState(size, alarms), ...keys('9')));
+    const schedules = counted(backups, 'Schedules', /^ {2}n\d /u);
+    t.is(schedules.shown + schedules.more, 7, backups);
+  });
+}
+
+test('the key that shows all of a list is the one that the operator gave it', (t) => {
+  const keymap = keymapOf(bindings.map((each) => (each.action === 'screen-2' ? { ...each, keys: ['c'] } : each)));
+  const frame = frameOf({ ...sevenState({ columns: 80, rows: 24 }, 12), keymap });
+  t.true(frame.includes('… 1 more (c)'), frame);
+});
 
 for (const size of [
   { columns: 80, rows: 24 },

@@ -1,6 +1,6 @@
 /** The matrix of workflow, step and victim, as Markdown. */
 import { cellNames, cellsOf, nameOf, type Victim } from './cells.js';
-import type { Row } from './round.js';
+import { isPlayed, type Row } from './round.js';
 
 export function matrixOf(rows: readonly Row[]): string {
   return cellNames
@@ -31,8 +31,8 @@ ${steps.map((at) => `| \`${at}\` | ${victims.map((victim) => wordOf(at, victim))
 /** docs/workflow-kills.md: a run as it was. */
 export function documentOf(rows: readonly Row[]): string {
   const played = cellNames.flatMap((workflow) => cellsOf(workflow));
-  const isPlayed = (cell: Row['cell']) => rows.some((row) => nameOf(row.cell) === nameOf(cell));
-  const missing = played.filter((cell) => !isPlayed(cell)).length;
+  const seen = new Set(rows.filter(isPlayed).map(({ cell }) => nameOf(cell)));
+  const missing = played.filter((cell) => !seen.has(nameOf(cell))).length;
   return `${introduction}
 ${summaryOf(latestOf(rows))}${missing === 0 ? '' : `; ${missing} not played in this run`}.
 
@@ -52,7 +52,7 @@ record says; writes go on; every acknowledged write is there; an operation that 
 `;
 
 /** Of each cell the last one that was played. */
-function latestOf(rows: readonly Row[]): readonly Row[] {
+export function latestOf(rows: readonly Row[]): readonly Row[] {
   return [...new Map(rows.map((row) => [nameOf(row.cell), row])).values()];
 }
 

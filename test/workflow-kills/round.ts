@@ -21,6 +21,10 @@ export interface Row {
   readonly problems: readonly string[];
 }
 
+/** Of a cell whose cluster could not be made ready for it, nothing was seen. */
+export const isPlayed = ({ outcome }: Row): boolean => outcome !== notPlayedOutcome;
+export const notPlayedOutcome = 'not played';
+
 const downMs = 500;
 const stateOf = (operation: Operation, name: string): StepRecord['state'] =>
   [...operation.steps, ...operation.verifications].find(({ step }) => step === name)?.state ?? 'pending';

@@ -2,7 +2,7 @@
 import type { ClusterOptions } from '../support/cluster.js';
 import type { Cell } from './cells.js';
 import { RecoverWorld } from './recover.js';
-import { playRound, type Row } from './round.js';
+import { notPlayedOutcome, playRound, type Row } from './round.js';
 import { olderLaunch, scenarios } from './scenarios.js';
 import { World } from './world.js';
 
@@ -49,5 +49,5 @@ export async function runCells({ cells, budgetMs = Number.POSITIVE_INFINITY, onR
 
 /** What had to be so before did not become so. */
 function notPlayed(cell: Cell, error: unknown): Row {
-  return { cell, outcome: 'not played', tookMs: 0, longestGapMs: 0, problems: [String(error)] };
+  return { cell, outcome: notPlayedOutcome, tookMs: 0, longestGapMs: 0, problems: [String(error)] };
 }
