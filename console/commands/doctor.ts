@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
 import type { Finding } from '../../messaging/schemas/operations.js';
-import { connectionSettings, dataDirectorySetting, setting } from '../config/common.js';
+import { connectionSettings, controllerIdFlag, dataDirectorySetting, setting } from '../config/common.js';
 import { text } from '../config/setting.js';
 import { plural } from '../state/format.js';
 import { defineCommand } from './command.js';
@@ -21,11 +21,7 @@ export const doctorCommand = defineCommand({
   settings: {
     dataDirectory: dataDirectorySetting,
     id: setting({
-      flag: 'id',
-      env: 'QUORATE_NODE_ID',
-      key: 'node.id',
-      placeholder: 'ID',
-      group: 'Options',
+      ...controllerIdFlag,
       describe: 'Id that it would be started with',
       defaultText: 'whose directory it is',
       schema: text(nodeIdSchema).optional(),

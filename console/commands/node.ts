@@ -3,7 +3,15 @@ import { join, resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import { spokenVersions } from '../../messaging/protocol.js';
-import { connectionSettings, logFormatSetting, logSettings, parentSetting, setting } from '../config/common.js';
+import {
+  connectionSettings,
+  controllerIdFlag,
+  dataDirectoryFlag,
+  logFormatSetting,
+  logSettings,
+  parentSetting,
+  setting,
+} from '../config/common.js';
 import { anyText, durationMs, httpAddress, integer, list, onOff, path, text } from '../config/setting.js';
 import { defineCommand } from './command.js';
 import { connectionOptions } from './session.js';
@@ -17,23 +25,14 @@ export const nodeCommand = defineCommand({
   runsUntilStopped: true,
   settings: {
     id: setting({
-      flag: 'id',
-      env: 'QUORATE_NODE_ID',
-      key: 'node.id',
-      placeholder: 'ID',
-      group: 'Options',
+      ...controllerIdFlag,
       required: true,
       describe: 'Id of the controller, never used for another one',
       schema: text(nodeIdSchema),
     }),
     dataDirectory: setting({
-      flag: 'data-dir',
-      env: 'QUORATE_DATA_DIR',
-      key: 'node.dataDir',
-      placeholder: 'DIR',
-      group: 'Options',
+      ...dataDirectoryFlag,
       required: true,
-      completes: 'directory',
       describe: 'Directory of this controller alone; made where it is missing',
       schema: path,
     }),

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
 import { formatPosition, type Position } from '../../messaging/position.js';
-import { connectionSettings, defaultServer, setting } from '../config/common.js';
+import { connectionSettings, controllerIdFlag, dataDirectoryFlag, defaultServer, setting } from '../config/common.js';
 import { onOff, path, text } from '../config/setting.js';
 import { formatBytes, listed } from '../state/format.js';
 import { type CommandContext, usageError } from './command.js';
@@ -27,21 +27,12 @@ export const restoreFromSettings = {
     schema: path.optional(),
   }),
   dataDirectory: setting({
-    flag: 'data-dir',
-    env: 'QUORATE_DATA_DIR',
-    key: 'node.dataDir',
-    placeholder: 'DIR',
-    group: 'Options',
-    completes: 'directory',
+    ...dataDirectoryFlag,
     describe: `${withFrom}directory of the controller that begins it; made where it is missing`,
     schema: path.optional(),
   }),
   id: setting({
-    flag: 'id',
-    env: 'QUORATE_NODE_ID',
-    key: 'node.id',
-    placeholder: 'ID',
-    group: 'Options',
+    ...controllerIdFlag,
     describe: `${withFrom}id of that controller`,
     schema: text(nodeIdSchema).optional(),
   }),

@@ -192,15 +192,29 @@ export const clientSettings = {
   }),
 } as const satisfies SettingTable;
 
-/** For those who look into the directory of a controller that does not run. */
-export const dataDirectorySetting = setting({
+/** Where the id of a controller is said; each command says what for, and whether it must be. */
+export const controllerIdFlag = {
+  flag: 'id',
+  env: 'QUORATE_NODE_ID',
+  key: 'node.id',
+  placeholder: 'ID',
+  group: 'Options',
+} as const;
+
+/** Where the directory of a controller is said. */
+export const dataDirectoryFlag = {
   flag: 'data-dir',
   env: 'QUORATE_DATA_DIR',
   key: 'node.dataDir',
   placeholder: 'DIR',
   group: 'Options',
-  required: true,
   completes: 'directory',
+} as const;
+
+/** For those who look into the directory of a controller that does not run. */
+export const dataDirectorySetting = setting({
+  ...dataDirectoryFlag,
+  required: true,
   describe: 'Data directory of a controller that does not run',
   schema: path,
 });

@@ -16,7 +16,7 @@ import { encodeMembershipContext, isUnderWay, type OperationRecord, raisedGates 
 import type { RaftStatus } from '../raft/index.js';
 import type { ControllerStorage } from '../storage/index.js';
 import type { Actions } from '../workflows/actions.js';
-import { candidateOf, type Facts, type Probe } from '../workflows/facts.js';
+import { candidateOf, type Facts, namedController, type Probe } from '../workflows/facts.js';
 import type { Alarms } from './alarms.js';
 import type { EventPublisher } from './events.js';
 import { propose, refusalOf } from './handlers.js';
@@ -159,7 +159,7 @@ export function createActions(sources: WorkflowSources): Actions {
   }
 
   async function gather(parameters: WorkflowParameters): Promise<Facts> {
-    const asked = candidateOf(parameters) ?? controllerOf(parameters);
+    const asked = candidateOf(parameters) ?? namedController(parameters);
     const answer: Probe = asked === null || asked === nodeId ? { type: 'none' } : await probe(asked);
     const status = replica.status();
     const { clusterId, configuration } = meta();
@@ -307,25 +307,6 @@ export function createActions(sources: WorkflowSources): Actions {
 function leaderAlone(replica: Replica) {
   const [index, { term }] = [replica.appliedIndex, replica.leadership()];
   return { term, committedInTerm: true, lastIndex: index, commit: index, changePending: false, transferringTo: null };
-}
-
-/** The one that the workflow is about, and that is asked before it begins. */
-function controllerOf(parameters: WorkflowParameters): string | null {
-  switch (parameters.workflow) {
-    case 'join':
-    case 'remove':
-    case 'replace':
-    case 'promote':
-    case 'demote':
-    case 'upgrade':
-      return parameters.node;
-    case 'transfer':
-      return parameters.to;
-    case 'restore':
-    case 'migrate':
-    case 'rollback':
-      return null;
-  }
 }
 
 function inWords(parameters: WorkflowParameters): string {

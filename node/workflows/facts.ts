@@ -162,8 +162,8 @@ export type Probe =
       readonly deniedSubjects: readonly string[] | null;
     };
 
-/** The controller that a workflow is about, for a restore the cluster; null where a transfer has no voter to choose. */
-export function targetOf(parameters: WorkflowParameters, facts: Facts): string | null {
+/** The controller that whoever asked has named; null where it was left to the leader, or where it is about all of them. */
+export function namedController(parameters: WorkflowParameters): string | null {
   switch (parameters.workflow) {
     case 'join':
     case 'remove':
@@ -171,14 +171,25 @@ export function targetOf(parameters: WorkflowParameters, facts: Facts): string |
     case 'promote':
     case 'demote':
     case 'upgrade':
-      return parameters.node;
-    case 'transfer':
-      return parameters.to ?? bestSuccessor(facts);
     case 'migrate':
     case 'rollback':
-      return parameters.node ?? facts.leader.id;
+      return parameters.node;
+    case 'transfer':
+      return parameters.to;
+    case 'restore':
+      return null;
+  }
+}
+
+/** What a workflow is about: a controller, for a restore the cluster; null where a transfer has no voter to choose. */
+export function targetOf(parameters: WorkflowParameters, facts: Facts): string | null {
+  switch (parameters.workflow) {
+    case 'transfer':
+      return namedController(parameters) ?? bestSuccessor(facts);
     case 'restore':
       return facts.cluster;
+    default:
+      return namedController(parameters) ?? facts.leader.id;
   }
 }
 

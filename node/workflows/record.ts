@@ -48,26 +48,6 @@ export function withStep(operation: Operation, part: Part, name: string, change:
   return { ...operation, [part]: operation[part].map((each) => (each.step === name ? { ...each, ...change } : each)) };
 }
 
-/** The controller that the operation is about; a transfer's was chosen when it started. A restore is about all of them. */
-export function targetOfOperation({ parameters }: Operation): string {
-  switch (parameters.workflow) {
-    case 'join':
-    case 'remove':
-    case 'replace':
-    case 'promote':
-    case 'demote':
-    case 'upgrade':
-      return parameters.node;
-    case 'transfer':
-      return parameters.to ?? '';
-    case 'migrate':
-    case 'rollback':
-      return parameters.node ?? '';
-    case 'restore':
-      return '';
-  }
-}
-
 export function finished(
   operation: Operation,
   state: 'done' | 'failed' | 'cancelled',

@@ -9,7 +9,8 @@ import type { Actions } from './actions.js';
 import { type Check, evaluate } from './checks/index.js';
 import { attemptOf } from './control.js';
 import { progressIntervalMs, type Step, type Verification, type Work, type Workflow } from './definition.js';
-import { finished, type Part, stepOf, stepsOf, targetOfOperation, withStep } from './record.js';
+import { namedController } from './facts.js';
+import { finished, type Part, stepOf, stepsOf, withStep } from './record.js';
 import { failed, isPassing } from './waits.js';
 
 /** This controller does not run the operation any more: it lost leadership, was told to stop, or another run wrote the record. */
@@ -49,7 +50,7 @@ export class Run {
     this.revision = record.revision;
     this.stampedAt = record.operation.updatedAt;
     this.id = record.operation.id;
-    this.target = targetOfOperation(record.operation);
+    this.target = namedController(record.operation.parameters) ?? '';
     this.work = {
       actions,
       target: this.target,
