@@ -1,13 +1,15 @@
 /** The short run of hostile messages, and a flood. The long one: `npm run fuzz -- --messages 1000000`. */
 import test from 'ava';
 import { connectNats } from '../../messaging/connection.js';
+import { permissionsOf } from '../../messaging/permissions.js';
 import { subjectsOf } from '../../messaging/subjects.js';
 import { eventually } from '../support/wait.js';
+import { anySubjectOf, reaches } from './listeners.js';
 import { describeFuzz } from './report.js';
 import { runFuzz, startFuzzCluster } from './run.js';
 import { targetNames } from './targets.js';
 
-const messages = 2_000;
+const messages = 1_500;
 const flood = 12_000;
 const given = process.env['FUZZ_SEED'];
 /** So that a machine that has other work too holds no election for that. */
@@ -26,8 +28,29 @@ test.serial(
     for (const line of describeFuzz(report)) t.log(line);
     t.deepEqual(report.problems, []);
     t.true(report.rejected > messages / 20);
+    const reached = [...report.reached.keys()];
+    for (const each of [...listeningBy('n1'), '$SRV.PING'])
+      t.true(
+        reached.some((pattern) => isWithin(pattern, each)),
+        `nobody was reached by ${each}, though the table of permissions has it; reached were ${reached.join(' ')}`,
+      );
   },
 );
+
+/** What the table of permissions lets those who take part listen to; the registrar has a test of its own (test/security). */
+function listeningBy(controller: string): readonly string[] {
+  const roles = [
+    { role: 'controller', name: controller },
+    { role: 'router', name: 'r1' },
+    { role: 'operator', name: '*', access: 'admin' },
+  ] as const;
+  return roles.flatMap((who) => permissionsOf('test', who).subscribe.map((pattern) => pattern.split(' ')[0] ?? ''));
+}
+
+/** Whether who listens to `pattern` hears nothing but what `allowed` lets through. */
+function isWithin(pattern: string, allowed: string): boolean {
+  return reaches(anySubjectOf(pattern), allowed);
+}
 
 test.serial('who speaks in the name of another is not believed, is counted, and raises an alarm', async (t) => {
   t.timeout(120_000);

@@ -14,6 +14,7 @@ export const payloadKinds = [
   'spoofed-sender',
   'broken-text',
   'max-payload',
+  'over-max-payload',
 ] as const;
 export type PayloadKind = (typeof payloadKinds)[number];
 
@@ -30,6 +31,8 @@ const weights: Readonly<Record<PayloadKind, number>> = {
   'spoofed-sender': 100,
   'broken-text': 60,
   'max-payload': 1,
+  // Each is a connection of its own.
+  'over-max-payload': 0.5,
 };
 const weightsSum = Object.values(weights).reduce((sum, each) => sum + each, 0);
 

@@ -2,31 +2,26 @@
  * A real cluster, with a router and those who watch it, that gets hostile messages on every subject; and what of it is
  * measured: whether every process lives, how much memory and log it takes, and whether writes go on.
  *
+ * First each who listens is sent one message of each kind, by the list that the nats-server has of them; then all is drawn.
  * The NATS server is open: the sender may speak on every subject, as no permissions let him. What he cannot do is forge what
  * only a member knows how to say (a Raft message of this very cluster that never was): whoever can do that is a member.
  */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Msg } from '../../messaging/connection.js';
 import { connectNats, type NatsConnection } from '../../messaging/connection.js';
 import { subjectsOf } from '../../messaging/subjects.js';
+import { costOf } from '../bench/costs.js';
+import { openPseudoTerminal } from '../bench/pseudo-terminal.js';
+import { isAlive } from '../support/children.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
-import { type RunningProcess, startProcess, startQuorate } from '../support/process.js';
+import { quorateMain, startProcess, startQuorate } from '../support/process.js';
 import { type Random, seededRandom } from '../support/random.js';
-import {
-  broken,
-  changed,
-  deep,
-  drawKind,
-  huge,
-  json,
-  messagePack,
-  type PayloadKind,
-  randomBytes,
-  randomObject,
-  randomValue,
-} from './payloads.js';
-import { drawTarget, type World } from './targets.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from '../support/wait.js';
+import { creepOf, judgeLog, judgeMemory } from './judge.js';
+import { anySubjectOf, type Listener, listenersOf, patternsOf, reaches } from './listeners.js';
+import { drawKind, json, type PayloadKind, payloadKinds } from './payloads.js';
+import { type Captured, isRaft, messageOf, say as publish, Recorder, sayRaw } from './sender.js';
+import { drawTarget, type Target, type World } from './targets.js';
 
 export interface FuzzOptions {
   readonly messages: number;
@@ -38,6 +33,8 @@ export interface ProcessFigures {
   readonly name: string;
   readonly residentBeforeBytes: number;
   readonly residentMaxBytes: number;
+  /** Between the second fifth of the run and the last; 0 for a short one. */
+  readonly creepBytes: number;
   readonly logBytes: number;
 }
 
@@ -49,108 +46,165 @@ export interface FuzzReport {
   readonly writes: number;
   readonly longestWriteGapMs: number;
   readonly rejected: number;
+  /** Messages over `max_payload` at which the NATS server hung up. */
+  readonly refusedByServer: number;
   /** Terms that began meanwhile. */
   readonly elections: number;
+  /** Each subscription of each process, and how many messages it was handed meanwhile. */
+  readonly listeners: readonly Listener[];
+  /** For each pattern that somebody listens to, how many messages came. */
+  readonly reached: ReadonlyMap<string, number>;
   readonly processes: readonly ProcessFigures[];
   readonly problems: readonly string[];
 }
 
-/** Real messages that are kept, to be sent again. */
-const capturedMax = 2_000;
-/** What a controller may take: with more than that, it would end. */
+/** What a process may take: with more than that, it would end. */
 const heapMebibytesMax = 256;
+const heapLimit = { NODE_OPTIONS: `--max-old-space-size=${heapMebibytesMax}` };
 /** Sent before NATS is waited for. */
 const batch = 250;
-/** More than this above where it began, after the first hundred thousand messages too, is a leak. */
-const growthMaxBytes = 400 * 1024 * 1024;
-/** What is logged at most once a second per kind, with room. */
-const logBytesPerSecondMax = 64 * 1024;
-const logBytesMin = 512 * 1024;
 const paceMaxMs = 30_000;
 const writerMain = fileURLToPath(new URL('./writer.js', import.meta.url));
 const writeGapMaxMs = 30_000;
+/** Draws among which one is looked for that reaches somebody. */
+const drawsMax = 5_000;
+const screenWaitMs = 60_000;
+/** Connections of the fuzz itself. */
+const ownNames = ['attacker', 'test-cluster', 'writer'];
 
 /** Three controllers with little memory, and a router. */
 export function startFuzzCluster(nodeArguments: readonly string[] = []): Promise<TestCluster> {
-  const env = { NODE_OPTIONS: `--max-old-space-size=${heapMebibytesMax}` };
-  return startCluster({ controllers: 3, routers: 1, env, nodeArguments });
+  return startCluster({
+    controllers: 3,
+    routers: 1,
+    env: heapLimit,
+    nodeArguments,
+    natsConfig: 'http: "127.0.0.1:-1"',
+  });
 }
 
 /** On a cluster of {@link startFuzzCluster}, which is left running. */
 export async function runFuzz(cluster: TestCluster, { messages, seed, say }: FuzzOptions): Promise<FuzzReport> {
   const random = seededRandom(seed);
-  const watchers = await Promise.all([
-    startQuorate(['status', '--watch', '--json', '--nats', cluster.natsUrl, '--cluster', cluster.name]),
-    startQuorate(['events', '--json', '--nats', cluster.natsUrl, '--cluster', cluster.name]),
-  ]);
   const attacker = await connectNats({ servers: [cluster.natsUrl], name: 'attacker' });
-  const captured = capture(attacker, cluster.name, random);
-  const statuses = cluster.statuses();
-  const ids = [...statuses.keys()];
+  const recorder = new Recorder(attacker, cluster.name);
+  const watchers = await startWatchers(cluster);
+  const ids = [...cluster.statuses().keys()];
   const world: World = { subjects: subjectsOf(cluster.name), controllers: ids, routers: ['r1'] };
-  const processes = processesOf(cluster, ids, watchers);
-  const before = new Map(processes.map(({ name, process }) => [name, residentBytes(process)]));
-  const most = new Map(before);
-  const logsBefore = new Map(processes.map(({ name, process }) => [name, logBytes(name, process)]));
+  const processes = [...processesOf(cluster, ids), ...watchers.processes];
+  const samples = new Map(processes.map(({ name, pid }) => [name, [residentBytes(pid)]]));
+  const logsBefore = new Map(processes.map(({ name, log }) => [name, log().length]));
   const writer = await startWriter(cluster);
   const termBefore = elections(cluster);
+  const listenersBefore = await listenersOf(cluster.nats.monitorUrl ?? '', ownNames);
   const began = performance.now();
   const byKind: Record<string, number> = {};
   const problems: string[] = [];
+  const payloadBytesMax = attacker.info?.max_payload ?? 1024 * 1024;
   let sent = 0;
-  while (sent < messages && problems.length === 0) {
-    for (let place = 0; place < batch && sent < messages; place += 1, sent += 1) {
-      const kind = send(attacker, random, world, captured);
-      byKind[kind] = (byKind[kind] ?? 0) + 1;
-    }
+  let refusedByServer = 0;
+
+  async function send(kind: PayloadKind, target: Target, real: Captured | undefined): Promise<void> {
+    const { subject, honest } = target;
+    const message = messageOf(kind, random, target, real ?? { subject, data: json(honest) }, payloadBytesMax);
+    sent += 1;
+    byKind[kind] = (byKind[kind] ?? 0) + 1;
+    if (kind !== 'over-max-payload') return publish(attacker, random, world, message);
+    if (/maximum payload/i.test(await sayRaw(cluster.natsUrl, message))) refusedByServer += 1;
+  }
+
+  async function pause(): Promise<void> {
     await paced(attacker, world);
-    for (const { name, process } of processes) {
-      if (!process.isRunning()) problems.push(`${name} has ended:\n${process.logs().slice(-2_000)}`);
-      else most.set(name, Math.max(most.get(name) ?? 0, residentBytes(process)));
+    for (const { name, pid, ended } of processes) {
+      if (ended()) problems.push(`${name} has ended`);
+      else samples.get(name)?.push(residentBytes(pid));
     }
-    if (sent % 10_000 === 0)
+  }
+
+  for (const pattern of patternsOf(listenersBefore)) {
+    const target = targetFor(pattern, random, world);
+    const real = (): Captured | undefined => {
+      const found = recorder.of(pattern, random);
+      // A real message of Raft in the name of another member is one that only members can forge: see above.
+      if (found !== undefined && isRaft(found.subject)) return found;
+      const other = found ?? recorder.any(random);
+      return other === undefined || isRaft(other.subject) ? undefined : { subject: target.subject, data: other.data };
+    };
+    for (const kind of payloadKinds) await send(kind, target, real());
+    await pause();
+  }
+  while (sent < messages && problems.length === 0) {
+    for (let place = 0; place < batch && sent < messages; place += 1)
+      await send(drawKind(random), drawTarget(random, world), recorder.any(random));
+    await pause();
+    if (sent % 10_000 < batch)
       say(
-        `${sent} messages, ${Math.round(sent / ((performance.now() - began) / 1000))} a second; ${processes.map(({ name, process }) => `${name} ${Math.round(residentBytes(process) / 1024 / 1024)}`).join(', ')} MiB`,
+        `${sent} messages, ${Math.round(sent / ((performance.now() - began) / 1000))} a second; ${processes.map(({ name, pid }) => `${name} ${Math.round(residentBytes(pid) / 1024 / 1024)}`).join(', ')} MiB`,
       );
   }
   const seconds = (performance.now() - began) / 1000;
   const { writes, longestGapMs } = await writer.end();
   if (longestGapMs > writeGapMaxMs) problems.push(`no write was acknowledged for ${Math.round(longestGapMs)} ms`);
   if (writes === 0) problems.push('no write was acknowledged');
+  if (refusedByServer !== byKind['over-max-payload'])
+    problems.push(`of ${byKind['over-max-payload']} messages over max_payload the server refused ${refusedByServer}`);
+  const listeners = deliveredSince(listenersBefore, await listenersOf(cluster.nats.monitorUrl ?? '', ownNames));
+  const reached = deliveredByPattern(listeners);
+  for (const [pattern, delivered] of reached)
+    if (delivered < payloadKinds.length - 1)
+      problems.push(`only ${delivered} messages came to who listens to ${pattern}`);
   await attacker.close();
   await cluster.agrees(60_000).catch((error: unknown) => problems.push(String(error)));
-  const figures = processes.map(({ name, process }) => {
-    const residentBeforeBytes = before.get(name) ?? 0;
+  await watchers.look().catch((error: unknown) => problems.push(`the console is of no use any more: ${String(error)}`));
+  const figures = processes.map(({ name, log }) => {
+    const ofProcess = samples.get(name) ?? [];
+    // What the router says of each write is what it is for.
+    const written = log()
+      .slice(logsBefore.get(name))
+      .split('\n')
+      .filter((line) => !line.includes(' fuzz-'))
+      .join('\n');
+    problems.push(...judgeMemory(name, ofProcess), ...judgeLog(name, written, seconds));
+    const residentMaxBytes = ofProcess.reduce((most, each) => Math.max(most, each), 0);
     return {
-      ...{ name, residentBeforeBytes, residentMaxBytes: most.get(name) ?? 0 },
-      // What watchers print is what they are for.
-      logBytes: name.startsWith('quorate-') ? 0 : logBytes(name, process) - (logsBefore.get(name) ?? 0),
+      ...{ name, residentBeforeBytes: ofProcess[0] ?? 0, residentMaxBytes },
+      ...{ creepBytes: creepOf(ofProcess), logBytes: written.length },
     };
   });
-  for (const { name, residentBeforeBytes, residentMaxBytes, logBytes: bytes } of figures) {
-    if (residentMaxBytes - residentBeforeBytes > growthMaxBytes)
-      problems.push(`${name} grew from ${residentBeforeBytes} to ${residentMaxBytes} bytes`);
-    if (bytes > Math.max(logBytesMin, seconds * logBytesPerSecondMax)) problems.push(`${name} logged ${bytes} bytes`);
-  }
   const rejected = [...cluster.statuses().values()].reduce(
     (sum, { counters }) =>
       sum + (counters['raftDropped'] ?? 0) + (counters['requestsRefused'] ?? 0) + (counters['rejectedSender'] ?? 0),
     0,
   );
-  const report = {
-    seed,
-    messages: sent,
-    byKind,
-    seconds,
-    writes,
-    longestWriteGapMs: longestGapMs,
-    rejected,
-    elections: elections(cluster) - termBefore,
-    processes: figures,
-    problems,
+  await watchers.end();
+  return {
+    ...{ seed, messages: sent, byKind, seconds, writes, longestWriteGapMs: longestGapMs, rejected, refusedByServer },
+    ...{ elections: elections(cluster) - termBefore, listeners, reached, processes: figures, problems },
   };
-  for (const watcher of watchers) await watcher.stop();
-  return report;
+}
+
+/** Something that reaches whoever listens there, with what is honestly said there where it is known. */
+function targetFor(pattern: string, random: Random, world: World): Target {
+  for (let draw = 0; draw < drawsMax; draw += 1) {
+    const target = drawTarget(random, world);
+    if (reaches(target.subject, pattern)) return target;
+  }
+  return { subject: anySubjectOf(pattern), honest: { v: 1, ok: true, id: 'fuzz', result: {} } };
+}
+
+/** What each was handed meanwhile, of those who listened all the time. */
+function deliveredSince(before: readonly Listener[], after: readonly Listener[]): readonly Listener[] {
+  return before.flatMap(({ who, pattern, delivered }) => {
+    const now = after.find((each) => each.who === who && each.pattern === pattern);
+    return now === undefined ? [] : [{ who, pattern, delivered: now.delivered - delivered }];
+  });
+}
+
+/** Of a queue group one gets each message, so those who listen to the same are counted together. */
+function deliveredByPattern(listeners: readonly Listener[]): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const { pattern, delivered } of listeners) sums.set(pattern, (sums.get(pattern) ?? 0) + delivered);
+  return sums;
 }
 
 /**
@@ -165,93 +219,61 @@ async function paced(connection: NatsConnection, { subjects, controllers }: Worl
   await Promise.all(asked);
 }
 
-function processesOf(cluster: TestCluster, ids: readonly string[], watchers: readonly RunningProcess[]) {
-  const ours = [...ids.map((id) => cluster.node(id)), cluster.router('r1')].map(({ id, process }) => ({
-    name: id,
-    process,
-  }));
-  return [...ours, ...watchers.map((process) => ({ name: process.name, process }))].flatMap(({ name, process }) =>
-    process === undefined ? [] : [{ name, process }],
+interface Watched {
+  readonly name: string;
+  readonly pid: number;
+  ended(): boolean;
+  /** What it wrote that nobody asked for. */
+  log(): string;
+}
+
+function processesOf(cluster: TestCluster, ids: readonly string[]): readonly Watched[] {
+  return [...ids.map((id) => cluster.node(id)), cluster.router('r1')].flatMap(({ id, process }) =>
+    process === undefined
+      ? []
+      : [{ name: id, pid: process.pid, ended: () => !process.isRunning(), log: () => process.stderr() }],
   );
 }
 
-interface Captured {
-  readonly subject: string;
-  readonly data: Uint8Array;
-}
-
-/** Keeps a sample of all that is said, the fuzz's own messages left out. */
-function capture(connection: NatsConnection, cluster: string, random: Random): Captured[] {
-  const kept: Captured[] = [];
-  const take = (message: Msg): void => {
-    // Answers, sent again, would be false answers to others: in open networks nothing keeps that from happening.
-    const isAnswer = message.subject.includes('.inbox.');
-    if (isAnswer || message.headers?.get('fuzz') === '1' || message.data.length > 64 * 1024) return;
-    const { subject } = message;
-    const entry = { subject, data: message.data };
-    if (kept.length < capturedMax) kept.push(entry);
-    else if (random.chance(0.01)) kept[random.between(0, capturedMax - 1)] = entry;
-  };
-  connection.subscribe(`quorate.${cluster}.>`, {
-    callback: (error, message) => void (error === null && take(message)),
-  });
-  return kept;
-}
-
-function send(connection: NatsConnection, random: Random, world: World, captured: readonly Captured[]): PayloadKind {
-  const kind = drawKind(random);
-  const { subject, data } = messageOf(kind, random, world, captured, connection.info?.max_payload ?? 1024 * 1024);
-  const reply = random.pick([
-    undefined,
-    `_INBOX.fuzz.${random.between(0, 9)}`,
-    world.subjects.event('cluster.leadership.gained'),
-    `${world.subjects.inbox('operator', 'fuzz')}.1`,
-    'x'.repeat(1_000),
+/** Those who look on: the console in a terminal, and the commands that follow. All have begun when this returns. */
+async function startWatchers(cluster: TestCluster) {
+  const where = ['--nats', cluster.natsUrl, '--cluster', cluster.name];
+  const commands = await Promise.all([
+    startQuorate(['status', '--watch', '--json', ...where], { env: heapLimit }),
+    startQuorate(['events', '--json', ...where], { env: heapLimit }),
   ]);
-  connection.publish(subject, data, { reply });
-  return kind;
-}
-
-function messageOf(
-  kind: PayloadKind,
-  random: Random,
-  world: World,
-  captured: readonly Captured[],
-  payloadBytesMax: number,
-): { readonly subject: string; readonly data: Uint8Array } {
-  const { subject, honest } = drawTarget(random, world);
-  const real = captured.length === 0 ? { subject, data: json(honest) } : random.pick(captured);
-  switch (kind) {
-    case 'random-bytes':
-      return { subject, data: randomBytes(random, 400) };
-    case 'wrong-shape-json':
-      return { subject, data: json(random.chance(0.7) ? randomObject(random) : randomValue(random)) };
-    case 'wrong-shape-messagepack':
-      return { subject, data: messagePack(randomValue(random)) };
-    case 'deep-nesting':
-      return { subject, data: deep(random) };
-    case 'huge-values':
-      return { subject, data: huge(random, honest) };
-    case 'wrong-version':
-      return { subject, data: json({ ...honest, v: random.pick([-1, 0, 99, 1.5, '1', null, 2 ** 53]) }) };
-    case 'changed-real':
-      return { subject, data: json(changed(random, honest)) };
-    case 'replay':
-      return real;
-    case 'spoofed-sender':
-      return { subject, data: json({ ...honest, node: 'n1', router: 'r1', event_src_id: 'n1', from: 'n1' }) };
-    case 'broken-text':
-      // Of a message of Raft nothing is changed but where it cannot be read any more: see above.
-      return isRaft(real.subject)
-        ? { subject: real.subject, data: real.data.subarray(0, real.data.length - 1) }
-        : { subject: real.subject, data: broken(random, real.data) };
-    case 'max-payload':
-      return { subject, data: new Uint8Array(payloadBytesMax).fill(random.pick([0x20, 0x5b, 0x91, 0xff])) };
-  }
-}
-
-function isRaft(subject: string): boolean {
-  return subject.split('.')[2] === 'raft';
+  const terminal = openPseudoTerminal({ columns: 120, rows: 40 });
+  const state = `XDG_STATE_HOME=${temporaryDirectory('state')}`;
+  const options = `NODE_OPTIONS=${heapLimit.NODE_OPTIONS}`;
+  terminal.start(['/usr/bin/env', state, options, process.execPath, quorateMain, 'console', ...where]);
+  await terminal.whenShown((screen) => screen.includes('n1') && screen.includes('r1'), screenWaitMs);
+  const pid = await terminal.pid();
+  await eventually(
+    async () => {
+      const listeners = await listenersOf(cluster.nats.monitorUrl ?? '', ownNames);
+      return patternsOf(listeners).includes(subjectsOf(cluster.name).event('>'));
+    },
+    { what: '`quorate events` to listen', timeoutMs: screenWaitMs },
+  );
+  const shown = { name: 'quorate-console', pid, ended: () => !isAlive(pid), log: () => '' };
+  const named = commands.map((command) => ({
+    ...{ name: command.name, pid: command.pid, ended: () => !command.isRunning() },
+    // Their output is what they are for; nothing of the fuzz is worth an error.
+    log: () => command.stderr(),
+  }));
+  return {
+    processes: [...named, shown],
+    /** The console shows what is, and does what a key asks of it. */
+    async look(): Promise<void> {
+      await terminal.whenShown((screen) => screen.includes('n1'), screenWaitMs);
+      terminal.press('?');
+      await terminal.whenShown((screen) => /leaves|quit|close/i.test(screen), screenWaitMs);
+    },
+    async end(): Promise<void> {
+      for (const command of commands) await command.stop();
+      await terminal.end();
+    },
+  };
 }
 
 /** Writes without end, as any client would, in a process of its own: the sender of the fuzz has no time for it. */
@@ -270,15 +292,7 @@ function elections(cluster: TestCluster): number {
   return Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
 }
 
-function residentBytes({ pid }: RunningProcess): number {
-  try {
-    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return Number(kilobytes ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
-}
-
-function logBytes(_name: string, process: RunningProcess): number {
-  return process.stderr().length;
+function residentBytes(pid: number): number {
+  const { rssMb } = costOf(pid);
+  return Number.isNaN(rssMb) ? 0 : rssMb * 1024 * 1024;
 }

@@ -24,6 +24,8 @@ export interface NatsServer {
   readonly port: number;
   /** Where other servers of its NATS cluster reach it, if it is in one. */
   readonly clusterUrl: string | undefined;
+  /** `http://127.0.0.1:PORT` of the process that runs now, where its configuration has `http: "127.0.0.1:-1"`. */
+  readonly monitorUrl: string | undefined;
   /** Of the process that runs now or ran last. */
   readonly pid: number;
   isRunning(): boolean;
@@ -42,6 +44,7 @@ export interface NatsServer {
 interface Ports {
   readonly nats: readonly string[];
   readonly cluster?: readonly string[];
+  readonly monitoring?: readonly string[];
 }
 
 const startTimeoutMs = 15_000;
@@ -95,12 +98,16 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const clusterUrl = first.ports.cluster?.[0];
   let config = options.config;
   let running: RunningProcess = first.running;
+  let monitorUrl = first.ports.monitoring?.[0];
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
     clusterUrl,
     get pid() {
       return running.pid;
+    },
+    get monitorUrl() {
+      return monitorUrl;
     },
     isRunning: () => running.isRunning(),
     logs: () => running.logs(),
@@ -109,7 +116,9 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     async restart(newConfig) {
       if (running.isRunning()) await running.stop();
       config = newConfig ?? config;
-      running = (await launch(directory, { ...options, config }, port, portOf(clusterUrl))).running;
+      const next = await launch(directory, { ...options, config }, port, portOf(clusterUrl));
+      running = next.running;
+      monitorUrl = next.ports.monitoring?.[0];
     },
     pause: () => running.pause(),
     resume: () => running.resume(),
