@@ -3,26 +3,17 @@
  * writes which check it was. One that lives is a hole in the simulator.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { readOptions, refuse, type Usage } from '../support/options.js';
+import { copyMutated } from './mutant-copy.js';
 import { type Mutation, mutations } from './mutations.js';
 import type { Failure, Summary } from './runner.js';
 
 const root = join(import.meta.dirname, '..', '..');
 /** Of this run; another one may be under way. */
 const copies = join(root, 'mutants', `${process.pid}`);
-const copied = [
-  'messaging',
-  'node/cluster',
-  'node/model',
-  'node/raft',
-  'node/server',
-  'node/storage',
-  'test/simulator',
-  'test/support',
-];
 
 const usage: Usage = {
   command: 'npm run simulate:mutants',
@@ -49,29 +40,9 @@ interface Result {
   readonly schedules: number;
 }
 
-function applyMutation(mutation: Mutation, place: number): string {
-  const folder = join(copies, `${place}`, 'dist');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  cpSync(join(root, '..', 'package.json'), join(copies, `${place}`, 'package.json'));
-  for (const part of copied) cpSync(join(root, part), join(folder, part), { recursive: true });
-  const path = join(folder, mutation.file);
-  const source = readFileSync(path, 'utf8');
-  const found = source.split(mutation.find).length - 1;
-  if (found !== 1)
-    throw new Error(
-      `"${mutation.name}": its text is found ${found} times in ${mutation.file}, and must be there once: ${mutation.find}`,
-    );
-  writeFileSync(
-    path,
-    source.replace(mutation.find, () => mutation.replace),
-  );
-  return folder;
-}
-
 /** Dead is a mutant only by a seed that does no harm without it. */
 async function judge(mutation: Mutation, place: number): Promise<Result> {
-  const folder = applyMutation(mutation, place);
+  const folder = copyMutated(mutation, join(copies, `${place}`));
   const end = Number(values.from) + Number(values.seeds);
   let schedules = 0;
   let found: Failure | undefined;

@@ -522,8 +522,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'restored model taken before its place is committed here',
     file: 'node/cluster/restore-switch.js',
-    find: 'while ((committed() < index || isLogFull()) && !signal.aborted)',
-    replace: 'while (false)',
+    find: 'if (committed() >= index && !isLogFull())',
+    replace: 'if (true)',
     why: 'The model gets ahead of the log.',
     profile: 'restores',
   },
