@@ -24,6 +24,7 @@ export function sayHello(turn: Turn, controller: string | null): void {
     protocol: settings.protocol,
     indexTypes: [...settings.indexTypes],
     position: state.follow.held,
+    endpoints: state.endpoints?.position ?? null,
     incarnation: settings.incarnation,
   };
   turn.out.push({ effect: 'count', counter: 'hellos' }, { effect: 'hello', request, hello, controller });
@@ -54,7 +55,8 @@ function onWelcome(turn: Turn, reply: Welcome): void {
 
 /** A controller of another cluster or history is not believed in anything. */
 function isOfStranger(turn: Turn, reply: Welcome): boolean {
-  const refused = takeEndpoints(turn, reply.endpoints);
+  const keepsItsOwn = reply.endpoints === undefined && turn.state.endpoints !== null;
+  const refused = keepsItsOwn ? null : takeEndpoints(turn, reply.endpoints);
   if (refused !== null && rulesOfStrangers.has(refused)) return true;
   let isStranger = false;
   follow(turn, (state, out) => {

@@ -43,6 +43,8 @@ export const helloRequestSchema = z.object({
   indexTypes: z.array(indexTypeSchema).min(1),
   /** Where the router stands; null: it holds nothing. */
   position: positionSchema.nullable(),
+  /** Position of the list of controllers that it holds; null: it holds none. Left out, it is given whatever list there is. */
+  endpoints: positionSchema.nullable().optional(),
   /** Rises at each start of the router. */
   incarnation: z.int(),
 });
@@ -55,8 +57,11 @@ export const helloReplySchema = z.discriminatedUnion('ok', [
     controller: z.string(),
     protocolVersion: z.int(),
     heartbeatMs: z.number(),
-    /** An {@link EndpointList}; judged apart from the rest, so that a list that is not good costs the router only the list. */
-    endpoints: z.unknown(),
+    /**
+     * An {@link EndpointList}; judged apart from the rest, so that a list that is not good costs the router only the list.
+     * Left out where the router holds a newer one.
+     */
+    endpoints: z.unknown().optional(),
     /** Where the answering controller's model stands. */
     position: positionSchema,
   }),

@@ -26,6 +26,7 @@ import { Alarms } from './alarms.js';
 import { ApiServer, requestsMax } from './api.js';
 import { ScheduledBackups } from './backups.js';
 import { type BeginningSources, beginOnSnapshot, beginStandalone, bootstrap, listenIfJustBegun } from './beginnings.js';
+import { CatchUp } from './catch-up.js';
 import type { ControllerConfig } from './config.js';
 import { CredentialTrial } from './credentials.js';
 import { Damage } from './damage.js';
@@ -147,8 +148,7 @@ export class Controller {
   readonly #senders: SenderWatch;
   #disk: { readonly atMs: number; readonly found: ReturnType<typeof measureDisk> } | undefined;
   #leading = false;
-  /** Whether it has once applied all that was committed. */
-  #caughtUp = false;
+  readonly #catchUp: CatchUp;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -189,6 +189,7 @@ export class Controller {
     });
     log.describe(() => ({ term: this.#member?.core.term }));
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
+    this.#catchUp = new CatchUp({ replica: () => this.#replica, clock, onChange: () => this.#routers?.refresh() });
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
     this.#senders = new SenderWatch({ clock, alarms: this.#alarms, log });
@@ -619,6 +620,7 @@ export class Controller {
       heartbeatMs: config.routerHeartbeatMs,
       serves: () => this.#servesRouters(),
       isLeader: () => this.#leading,
+      isCurrent: () => this.#catchUp.leads,
       endpoints: endpointsOf(storage.model, config.cluster, config.nodeId),
       publishEvent: (event) => this.#events.routerService(event),
       log: (code, message, fields) => log.error(code, message, fields),
@@ -702,6 +704,7 @@ export class Controller {
     if (this.#state === 'removed') return;
     const leading = role === 'leader';
     this.#setLeading(leading);
+    this.#catchUp.look();
     // Where nobody can follow, nobody leads.
     if (this.#state !== 'standalone') this.#news.changed({ role, term, leader });
     this.#status.changed();
@@ -783,18 +786,19 @@ export class Controller {
   }
 
   /**
-   * A member that is still catching up must not give its half of the model to a router that starts now. Where no leader is
-   * heard, nobody is known to have more than a voter has: it serves that, for a router that starts then needs controllers too.
+   * A member that is still catching up, or was just started and has not asked yet how far the others are, must not give its
+   * half of the model to a router that starts now. Where no leader is heard for a while, nobody is known to have more than a
+   * voter has: it serves that, for a router that starts then needs controllers too.
    */
   #servesRouters(): boolean {
     if (this.#state === 'standalone') return true;
     const member = this.#member;
     if (member === undefined || this.#state !== 'member') return false;
-    const { leader, commit } = member.core;
-    this.#caughtUp ||= leader !== undefined && member.appliedIndex >= commit && commit > 0;
-    if (this.#caughtUp) return true;
+    this.#catchUp.look();
+    if (this.#catchUp.once) return true;
     const voters = this.#options.storage.model.meta()?.configuration.voters ?? [];
-    return leader === undefined && voters.includes(this.#options.config.nodeId);
+    const { appliedIndex, core } = member;
+    return this.#catchUp.isAlone && appliedIndex >= core.commit && voters.includes(this.#options.config.nodeId);
   }
 
   // ------------------------------------------------------------------------------------------------------------- answers

@@ -8,7 +8,13 @@ import { type AppliedEntry, Member, type MemberTiming, type ProposalOutcome } fr
 import { NatsTransport } from '../../node/cluster/nats-transport.js';
 import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
 import { type Command, encodeCommand } from '../../node/model/index.js';
-import { applyConfChange, type ConfChange, initialConfiguration } from '../../node/raft/index.js';
+import {
+  applyConfChange,
+  type ConfChange,
+  initialConfiguration,
+  type Leadership,
+  type Message,
+} from '../../node/raft/index.js';
 import { openStorage, type Storage } from '../../node/storage/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
@@ -39,6 +45,9 @@ export interface StartMemberOptions {
   readonly timing?: MemberTiming;
   readonly protocol?: VersionRange;
   readonly compaction?: { readonly everyEntries: number; readonly keepEntries: number };
+  readonly onLeadership?: (leadership: Leadership) => void;
+  /** What this member hears in place of a message. */
+  readonly hears?: (message: Message) => Message;
 }
 
 export async function startMember(options: StartMemberOptions): Promise<TestMember> {
@@ -83,11 +92,17 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
   });
   const applied: AppliedEntry[] = [];
   const failures: unknown[] = [];
+  const { hears = (message) => message } = options;
   const member = new Member({
     nodeId: id,
     identity: () => ({ clusterName, clusterId, nodeId: id }),
     storage,
-    transport,
+    transport: {
+      send: (message) => transport.send(message),
+      receive: (take) => transport.receive((message) => take(hears(message))),
+      request: (...asked) => transport.request(...asked),
+      answer: (answerer) => transport.answer(answerer),
+    },
     snapshots: new SnapshotFetcher({ storage, transport, clock: systemClock, onAbandoned: () => undefined }),
     clock: systemClock,
     scheduler: eventLoopScheduler,
@@ -97,7 +112,7 @@ export async function startMember(options: StartMemberOptions): Promise<TestMemb
     protocol: options.protocol,
     listener: {
       applied: (entries) => void applied.push(...entries),
-      leadership: () => undefined,
+      leadership: (leadership) => options.onLeadership?.(leadership),
       removed: () => undefined,
       snapshotInstalled: () => undefined,
       compacted: () => undefined,

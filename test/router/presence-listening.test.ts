@@ -78,6 +78,7 @@ function busyController(routers: number) {
     },
     serves: () => true,
     isLeader: () => true,
+    isCurrent: () => true,
     endpoints: () => null,
     publishEvent: (event) => events.push(event),
     log: () => undefined,

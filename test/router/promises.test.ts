@@ -55,6 +55,28 @@ test('a hello that brings a bad list costs the router only the list', async (t) 
   t.true(alarms.some((alarm) => alarm.code === 'router.endpoints.refused'));
 });
 
+test('a controller that is behind what a router holds gives it no older list, and the router needs none', async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, alarms, directory } = await liveRouter(t, cluster);
+  const before = cluster.endpoints;
+  cluster.setMembers(['n1', 'n2']);
+  await eventually(() => endpointIds(client)?.length === 2, { what: 'the newer list' });
+  await client.close();
+  // All that are left have not heard of it yet, and one of them is elected.
+  for (const each of cluster.controllers.values()) Object.assign(each, { endpoints: before, isCurrent: false });
+  await cluster.kill('n1');
+  cluster.elect('n2');
+  const again = await liveRouter(t, cluster, { dataDirectory: directory });
+  t.deepEqual(endpointIds(again.client), ['n1', 'n2']);
+  // Now they have, and the new leader says so.
+  for (const each of cluster.controllers.values()) Object.assign(each, { endpoints: null, isCurrent: true });
+  cluster.setMembers(['n2', 'n3']);
+  await eventually(() => endpointIds(again.client)?.[1] === 'n3', { what: 'the newest list' });
+  t.is(client.counters.endpointsRefused + again.client.counters.endpointsRefused, 0);
+  t.deepEqual(alarms, []);
+  t.deepEqual(again.alarms, []);
+});
+
 test('whatever lists are sent, the router has controllers, in memory and on disk, and finds them again after a restart', async (t) => {
   const cluster = await clusterFor(t);
   const { client, directory } = await liveRouter(t, cluster);

@@ -257,6 +257,25 @@ test('heartbeats follow the pace that the controllers ask for, within bounds, an
   t.is(mad.timer('heartbeat')?.maxMs, routerLimits.heartbeatMinMs);
 });
 
+test('a hello says which list is held; an answer without one leaves that, and where none is held it is refused', (t) => {
+  const first = new Router().connected();
+  t.is(first.all('hello').at(-1)?.hello.endpoints, null);
+  const { endpoints: _none, ...without } = welcome as HelloReply & { readonly ok: true };
+  first.answer(without);
+  t.is(first.state.endpoints, null);
+  t.deepEqual(
+    first.all('alarm').map((each) => each.alarm.details[0]),
+    ['undecodable'],
+  );
+  const router = new Router().connected().answer(welcome).synced();
+  router.give({ input: 'disconnected' }).connected();
+  t.deepEqual(router.all('hello').at(-1)?.hello.endpoints, list.position);
+  router.answer(without);
+  t.is(phaseOf(router.state), 'live');
+  t.deepEqual(router.state.endpoints, list);
+  t.is(router.all('alarm').length, 0);
+});
+
 test('without a connection nothing is sent', (t) => {
   const router = new Router().connected().answer(welcome).synced().give({ input: 'disconnected' });
   router.effects = [];

@@ -258,3 +258,24 @@ for (const [what, router, controller, expected] of [
     t.is(reply.ok ? reply.protocolVersion : reply.error.code, expected);
   });
 }
+
+for (const [what, held, isGiven] of [
+  ['one that does not say what it holds', undefined, true],
+  ['one that holds none', null, true],
+  ['one that holds an older one', { ...position, index: 2 }, true],
+  ['one that holds the same', position, true],
+  ['one that holds a newer one', { ...position, index: 4 }, false],
+  ['one that holds one of a lower epoch', { ...position, timeline: { id: 'z', epoch: 0 }, index: 4 }, true],
+  [
+    'one that holds one of a higher epoch, which is told whom it speaks to',
+    { ...position, timeline: { id: 'b', epoch: 2 } },
+    true,
+  ],
+  ['one that holds one counted in another way', { ...position, indexType: 'legacy', index: 4 }, true],
+] as const) {
+  test(`the list of controllers at hello, ${what}: ${isGiven ? 'given' : 'not given'}`, (t) => {
+    const reply = helloReplySchema.parse(answerHello({ ...hello, endpoints: held }, facts));
+    t.true(reply.ok);
+    t.is('endpoints' in reply, isGiven);
+  });
+}

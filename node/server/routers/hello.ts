@@ -1,6 +1,6 @@
 /** What a controller answers to a router's hello. Pure. */
 import { QuorateError, type WireError } from '../../../messaging/errors.js';
-import type { Position } from '../../../messaging/position.js';
+import { comparable, type Position } from '../../../messaging/position.js';
 import { agreeVersion, protocolVersion, supportedVersions, type VersionRange } from '../../../messaging/protocol.js';
 import { revokedTag } from '../../../messaging/revocation.js';
 import type { Entity } from '../../../messaging/schemas/model.js';
@@ -95,7 +95,12 @@ export function answerHello(hello: HelloRequest, facts: HelloFacts): HelloReply 
     controller: facts.controller,
     protocolVersion: agreed,
     heartbeatMs: facts.heartbeatMs,
-    endpoints: facts.endpoints,
+    ...(holdsNewerThan(facts.endpoints, hello) ? {} : { endpoints: facts.endpoints }),
     position: facts.position,
   };
+}
+
+/** The leader has told the router of a change of membership that is not applied here yet: the older list is of no use to it. */
+function holdsNewerThan({ position }: EndpointList, { endpoints: held }: HelloRequest): boolean {
+  return held !== undefined && held !== null && comparable(held, position) && position.index < held.index;
 }

@@ -49,6 +49,8 @@ export interface RouterServiceOptions {
    */
   readonly serves: () => boolean;
   readonly isLeader: () => boolean;
+  /** As leader: it has applied all that was committed before it led. A new one has an older list of controllers until then. */
+  readonly isCurrent: () => boolean;
   /** From the committed configuration only; null where this controller is in none. See `makeEndpointList`. */
   readonly endpoints: () => EndpointList | null;
   readonly publishEvent: (event: RouterServiceEvent) => void;
@@ -437,7 +439,7 @@ class NatsRouterService implements RouterService {
     this.#listen();
     if (this.#options.isLeader()) {
       this.#publishTransitions();
-      this.#broadcastEndpoints();
+      if (this.#options.isCurrent()) this.#broadcastEndpoints();
     } else {
       this.#broadcast = null;
     }

@@ -43,6 +43,10 @@ const subjects = subjectsOf(clusterName);
 
 export class FakeController {
   isServing = true;
+  /** As leader: whether it has applied what was committed before it led. */
+  isCurrent = true;
+  /** The list as this controller has it, where that is not what the others have. */
+  endpoints: EndpointList | null = null;
   service: RouterService | null = null;
 
   constructor(
@@ -108,7 +112,8 @@ export class FakeCluster {
       model: controller.replica,
       serves: () => controller.isServing,
       isLeader: () => this.leader === id,
-      endpoints: () => this.endpoints,
+      isCurrent: () => controller.isCurrent,
+      endpoints: () => controller.endpoints ?? this.endpoints,
       publishEvent: (event) => this.#publish(connection, id, event),
       heartbeatMs: this.options.heartbeatMs ?? 200,
       // Generous: on a busy machine nobody shall be called offline by chance.
