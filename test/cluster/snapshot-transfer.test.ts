@@ -1,7 +1,13 @@
-import { encode } from '@msgpack/msgpack';
+import { decode, encode } from '@msgpack/msgpack';
 import test from 'ava';
 import { QuorateError } from '../../messaging/errors.js';
-import { SnapshotFetcher, SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
+import {
+  chunkBytesMax,
+  defaultPace,
+  pullChunks,
+  SnapshotFetcher,
+  SnapshotServer,
+} from '../../node/cluster/snapshot-transfer.js';
 import type { Transport } from '../../node/cluster/transport.js';
 import { initialConfiguration } from '../../node/raft/index.js';
 import { blankDisk, openMemoryStorage } from '../../node/storage/memory.js';
@@ -120,4 +126,50 @@ test('a snapshot of a log that a recovery began is not taken by a member of the 
   const { fetcher, abandoned } = fetcherFrom(new SnapshotServer((await memberOf('a', 2)).storage), storage);
   t.is(await fetcher.fetchFrom('a', 1), undefined);
   t.like(abandoned, [{ code: 'timeline-conflict' }]);
+});
+
+test('a snapshot comes in chunks, four under way at most, from where it stopped; a lost one is asked for again', async (t) => {
+  const pace = { ...defaultPace, chunkBytes: 100, retryWaitMs: 1 };
+  const [sizeBytes, stoppedAt] = [1_950, 300];
+  const bytes = Uint8Array.from({ length: sizeBytes }, (_, at) => at % 251);
+  const received = [...bytes.subarray(0, stoppedAt)];
+  const staging = {
+    meta: { sizeBytes, sha256: 'ab'.repeat(32) },
+    get receivedBytes() {
+      return received.length;
+    },
+    writeChunk: (offset: number, chunk: Uint8Array) => {
+      if (offset === received.length) received.push(...chunk);
+      return offset + chunk.length === received.length;
+    },
+    finish: () => Promise.reject(new Error('not here')),
+    discard: () => undefined,
+  };
+  const asked: number[] = [];
+  let underWay = 0;
+  let mostUnderWay = 0;
+  const transport: Transport = {
+    ...{ send: () => undefined, receive: () => undefined, answer: () => undefined },
+    request: async (_to, _verb, body) => {
+      const { offset, bytes: length } = decode(body) as { readonly offset: number; readonly bytes: number };
+      const isLost = offset === 700 && !asked.includes(offset);
+      asked.push(offset);
+      t.true(length <= pace.chunkBytes);
+      underWay += 1;
+      mostUnderWay = Math.max(mostUnderWay, underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+      if (isLost) throw new QuorateError('timeout');
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+  await pullChunks({ transport, clock: realClock, pace }, 'a', staging, () => true);
+  t.deepEqual(received, [...bytes]);
+  t.is(mostUnderWay, 4);
+  const expected = Array.from({ length: 17 }, (_, place) => stoppedAt + 100 * place);
+  t.deepEqual(
+    asked.toSorted((a, b) => a - b),
+    [...expected, 700].sort((a, b) => a - b),
+  );
+  t.true(chunkBytesMax <= 512 * 1024, "well under NATS's default max_payload");
 });
