@@ -120,7 +120,7 @@ test('a refused command changes nothing but the position and what is remembered 
   t.is(model.index, 3);
 });
 
-test('a retried request gets the outcome of the first, and happens once', (t) => {
+test('6.3 sessions: a retried request gets the outcome of the first, and happens once', (t) => {
   const model = new Model();
   model.create('service', 'billing');
   const change = () => model.update('service', 'billing', { tags: { a: '1' } }, { requestId: 'same-request' });
@@ -132,7 +132,7 @@ test('a retried request gets the outcome of the first, and happens once', (t) =>
   t.is(model.store.changesAfter(0, 10).length, 2);
 });
 
-test('a refused request stays refused when a late copy of it comes after the reason is gone', (t) => {
+test('6.3 sessions: a refused request stays refused when a late copy of it comes after the reason is gone', (t) => {
   const model = new Model();
   model.create('service', 'billing');
   const attempt = () => model.create('service', 'billing', {}, { id: 'second', requestId: 'refused-once' });
@@ -142,7 +142,7 @@ test('a refused request stays refused when a late copy of it comes after the rea
   t.is(model.store.get('service', 'second'), undefined);
 });
 
-test('one request id cannot stand for two changes', (t) => {
+test('6.3 sessions: one request id cannot stand for two changes', (t) => {
   const model = new Model();
   model.create('service', 'billing', {}, { requestId: 'used-twice' });
   t.is(inShort(model.create('service', 'other', {}, { requestId: 'used-twice' })), 'refused invalid-request');

@@ -290,7 +290,7 @@ function withPreferred(cluster: Cluster, preferred: string): Cluster {
   return cluster;
 }
 
-test('a preferred member that is well takes over by transfer, and keeps leading', (t) => {
+test('3.10 preferred leader: one that is well takes over by transfer, and keeps leading', (t) => {
   const cluster = withPreferred(new Cluster(['a', 'b', 'c']), 'c').elect('a');
   cluster.propose('a', 'x');
   cluster.tickUntil(() => cluster.leader === 'c', 60);
@@ -300,7 +300,7 @@ test('a preferred member that is well takes over by transfer, and keeps leading'
   t.is(cluster.raft('c').term, term);
 });
 
-test('a preferred member that is silent or behind is left alone', (t) => {
+test('3.10 preferred leader: one that is silent or behind is left alone', (t) => {
   const cluster = withPreferred(new Cluster(['a', 'b', 'c']), 'c')
     .elect('a')
     .cut('c');

@@ -73,7 +73,7 @@ test('6.4 a learner confirms nothing', (t) => {
   t.deepEqual(cluster.member('a').reads, []);
 });
 
-test('reads of one turn share one round', (t) => {
+test('6.4 reads of one turn share one round', (t) => {
   const cluster = three();
   for (let i = 0; i < 100; i++) cluster.raft('a').readIndex(`r${i}`);
   const from = cluster.sent.length;
@@ -110,7 +110,7 @@ test('reads that wait are bounded', (t) => {
   t.deepEqual(cluster.read('a', 'later'), { ok: true });
 });
 
-test('a follower asks the leader, once for all reads of a turn, and gets the index', (t) => {
+test('6.4 a follower asks the leader, once for all reads of a turn, and gets the index', (t) => {
   const cluster = three();
   cluster.propose('a', 'x');
   const from = cluster.sent.length;

@@ -256,7 +256,7 @@ test('a proposal is taken whole or not at all, and one that is too large is not'
 
 // -------------------------------------------------------------------------------------------------------------- forwarding
 
-test('a proposal through a follower ends with where it stands', (t) => {
+test('6.2 a proposal through a follower ends with where it stands', (t) => {
   const cluster = new Cluster(['a', 'b', 'c']).elect('a');
   t.deepEqual(cluster.propose('b', 'x'), { ok: true, forwarded: true, leader: 'a' });
   t.deepEqual(cluster.member('b').proposals, [{ proposalId: 'x', result: { ok: true, term: 2, index: 5 } }]);

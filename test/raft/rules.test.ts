@@ -20,14 +20,19 @@ const groups: readonly (readonly string[])[] = [
   ['4.3'],
   ['5 snapshots'],
   ['6.2'],
+  ['6.3'],
   ['6.4'],
   ['9.6'],
   ['10.2'],
 ];
 
+/** What the member and the state machine keep of the rules, and not the core. */
+const elsewhere = ['cluster/turn.test.ts', 'model/apply.test.ts'];
+
 function titles(): readonly string[] {
-  const folder = join(checkoutRoot, 'test', 'raft');
-  return readdirSync(folder)
+  const folder = join(checkoutRoot, 'test');
+  const ofCore = readdirSync(join(folder, 'raft')).map((name) => `raft/${name}`);
+  return [...ofCore, ...elsewhere]
     .filter((name) => name.endsWith('.test.ts'))
     .flatMap((name) => [...readFileSync(join(folder, name), 'utf8').matchAll(/^test\('((?:[^'\\]|\\.)*)'/gm)])
     .map(([, title]) => title ?? '');
