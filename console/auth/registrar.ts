@@ -26,6 +26,8 @@ export interface RegistrarOptions {
 const waitingMax = 100;
 /** Expired tokens leave the configuration of nats-server at the latest after this time. */
 const tidyEveryMs = 60_000;
+/** Refusals are said at most so often: whoever holds a token may send as many as they like. */
+const refusalSaidEveryMs = 1_000;
 
 export async function connectRegistrar(
   store: AuthStore,
@@ -50,6 +52,7 @@ export async function runRegistrar(options: RegistrarOptions): Promise<void> {
   const subjects = subjectsOf(deployment.cluster);
   const connection = await connectRegistrar(store, deployment, servers, true);
   const client = createApiClient({ connection, cluster: deployment.cluster, from: registrarName });
+  const sayRefusal = atMostEvery(refusalSaidEveryMs, say);
   let waiting = 0;
   let last = Promise.resolve();
   const stopped = new Promise<void>((resolve) => {
@@ -70,7 +73,7 @@ export async function runRegistrar(options: RegistrarOptions): Promise<void> {
       await markEnrolled(client, router);
     } catch (error) {
       const refusal = toQuorateError(error);
-      say(`router ${router} is not enrolled: ${refusal.message}`);
+      sayRefusal(`router ${router} is not enrolled: ${refusal.message}`);
       answer(message, { v: protocolVersion, ok: false, error: refusal.toWire() });
     }
   }
@@ -99,6 +102,19 @@ export async function runRegistrar(options: RegistrarOptions): Promise<void> {
   clearInterval(tidying);
   await last;
   await connection.close();
+}
+
+/** What comes sooner is left out; the next sentence says how many were. */
+function atMostEvery(everyMs: number, say: (sentence: string) => void): (sentence: string) => void {
+  let [saidAtMs, leftOut] = [Number.NEGATIVE_INFINITY, 0];
+  return (sentence) => {
+    if (performance.now() - saidAtMs < everyMs) {
+      leftOut += 1;
+      return;
+    }
+    say(leftOut === 0 ? sentence : `${sentence} (and ${leftOut} more before)`);
+    [saidAtMs, leftOut] = [performance.now(), 0];
+  };
 }
 
 function requestIn(message: Msg): { readonly publicKey: string } {

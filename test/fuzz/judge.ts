@@ -5,7 +5,7 @@ export const growthMaxBytes = 400 * 1024 * 1024;
 /** More than this between the second fifth of a run and its last is a leak: what is filled once is full by then. */
 export const creepMaxBytes = 64 * 1024 * 1024;
 /** With fewer samples, what grows is what is filled once. */
-const samplesMin = 200;
+const samplesMin = 400;
 
 /** The same line is written at most once a second: so often, and a few times more at the edges of seconds. */
 const linesPerSecondOfKind = 1;

@@ -8,7 +8,12 @@ import { runCli } from '../../console/cli.js';
 import { createApiClient } from '../../messaging/api-client.js';
 import { connectNats } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
+import { createKeyPair } from '../../messaging/nkeys.js';
+import { subjectsOf } from '../../messaging/subjects.js';
+import { json, payloadKinds } from '../fuzz/payloads.js';
+import { messageOf } from '../fuzz/sender.js';
 import { startQuorate } from '../support/process.js';
+import { seededRandom } from '../support/random.js';
 import { makeStore, type SecuredServer, startSecuredServer } from '../support/secured.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
@@ -362,4 +367,45 @@ test('beyond this machine nothing starts without authentication or TLS, unless -
     (await run(...node, '--nats', 'nats://127.0.0.1:1', '--advertise', 'nats://192.0.2.1:4222')).stderr,
     /\(insecure\)/,
   );
+});
+
+test('who holds a token and sends anything else is refused, fills no log, and can enrol after that', async (t) => {
+  t.timeout(180_000);
+  const token = { role: 'enrolment', name: 'edge-3' } as const;
+  const secured = await startSecuredServer({ cluster: 'demo', identities: [token] });
+  const registrar = await startQuorate(['auth', 'serve', '--dir', secured.store.directory, '--nats', secured.url]);
+  await registrar.waitForLog('takes enrolments');
+  const connection = await secured.connect(token);
+  const random = seededRandom(Date.now());
+  const subject = subjectsOf('demo').enrolment('edge-3');
+  const inbox = subjectsOf('demo').inbox('enrolment', 'edge-3');
+  const honest = { v: 1, publicKey: `U${'A'.repeat(55)}` };
+  const payloadBytesMax = connection.info?.max_payload ?? 0;
+  const beganAt = performance.now();
+  let answered = 0;
+  connection.subscribe(`${inbox}.fuzz`, {
+    callback: () => {
+      answered += 1;
+    },
+  });
+  const kinds = payloadKinds.filter((kind) => kind !== 'over-max-payload');
+  for (const kind of kinds)
+    for (let time = 0; time < 8; time += 1) {
+      const real = { subject, data: json(honest) };
+      const { data } = messageOf(kind, random, { subject, honest }, real, payloadBytesMax);
+      connection.publish(subject, data, { reply: `${inbox}.fuzz` });
+    }
+  await connection.flush();
+  await eventually(() => answered >= kinds.length * 8, { what: 'each to be answered', show: registrar.logs });
+  const seconds = (performance.now() - beganAt) / 1000;
+  const refusals = registrar
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes('is not enrolled'));
+  t.true(refusals.length >= 1 && refusals.length <= seconds + 2, registrar.logs());
+  const { publicKey } = createKeyPair();
+  const answer = await connection.request(subject, JSON.stringify({ v: 1, publicKey }), { timeout: 30_000 });
+  t.like(answer.json(), { ok: true }, registrar.logs());
+  await connection.close();
+  await registrar.stop();
 });
