@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { toQuorateError } from '../messaging/errors.js';
 import { softwareVersion } from '../messaging/version.js';
 import { type Command, type CommandContext, defineGroup, type ExitCode, usageError } from './commands/command.js';
-import { completeWords } from './commands/completion.js';
+import { type Completion, completeWords, type Question } from './commands/completion.js';
 import { consoleCommand } from './commands/console.js';
 import { renderHelp } from './commands/help.js';
 import { findCommand, type ParsedLine, parseLine } from './commands/parse.js';
@@ -80,10 +80,7 @@ function readConsoleLine(args: readonly string[]): ParsedLine | null {
 
 async function runCommand({ command, flags, words }: ParsedLine, out: Output): Promise<ExitCode> {
   const { env } = out.io;
-  const { config } = resolveSettings({ config: configSetting }, { flags, env, file: null });
-  const path = configFilePath(config, env);
-  const file = path === undefined ? null : loadConfigFile(path, allKeys((await allCommands()).commands));
-  const sources: Sources = { flags, env, file: inContext(command, { flags, env, file }) };
+  const sources = await sourcesOf(command, flags, env);
   const stop = new AbortController();
   let signalled: keyof typeof exitOnSignal | undefined;
   const onSignal = (signal: keyof typeof exitOnSignal): void => {
@@ -110,6 +107,13 @@ async function runCommand({ command, flags, words }: ParsedLine, out: Output): P
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
   }
+}
+
+async function sourcesOf(command: Command, flags: Sources['flags'], env: NodeJS.ProcessEnv): Promise<Sources> {
+  const { config } = resolveSettings({ config: configSetting }, { flags, env, file: null });
+  const path = configFilePath(config, env);
+  const file = path === undefined ? null : loadConfigFile(path, allKeys((await allCommands()).commands));
+  return { flags, env, file: inContext(command, { flags, env, file }) };
 }
 
 /** Those who ask the controllers something may be told by a context where they are. */
@@ -159,10 +163,24 @@ function allKeys(commands: readonly Command[]): ReadonlySet<string> {
   return new Set(settings.flatMap((each) => (each.key === undefined ? [] : [each.key])));
 }
 
-function printCompletions(words: readonly string[], io: Io, { root, commands }: Tree): ExitCode {
-  const found = completeWords(words, root, commands);
-  io.stdout.write(found.map((each) => `${each}\n`).join(''));
+async function printCompletions(words: readonly string[], io: Io, tree: Tree): Promise<ExitCode> {
+  const found = completeWords(words, tree.root, tree.commands);
+  const answer = found.type === 'question' ? await askFor(found.question, io, tree) : found;
+  const names = answer.type === 'words' ? answer.words : [];
+  io.stdout.write(names.map((each) => `${each}\n`).join(''));
   return 0;
+}
+
+/** With what was typed of flags, the environment, the config file and the contexts, as the command itself would be. */
+async function askFor(question: Question, io: Io, { root, commands }: Tree): Promise<Completion> {
+  try {
+    const { completeByAsking } = await import('./commands/complete-values.js');
+    const { flags, words } = parseLine(question.words, root, commands);
+    return await completeByAsking(question, await sourcesOf(question.command, flags, io.env), words, io);
+  } catch {
+    // What was typed so far is no line, or the config file is broken: the command will say so, and not the key.
+    return { type: 'words', words: [] };
+  }
 }
 
 /** `quorate events | head`: the reader had enough. */

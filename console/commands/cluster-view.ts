@@ -16,16 +16,19 @@ export interface ClusterView {
 const collectMs = 500;
 
 export async function readCluster(client: ApiClient, cluster: string): Promise<ClusterView> {
-  const startedAt = Date.now();
-  const statuses = await client.collectStatus(collectMs);
+  return viewOf(factsOf(await client.collectStatus(collectMs), cluster));
+}
+
+/** What the statuses that were heard just now say. */
+export function factsOf(statuses: readonly NodeStatus[], cluster: string): ClusterFacts {
   const now = Date.now();
-  return viewOf({
+  return {
     now,
     startedAt: 0,
     cluster,
-    connection: { up: true, since: startedAt, lastHeardAt: now },
+    connection: { up: true, since: now, lastHeardAt: now },
     nodes: new Map(statuses.map((each) => [each.node, recordOf(each, now)])),
-  });
+  };
 }
 
 export interface ClusterFollower {

@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
 import { resolveSettings, type Sources } from '../config/resolve.js';
-import type { SettingTable, SettingValues } from '../config/setting.js';
+import type { Completes, SettingTable, SettingValues } from '../config/setting.js';
 import type { Output } from '../output/output.js';
 
 /** 0 done, 1 refused or failed, 2 usage; 130 and 143: ended by SIGINT or SIGTERM. */
@@ -19,7 +19,7 @@ export interface Argument<T> {
   /** Takes all that follow. */
   readonly repeatable?: boolean;
   readonly choices?: readonly string[];
-  readonly completes?: 'file' | 'directory';
+  readonly completes?: Completes;
   /** Takes a string or undefined; an array of strings where it is repeatable. */
   readonly schema: z.ZodType<T>;
 }

@@ -1,6 +1,6 @@
 /** Shell completion: the shells ask `quorate __complete WORDS...`, and the answer is made from the commands as data. */
 
-import type { Setting } from '../config/setting.js';
+import type { Asked, Completes, Setting } from '../config/setting.js';
 import { choice } from '../config/setting.js';
 import { argument, type Command, defineCommand } from './command.js';
 import { allSettings, childrenOf } from './help.js';
@@ -10,6 +10,8 @@ const shells = ['bash', 'zsh', 'fish'] as const;
 export const completionCommand = defineCommand({
   path: ['completion'],
   summary: 'Print a script that completes commands, options and values',
+  description:
+    'Ids of members, of blank controllers that may join, of operations and routers, names of snapshots and entities are asked of the running cluster, in at most a second and a half; where none answers, nothing is offered. Contexts are those that `quorate context list` shows.',
   args: {
     shell: argument({
       placeholder: 'SHELL',
@@ -34,7 +36,7 @@ export const completionCommand = defineCommand({
 });
 
 /** Stands in an answer for "complete names of files here". */
-const filesMark = ':files';
+export const filesMark = ':files';
 const directoriesMark = ':directories';
 
 const scripts: Readonly<Record<(typeof shells)[number], string>> = {
@@ -78,25 +80,42 @@ end
 complete -c quorate -f -a '(__quorate_complete)'`,
 };
 
+/** What only the contexts or the running cluster know. */
+export interface Question {
+  readonly asked: Asked;
+  /** What was typed of it. */
+  readonly typed: string;
+  readonly command: Command;
+  /** The words before it, without the option whose value it is. */
+  readonly words: readonly string[];
+}
+
+export type Completion =
+  | { readonly type: 'words'; readonly words: readonly string[] }
+  | { readonly type: 'question'; readonly question: Question };
+
 /** What may stand in the place of the last of the words. */
-export function completeWords(
-  words: readonly string[],
-  root: Command,
-  commands: readonly Command[],
-): readonly string[] {
+export function completeWords(words: readonly string[], root: Command, commands: readonly Command[]): Completion {
   const typed = words.at(-1) ?? '';
-  const { command, count } = placeOf(words.slice(0, -1), root, commands);
+  const before = words.slice(0, -1);
+  const { command, count } = placeOf(before, root, commands);
   const settings = allSettings(command).filter((each) => each.hidden !== true && each.flag !== undefined);
-  const before = settings.find((each) => each.placeholder !== undefined && namesOf(each).includes(words.at(-2) ?? ''));
-  if (before !== undefined) return valuesOf(before, typed);
-  if (typed.startsWith('-'))
-    return [...settings.map((each) => `--${each.flag}`), '--help'].filter((each) => each.startsWith(typed));
+  const option = settings.find((each) => each.placeholder !== undefined && namesOf(each).includes(before.at(-1) ?? ''));
+  if (option !== undefined) return valuesOf(option, { typed, command, words: before.slice(0, -1) });
+  if (typed.startsWith('-')) return listed([...settings.map((each) => `--${each.flag}`), '--help'], typed);
   const children = childrenOf(command, commands);
   if (children.length > 0)
-    return children.map((each) => each.path.at(-1) ?? '').filter((each) => each.startsWith(typed));
+    return listed(
+      children.map((each) => each.path.at(-1) ?? ''),
+      typed,
+    );
   const places = Object.values(command.args);
   const place = places[count] ?? places.findLast((each) => each.repeatable === true);
-  return place === undefined ? [] : valuesOf(place, typed);
+  return place === undefined ? listed([], typed) : valuesOf(place, { typed, command, words: before });
+}
+
+export function listed(words: readonly string[], typed: string): Completion {
+  return { type: 'words', words: words.filter((each) => each.startsWith(typed)) };
 }
 
 /** The command that the words name, and how many arguments of it are there already. */
@@ -125,13 +144,21 @@ function namesOf(setting: Setting<unknown>): readonly string[] {
   return [`--${setting.flag}`, ...(setting.alias === undefined ? [] : [`-${setting.alias}`])];
 }
 
-interface Completes {
+interface Completed {
   readonly choices?: readonly string[];
-  readonly completes?: 'file' | 'directory';
+  readonly completes?: Completes;
 }
 
-function valuesOf({ choices, completes }: Completes, typed: string): readonly string[] {
-  if (choices !== undefined) return choices.filter((each) => each.startsWith(typed));
-  if (completes === undefined) return [];
-  return [completes === 'file' ? filesMark : directoriesMark];
+function valuesOf({ choices, completes }: Completed, place: Omit<Question, 'asked'>): Completion {
+  if (choices !== undefined) return listed(choices, place.typed);
+  switch (completes) {
+    case undefined:
+      return listed([], place.typed);
+    case 'file':
+      return { type: 'words', words: [filesMark] };
+    case 'directory':
+      return { type: 'words', words: [directoriesMark] };
+    default:
+      return { type: 'question', question: { ...place, asked: completes } };
+  }
 }

@@ -22,6 +22,8 @@ const nameArgument = argument({
   schema: contextNameSchema,
 });
 
+const knownName = argument({ ...nameArgument, completes: 'context' });
+
 export const contextGroup = defineGroup({
   path: ['context'],
   summary: 'Several clusters, each by a name: how it is reached, and as whom',
@@ -124,7 +126,7 @@ function contextFrom(values: Partial<Given>): Context {
 export const contextUseCommand = defineCommand({
   path: ['context', 'use'],
   summary: 'Use a context from now on',
-  args: { name: nameArgument },
+  args: { name: knownName },
   settings: {},
   examples: [{ comment: 'From now on the staging cluster', line: 'quorate context use staging' }],
   jsonShape: '{ current }',
@@ -139,7 +141,7 @@ export const contextUseCommand = defineCommand({
 export const contextRemoveCommand = defineCommand({
   path: ['context', 'remove'],
   summary: 'Take a context away; what it refers to stays',
-  args: { name: nameArgument },
+  args: { name: knownName },
   settings: {},
   examples: [{ comment: 'A cluster that is no more', line: 'quorate context remove staging' }],
   jsonShape: '{ removed, current }',

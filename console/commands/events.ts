@@ -48,6 +48,7 @@ export const eventsCommand = defineCommand({
       placeholder: 'ID,...',
       repeatable: true,
       group: 'Options',
+      completes: 'router',
       describe: 'Only events about these routers',
       schema: list(anyText).optional(),
     }),

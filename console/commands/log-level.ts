@@ -15,6 +15,7 @@ export const logLevelCommand = defineCommand({
     node: argument({
       placeholder: 'ID',
       required: true,
+      completes: 'controller',
       describe: 'The controller',
       schema: text(nodeIdSchema),
     }),

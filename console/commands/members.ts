@@ -3,7 +3,7 @@
 import { nodeIdSchema } from '../../messaging/identifiers.js';
 import type { ApiResult } from '../../messaging/schemas/api.js';
 import { clientSettings, setting } from '../config/common.js';
-import { choice } from '../config/setting.js';
+import { type Asked, choice } from '../config/setting.js';
 import type { Output } from '../output/output.js';
 import { watch } from '../output/watch.js';
 import { listed } from '../state/format.js';
@@ -99,19 +99,21 @@ function show(out: Output, view: ClusterView, known: Committed | Error): { json:
   return { json, lines };
 }
 
-const idArgument = argument({
-  placeholder: 'ID',
-  required: true,
-  describe: 'Id of the controller',
-  schema: nodeIdSchema,
-});
+const idOf = (completes: Asked) =>
+  argument({
+    placeholder: 'ID',
+    required: true,
+    completes,
+    describe: 'Id of the controller',
+    schema: nodeIdSchema,
+  });
 
 export const joinCommand = defineCommand({
   path: ['members', 'join'],
   summary: 'Make a blank controller a member',
   description:
     'The controller must run and be blank: it has announced itself and `quorate members` lists it. It becomes a learner, catches up, and is made a voter when it has. The checks and the effect are shown first.',
-  args: { node: idArgument },
+  args: { node: idOf('blank') },
   settings: {
     ...operationSettings,
     role: setting({
@@ -139,7 +141,7 @@ export const removeCommand = defineCommand({
   summary: 'Remove a member for good',
   description:
     'Leadership is transferred first where the member leads. Its id is never used again: to bring the machine back, reset its data directory and join it under a new id.',
-  args: { node: idArgument },
+  args: { node: idOf('member') },
   settings: { ...operationSettings, ...understoodSettings, ...clientSettings },
   examples: [
     { comment: 'What would it mean?', line: 'quorate members remove ctrl2 --dry-run' },
@@ -159,12 +161,14 @@ export const replaceCommand = defineCommand({
     node: argument({
       placeholder: 'OLD',
       required: true,
+      completes: 'member',
       describe: 'Id of the member that goes',
       schema: nodeIdSchema,
     }),
     with: argument({
       placeholder: 'NEW',
       required: true,
+      completes: 'blank',
       describe: 'Id of the blank controller that comes',
       schema: nodeIdSchema,
     }),
@@ -183,7 +187,7 @@ export const replaceCommand = defineCommand({
 export const promoteCommand = defineCommand({
   path: ['members', 'promote'],
   summary: 'Make a learner a voter',
-  args: { node: idArgument },
+  args: { node: idOf('learner') },
   settings: { ...operationSettings, ...clientSettings },
   examples: [{ comment: 'When it has caught up and stays so', line: 'quorate members promote ctrl4' }],
   jsonShape: operationJsonShape,
@@ -194,7 +198,7 @@ export const demoteCommand = defineCommand({
   path: ['members', 'demote'],
   summary: 'Make a voter a learner',
   description: 'It goes on receiving everything, and decides nothing any more. A leader hands leadership over first.',
-  args: { node: idArgument },
+  args: { node: idOf('voter') },
   settings: { ...operationSettings, ...clientSettings },
   examples: [{ comment: 'What would it mean?', line: 'quorate members demote ctrl4 --dry-run' }],
   jsonShape: operationJsonShape,
@@ -207,6 +211,7 @@ export const transferCommand = defineCommand({
   args: {
     to: argument({
       placeholder: 'ID',
+      completes: 'voter',
       describe: 'Id of the voter that is to lead; without it, the one that has caught up furthest',
       schema: nodeIdSchema.optional(),
     }),

@@ -127,6 +127,7 @@ export const modelUpdateCommand = defineCommand({
     kind: optionalKind,
     ref: argument({
       placeholder: 'NAME',
+      completes: 'entity',
       describe: 'Name or id of the entity; without it, as the file says',
       schema: entityNameSchema.optional(),
     }),

@@ -27,6 +27,7 @@ export const kindArgument = argument({
 export const refArgument = argument({
   placeholder: 'NAME',
   required: true,
+  completes: 'entity',
   describe: 'Name or id of the entity',
   schema: entityNameSchema,
 });

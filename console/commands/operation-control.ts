@@ -23,7 +23,7 @@ export const operationCancelCommand = defineCommand({
   summary: 'Cancel an operation: what it has done is taken back',
   description:
     'Possible until a step begins that cannot be taken back (docs/workflows.md says which); from there on it is refused, with why and what to do instead. The request is replicated: it is carried out whoever leads, and asking again changes nothing. Follows the operation to its end. Exit code 0 where it ended as cancelled.',
-  args: { id: operationArgument },
+  args: { id: operationArgument('running-operation') },
   settings: { detach: operationSettings.detach, ...clientSettings },
   examples: [
     { comment: 'Not this one after all', line: 'quorate operations cancel op-1f3a' },
@@ -54,7 +54,7 @@ export const operationResumeCommand = defineCommand({
   summary: 'Let an operation that has failed go on',
   description:
     'Where everything was taken back it begins again, with all its checks; where it failed beyond the step that cannot be taken back, it goes on from there and looks again whether the effect is there; where taking back failed, that goes on. One whose leader died needs this not: the next leader goes on by itself. Refused, with why, where it was cancelled or is done.',
-  args: { id: operationArgument },
+  args: { id: operationArgument('failed-operation') },
   settings: { ...operationSettings, ...understoodSettings, ...clientSettings },
   examples: [
     { comment: 'How would it go on?', line: 'quorate operations resume op-1f3a --dry-run' },

@@ -15,7 +15,7 @@ import type {
   WorkflowParameters,
 } from '../../messaging/schemas/operations.js';
 import { setting } from '../config/common.js';
-import { onOff, type SettingTable, type SettingValues } from '../config/setting.js';
+import { type Asked, onOff, type SettingTable, type SettingValues } from '../config/setting.js';
 import { confirm } from '../output/confirm.js';
 import type { Output, Style } from '../output/output.js';
 import { plural } from '../state/format.js';
@@ -42,12 +42,14 @@ export const operationSettings = {
 type OperationSettings = ClientSettings &
   SettingValues<typeof operationSettings> & { readonly understood?: string | undefined };
 
-export const operationArgument = argument({
-  placeholder: 'ID',
-  required: true,
-  describe: 'Id of the operation',
-  schema: identifierSchema,
-});
+export const operationArgument = (completes: Extract<Asked, `${string}operation`>) =>
+  argument({
+    placeholder: 'ID',
+    required: true,
+    completes,
+    describe: 'Id of the operation',
+    schema: identifierSchema,
+  });
 
 export const operationJsonShape =
   'the operation: { id, parameters, state, findings, before, after, steps, verifications, error, ... }; with --dry-run the plan: { parameters, findings, before, after, steps, mayRun, confirmation }';

@@ -79,7 +79,7 @@ function listed(out: Output, operations: readonly Operation[]): { json: unknown;
 export const operationShowCommand = defineCommand({
   path: ['operations', 'show'],
   summary: 'Show one operation: its checks, steps and outcome',
-  args: { id: operationArgument },
+  args: { id: operationArgument('operation') },
   settings: clientSettings,
   examples: [{ comment: 'Why did it fail?', line: 'quorate operations show op-1f3a' }],
   jsonShape: 'the operation',
@@ -98,7 +98,7 @@ export const operationWatchCommand = defineCommand({
   summary: 'Follow one operation to its end',
   description:
     'Exit code 0 where it reached its goal, 1 where it did not. Ctrl-C stops the watching, not the operation.',
-  args: { id: operationArgument },
+  args: { id: operationArgument('running-operation') },
   settings: clientSettings,
   examples: [{ comment: 'Wait for one that was started with --detach', line: 'quorate operations watch op-1f3a' }],
   jsonShape: 'the operation, when it has ended',

@@ -27,6 +27,7 @@ const optionSettings = {
     flag: 'leave-behind',
     placeholder: 'ID,...',
     group: 'Options',
+    completes: 'controller',
     repeatable: true,
     describe: 'Go on without what these reachable members hold beyond the chosen one',
     schema: list(text(nodeIdSchema)).optional(),
@@ -61,6 +62,7 @@ export const recoverCommand = defineCommand({
   args: {
     node: argument({
       placeholder: 'NODE',
+      completes: 'controller',
       describe: 'Id of the controller to go on with; without it, the one that is recommended',
       schema: nodeIdSchema.optional(),
     }),

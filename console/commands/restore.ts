@@ -30,7 +30,7 @@ export const restoreCommand = defineCommand({
   args: {
     file: argument({
       placeholder: 'FILE',
-      completes: 'file',
+      completes: 'snapshot',
       describe: 'The snapshot that is restored into the running cluster, as `quorate snapshot create` wrote it',
       schema: anyText.optional(),
     }),
@@ -40,6 +40,7 @@ export const restoreCommand = defineCommand({
       flag: 'node',
       placeholder: 'ID',
       group: 'Options',
+      completes: 'controller',
       describe: 'FILE is the name of one in the folder for backups of this controller',
       defaultText: 'FILE is here',
       schema: text(nodeIdSchema).optional(),

@@ -17,6 +17,7 @@ export const upgradeCommand = defineCommand({
   args: {
     node: argument({
       placeholder: 'ID',
+      completes: 'member',
       describe: 'Id of the member; without it, all that are older than this program',
       schema: nodeIdSchema.optional(),
     }),

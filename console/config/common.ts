@@ -162,6 +162,7 @@ export const clientSettings = {
     env: 'QUORATE_CONTEXT',
     placeholder: 'NAME',
     group: 'Connection',
+    completes: 'context',
     describe: 'Context that says how the cluster is reached, as `quorate context list` shows them',
     defaultText: 'the one in use, where there is no config file',
     schema: text(contextNameSchema).optional(),

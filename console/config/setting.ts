@@ -24,7 +24,7 @@ export interface Setting<T> {
   readonly required?: boolean;
   /** For completion; the schema has the last word. */
   readonly choices?: readonly string[];
-  readonly completes?: 'file' | 'directory';
+  readonly completes?: Completes;
   /** Its value is never shown, not even in an error. */
   readonly secret?: boolean;
   /** Not shown in help or docs. */
@@ -32,6 +32,23 @@ export interface Setting<T> {
   /** Takes a string (flag, environment) or what YAML made of it, or undefined where none is given. */
   readonly schema: z.ZodType<T>;
 }
+
+/** What the shell completes a value with: names of files here, or what the contexts or the running cluster know. */
+export type Completes = 'file' | 'directory' | Asked;
+/** A `snapshot` is a file here, unless --node names the controller on which it lies; an `entity` is one of the kind that is named before. */
+export type Asked =
+  | 'context'
+  | 'controller'
+  | 'blank'
+  | 'member'
+  | 'voter'
+  | 'learner'
+  | 'operation'
+  | 'running-operation'
+  | 'failed-operation'
+  | 'snapshot'
+  | 'router'
+  | 'entity';
 
 export type SettingGroup = 'Options' | 'Connection' | 'Output';
 

@@ -18,8 +18,8 @@ export const snapshotStallMaxMs = 180_000;
 export const catchUpMaxMs = 3_600_000;
 /** Also one that is started again just then, on a slow machine, is back by then. */
 export const verificationMaxMs = 60_000;
-/** Within this time it must have been heard for its contact to count as steady. */
-export const contactSteadyMs = 1_000;
+/** Within this time it must have been heard for its contact to count as steady: well within `stabilisationMs`, so that one that dies in it is not promoted. */
+export const contactSteadyMs = 500;
 
 const wantsVoter = (parameters: WorkflowParameters) => parameters.workflow === 'join' && parameters.role === 'voter';
 const isMember = ({ actions, target }: Work) => membersOf(actions.configuration()).includes(target);

@@ -276,6 +276,41 @@ test.serial('snapshot: written by a controller, verified here; damage is found',
   t.regex(refused.stderr, /\(snapshot-invalid\)/);
 });
 
+test.serial('completion asks the running cluster, and says nothing where it is not there', async (t) => {
+  // Bounded as it is, a slow machine may have to be asked twice.
+  const offers = (words: readonly string[], isThere: (names: readonly string[]) => boolean) =>
+    eventually(
+      async () => {
+        const { stdout, stderr } = await run('__complete', ...words);
+        t.is(stderr, '');
+        return isThere(stdout.split('\n').filter((name) => name !== ''));
+      },
+      { what: `completion of ${words.join(' ')}`, timeoutMs: 60_000 },
+    );
+  await offers(['members', 'transfer', 'n'], (names) => names.includes('n2') && !names.includes('n4'));
+  await offers(['members', 'remove', 'x'], (names) => names.length === 0);
+  await offers(['operations', 'show', ''], (names) => names.length > 2);
+  await offers(['operations', 'cancel', ''], (names) => names.length === 0);
+  await offers(['restore', '--node', 'n2', ''], (names) => names.includes('a.db'));
+  await offers(['restore', '--node', 'n1', 'a'], (names) => names.length === 0);
+  await offers(
+    ['events', '--router', 'none,'],
+    (names) => names.length === 2 && names[0]?.startsWith('none,') === true,
+  );
+  await run('model', 'create', 'service', '--id', 'svc-1', '--name', 'for-completion');
+  await offers(['model', 'get', 'service', ''], (names) => names.includes('for-completion') && names.includes('svc-1'));
+  const gone = { ...environment(), QUORATE_NATS: 'nats://127.0.0.1:1' };
+  for (const words of [
+    ['members', 'remove', ''],
+    ['operations', 'show', ''],
+    ['members', 'remove', '--nats', 'nonsense://', ''],
+    ['members', 'remove', '--context', 'none-of-this-name', ''],
+  ]) {
+    const { code, stdout, stderr } = await runQuorate(['__complete', ...words], { env: gone });
+    t.deepEqual([code, stdout, stderr], [0, '', ''], words.join(' '));
+  }
+});
+
 test.serial('status says what is lost when there is no quorum, with exit code 1', async (t) => {
   const [first = '', second = ''] = await cluster.followers();
   await Promise.all([cluster.kill(first), cluster.kill(second)]);

@@ -5,7 +5,14 @@ import { commands, root } from '../../console/commands/index.js';
 import { parseLine } from '../../console/commands/parse.js';
 
 const read = (line: string) => parseLine(line.split(' '), root, commands);
-const complete = (...words: string[]) => completeWords(words, root, commands);
+const complete = (...words: string[]) => {
+  const found = completeWords(words, root, commands);
+  return found.type === 'words' ? found.words : [];
+};
+const asks = (...words: string[]) => {
+  const found = completeWords(words, root, commands);
+  return found.type === 'question' ? [found.question.asked, found.question.words.join(' ')] : [];
+};
 
 test('flags may stand before, between and after the words of a command', (t) => {
   for (const line of [
@@ -70,4 +77,15 @@ test('completion of commands, options, values and files', (t) => {
   t.deepEqual(complete('node', '--data-dir', ''), [':directories']);
   t.deepEqual(complete('completion', 'b'), ['bash']);
   t.false(complete('node', '--').includes('--exit-with-parent'));
+});
+
+test('what only the cluster knows is asked for, with the words before it', (t) => {
+  t.deepEqual(asks('members', 'join', ''), ['blank', 'members join']);
+  t.deepEqual(asks('--json', 'members', 'replace', 'ctrl2', 'c'), ['blank', '--json members replace ctrl2']);
+  t.deepEqual(asks('operations', 'cancel', 'op'), ['running-operation', 'operations cancel']);
+  t.deepEqual(asks('restore', 'x.db', '--node', ''), ['controller', 'restore x.db']);
+  t.deepEqual(asks('restore', '--node', 'ctrl2', ''), ['snapshot', 'restore --node ctrl2']);
+  t.deepEqual(asks('events', '--router', 'a,b'), ['router', 'events']);
+  t.deepEqual(asks('status', '--context', ''), ['context', 'status']);
+  t.deepEqual(asks('model', 'get', 'router', ''), ['entity', 'model get router']);
 });
