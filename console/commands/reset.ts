@@ -2,6 +2,7 @@
 import { basename, resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { formatPosition } from '../../messaging/position.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import { dataDirectorySetting, setting } from '../config/common.js';
 import { anyText, onOff } from '../config/setting.js';
 import { confirm } from '../output/confirm.js';
@@ -107,7 +108,7 @@ interface Given {
 async function confirmReset(context: CommandContext, given: Given, directory: string, held: Contents): Promise<void> {
   const { out, signal } = context;
   const word = confirmationOf(directory, held);
-  const inScript = `--yes --i-understand ${word}`;
+  const inScript = `--yes --i-understand ${shellWord(word)}`;
   if (given.understood !== undefined && given.understood !== word) {
     throw new QuorateError('not-confirmed', `the directory is not that of ${given.understood}; nothing was changed`, {
       remedy: `To reset ${directory}, give ${inScript}.`,
@@ -194,7 +195,9 @@ function warningsOf(directory: string, found: Contents): readonly string[] {
     case 'standalone':
       return ['It holds the only copy of its model, unless there is a snapshot.'];
     case 'unknown':
-      return [`It may hold a member: \`quorate doctor --data-dir ${directory}\` says what is wrong with it.`];
+      return [
+        `It may hold a member: \`quorate doctor --data-dir ${shellWord(directory)}\` says what is wrong with it.`,
+      ];
     case 'blank':
     case 'contacted':
     case 'removed':

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
 import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
 import { formatPosition, type Position } from '../../messaging/position.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import { connectionSettings, controllerIdFlag, dataDirectoryFlag, defaultServer, setting } from '../config/common.js';
 import { onOff, path, text } from '../config/setting.js';
 import { formatBytes, listed } from '../state/format.js';
@@ -205,8 +206,6 @@ function startCommand(
   ];
   return [
     'quorate node',
-    ...options.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${quoted(value)}`])),
+    ...options.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${shellWord(value)}`])),
   ].join(' ');
 }
-
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

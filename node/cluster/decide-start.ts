@@ -4,6 +4,7 @@
  * does anything: it names what is to be done, or why not, and the command that mends it.
  */
 import type { ErrorCode } from '../../messaging/errors.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import { type DirectoryFacts, fitOf, fitValues } from '../storage/directory.js';
 
 /** What the configuration and the command line ask for. */
@@ -94,9 +95,13 @@ export interface StartRule {
 }
 
 const resetAndJoin =
-  'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id.';
+  'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id; where it was the only voter, make it blank, and begin on the newest snapshot: `quorate restore --from FILE --id {node} --data-dir {directory}`.';
 const reset =
   'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), start it, and join it: `quorate members join ID`.';
+
+/** There is nobody else to join, or to get the model from. */
+const resetAndBegin =
+  'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), and begin on a snapshot of it: `quorate restore --from FILE --id {node} --data-dir {directory}`; without one, with --standalone and an empty model.';
 
 const otherSource =
   'Recover on another controller that survived; without one, begin a new cluster on the newest snapshot: `quorate restore --from FILE --id ID --data-dir DIR`.';
@@ -123,6 +128,11 @@ export const startRules: readonly StartRule[] = [
     },
   },
   {
+    name: 'damaged, of a standalone controller',
+    when: { damage: ['found'], raft: ['standalone'] },
+    outcome: { code: 'damaged', found: 'The data directory {directory} is damaged: {details}', remedy: resetAndBegin },
+  },
+  {
     name: 'damaged, to recover',
     when: { damage: ['found'], asked: ['recover'] },
     outcome: { code: 'damaged', found: 'The data directory {directory} is damaged: {details}', remedy: otherSource },
@@ -138,7 +148,7 @@ export const startRules: readonly StartRule[] = [
     outcome: {
       code: 'wrong-cluster',
       found: 'The data directory {directory} belongs to another cluster: {details}.',
-      remedy: 'Give the name that it was made for with --cluster, or another directory with --data-dir.',
+      remedy: 'Start it with `--cluster {cluster}`, for which it was made, or give another directory with --data-dir.',
     },
   },
   {
@@ -147,7 +157,7 @@ export const startRules: readonly StartRule[] = [
     outcome: {
       code: 'wrong-node',
       found: 'The data directory {directory} belongs to another controller: {details}.',
-      remedy: 'Give the id that it was made for with --id, or another directory with --data-dir.',
+      remedy: 'Start it with `--id {node}`, for which it was made, or give another directory with --data-dir.',
     },
   },
   {
@@ -291,8 +301,7 @@ export const startRules: readonly StartRule[] = [
     outcome: {
       code: 'damaged',
       found: 'The data directory {directory} says that {node} is standalone, but the model is gone.',
-      remedy:
-        'Make it blank with `quorate reset --data-dir {directory}`, and begin on a snapshot of it: `quorate restore --from FILE --id {node} --data-dir {directory}`; without one, with --standalone and an empty model.',
+      remedy: resetAndBegin,
     },
   },
   {
@@ -310,8 +319,7 @@ export const startRules: readonly StartRule[] = [
     outcome: {
       code: 'damaged',
       found: 'The data directory {directory} holds the model of a standalone controller, but not whose.',
-      remedy:
-        'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), and begin on a snapshot of it: `quorate restore --from FILE --id {node} --data-dir {directory}`; without one, with --standalone and an empty model.',
+      remedy: resetAndBegin,
     },
   },
 
@@ -411,13 +419,14 @@ export function decideStart(facts: DirectoryFacts, wish: StartWish): StartOutcom
   const situation = situationOf(facts, wish);
   const rule = ruleFor(situation);
   if (typeof rule.outcome !== 'string') {
-    const fill = (text: string) => fillIn(text, facts, wish);
+    const fill = (text: string, as: (value: string) => string) => fillIn(text, facts, wish, as);
     return {
       outcome: 'refuse',
       rule: rule.name,
       code: rule.outcome.code,
-      found: fill(rule.outcome.found),
-      remedy: fill(rule.outcome.remedy),
+      found: fill(rule.outcome.found, (value) => value),
+      // What it names is to be pasted.
+      remedy: fill(rule.outcome.remedy, shellWord),
     };
   }
   return {
@@ -501,7 +510,7 @@ function askedBy(wish: StartWish): readonly AskedFor[] {
   ];
 }
 
-function fillIn(text: string, facts: DirectoryFacts, wish: StartWish): string {
+function fillIn(text: string, facts: DirectoryFacts, wish: StartWish, as: (value: string) => string): string {
   const values: Readonly<Record<string, string>> = {
     directory: facts.directory,
     node: facts.raft.identity?.nodeId ?? wish.nodeId,
@@ -512,7 +521,10 @@ function fillIn(text: string, facts: DirectoryFacts, wish: StartWish): string {
       .join(', '),
     details: detailsOf(facts),
   };
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : as(value);
+  });
 }
 
 /** What was found, in the words of whichever part of the facts made the rule fit. */

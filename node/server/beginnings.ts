@@ -7,6 +7,7 @@ import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError } from '../../messaging/errors.js';
 import type { VersionRange } from '../../messaging/protocol.js';
 import type { Member as MemberRecord } from '../../messaging/schemas/status.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import type { Clock } from '../cluster/clock.js';
 import { createTimeline } from '../cluster/timeline.js';
 import { initialConfiguration } from '../raft/index.js';
@@ -78,7 +79,7 @@ export async function listenIfJustBegun(sources: BeginningSources): Promise<void
   const meta = storage.model.meta();
   if (meta === undefined || meta.configuration.voters.length !== 1) return;
   if (meta.position.index !== meta.journalStart || storage.raft.lastIndex() > meta.position.index) return;
-  const remedy = `Join this controller to it: make the directory blank (\`quorate reset --data-dir ${config.dataDirectory}\`), start it, then \`quorate members join ${config.nodeId}\`. If the other one is wrong, stop it first.`;
+  const remedy = `Join this controller to it: make the directory blank (\`quorate reset --data-dir ${shellWord(config.dataDirectory)}\`), start it, then \`quorate members join ${config.nodeId}\`. If the other one is wrong, stop it first.`;
   await listenForOthers(sources, remedy, meta.clusterId);
 }
 

@@ -12,6 +12,7 @@ import { compareModels } from '../../messaging/model-comparison.js';
 import type { Timeline } from '../../messaging/position.js';
 import { supportedVersions, type VersionRange } from '../../messaging/protocol.js';
 import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import { type Subjects, subjectsOf } from '../../messaging/subjects.js';
 import { type Clock, eventLoopScheduler } from '../cluster/clock.js';
 import { defaultTiming, Member, type MemberListener } from '../cluster/member.js';
@@ -437,7 +438,7 @@ export class Controller {
   #prepare(clusterId: string, from: string): void {
     if (this.#state !== 'blank') {
       throw new QuorateError('check-failed', `${this.#options.config.nodeId} is not blank: it is ${this.#state}`, {
-        remedy: `Make it blank first (stop it, then \`quorate reset --data-dir ${this.#options.config.dataDirectory}\`), or join another controller.`,
+        remedy: `Make it blank first (stop it, then \`quorate reset --data-dir ${shellWord(this.#options.config.dataDirectory)}\`), or join another controller.`,
       });
     }
     if (this.#preparedFor === clusterId && this.#member !== undefined) return;
@@ -755,7 +756,7 @@ export class Controller {
     if (this.#state === 'removed') return;
     this.#options.log.warn('removed', 'removed from the cluster', {
       by,
-      remedy: `to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${this.#options.config.dataDirectory}\``,
+      remedy: `to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${shellWord(this.#options.config.dataDirectory)}\``,
     });
     this.#setLeading(false);
     this.#state = 'removed';
@@ -774,7 +775,7 @@ export class Controller {
     log.warn('left-behind', 'left behind by a recovery', {
       by,
       epoch: logTimeline.epoch,
-      remedy: `what this log holds beyond the recovery is not in the cluster; to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${config.dataDirectory}\` (a backup is kept)`,
+      remedy: `what this log holds beyond the recovery is not in the cluster; to use this machine again, under a new id: stop it, then \`quorate reset --data-dir ${shellWord(config.dataDirectory)}\` (a backup is kept)`,
     });
     this.#setLeading(false);
     this.#state = 'removed';

@@ -4,6 +4,7 @@
  * before it holds that (`LogDebt`). Any other damage takes the controller out of service: it says so, and does nothing else.
  */
 import type { QuorateError } from '../../messaging/errors.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import type { Clock } from '../cluster/clock.js';
 import type { Member } from '../cluster/member.js';
 import type { RaftStore, Storage } from '../storage/index.js';
@@ -71,11 +72,11 @@ export class Damage {
 
   /** For good: also the next start refuses. */
   outOfService({ message: found }: QuorateError): void {
-    const { nodeId, dataDirectory, storage, log, alarms, events } = this.#options;
+    const { nodeId, storage, log, alarms, events } = this.#options;
     this.stop();
     alarms.clear(debtAlarm);
     const message = `${nodeId} is out of service, because its data is damaged: ${found}`;
-    const remedy = `Replace it: stop it, make it blank with \`quorate reset --data-dir ${dataDirectory}\`, start it under a new id, then \`quorate members replace ${nodeId} NEW\`.`;
+    const remedy = this.#remedy();
     log.error('damaged', 'damaged: out of service', { found, remedy });
     alarms.raise('damaged', { code: 'damaged', severity: 'error', message, remedy });
     events.cluster('member.damaged', { peers: [{ id: nodeId }], message });
@@ -84,6 +85,24 @@ export class Damage {
     } catch (error) {
       // The start-up table finds out by itself what it can.
       log.warn('damage-not-marked', 'the mark that it is damaged could not be written', { error: String(error) });
+    }
+  }
+
+  /** Another member can take its place only where there is another voter. */
+  #remedy(): string {
+    const { nodeId, dataDirectory } = this.#options;
+    const blank = `make it blank with \`quorate reset --data-dir ${shellWord(dataDirectory)}\``;
+    return this.#isAlone()
+      ? `Nobody else holds its model: stop it, ${blank} (what is there is moved aside), and begin on the newest snapshot: \`quorate restore --from FILE --id ${nodeId} --data-dir ${shellWord(dataDirectory)}\`.`
+      : `Replace it: stop it, ${blank}, start it under a new id, then \`quorate members replace ${nodeId} NEW\`.`;
+  }
+
+  #isAlone(): boolean {
+    try {
+      const meta = this.#options.storage.model.meta();
+      return meta !== undefined && (meta.position.indexType === 'legacy' || meta.configuration.voters.length === 1);
+    } catch {
+      return false; // what says so is what is damaged
     }
   }
 

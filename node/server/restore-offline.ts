@@ -6,6 +6,7 @@ import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
 import { supportedVersions } from '../../messaging/protocol.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import { softwareVersion } from '../../messaging/version.js';
 import { decideStart } from '../cluster/decide-start.js';
 import {
@@ -47,7 +48,7 @@ export function readForRestore(path: string): SnapshotFile {
 export async function checkOfflineRestore(request: OfflineRestore, client: ApiClient): Promise<void> {
   refuseUnlessBlank(inspectDirectory(request.directory), request);
   const config = { cluster: request.cluster, nodeId: request.nodeId };
-  const remedy = `Join this controller to it: start it on the blank directory, then \`quorate members join ${request.nodeId}\`. To put the model of the file in the place of the present one: \`quorate restore ${request.file.path} --cluster ${request.cluster}\`.`;
+  const remedy = `Join this controller to it: start it on the blank directory, then \`quorate members join ${request.nodeId}\`. To put the model of the file in the place of the present one: \`quorate restore ${shellWord(request.file.path)} --cluster ${request.cluster}\`.`;
   await listenForOthers({ config, client }, remedy);
 }
 
@@ -88,7 +89,7 @@ function refuseUnlessBlank(facts: DirectoryFacts, { directory, cluster, nodeId, 
     'not-blank',
     `the data directory ${directory} belongs to ${held.node} of the cluster ${held.cluster} already`,
     {
-      remedy: `To restore into that cluster, start it, then \`quorate restore ${file.path} --cluster ${held.cluster}\`. To begin a new one here, make the directory blank first: \`quorate reset --data-dir ${directory}\`.`,
+      remedy: `To restore into that cluster, start it, then \`quorate restore ${shellWord(file.path)} --cluster ${held.cluster}\`. To begin a new one here, make the directory blank first: \`quorate reset --data-dir ${shellWord(directory)}\`.`,
     },
   );
 }

@@ -21,6 +21,7 @@ import { QuorateError } from '../../messaging/errors.js';
 import { fail, ok, warn } from '../../messaging/finding.js';
 import { formatPosition } from '../../messaging/position.js';
 import type { Finding } from '../../messaging/schemas/operations.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import { readModel } from './check-model.js';
 import { type DirectoryFacts, fitOf, inspectDirectory } from './directory.js';
 import { sizeOf } from './files.js';
@@ -83,10 +84,10 @@ function examine(directory: string): Examination {
 }
 
 /** What a member does whose promises or data are lost: its place is taken by a new one. */
-function replaceRemedy(directory: string, { node, voters }: DirectoryContents): string {
-  if (voters === 1)
-    return `It is the only voter: keep a copy of ${directory} as it is, and look for a whole snapshot of the cluster.`;
-  return `Remove it from a member with \`quorate members remove ${node ?? 'ID'}\`, make it blank with \`quorate reset --data-dir ${directory}\`, and join it again under a new id.`;
+function replaceRemedy(directory: string, { node, voters, membership }: DirectoryContents): string {
+  if (voters === 1 || membership === 'standalone')
+    return `Nobody else holds what is here. Make it blank with \`quorate reset --data-dir ${shellWord(directory)}\` (what is there is moved aside), and begin on the newest whole snapshot: \`quorate restore --from FILE --id ${node ?? 'ID'} --data-dir ${shellWord(directory)}\`.`;
+  return `Remove it from a member with \`quorate members remove ${node ?? 'ID'}\`, make it blank with \`quorate reset --data-dir ${shellWord(directory)}\`, and join it again under a new id.`;
 }
 
 // ------------------------------------------------------------------------------------------------------------- databases
@@ -97,7 +98,7 @@ function examineReset(directory: string): readonly Finding[] {
     warn(
       'reset',
       'A reset was committed and not finished: the directory counts as blank.',
-      `The next start finishes it, and so does \`quorate reset --data-dir ${directory}\`.`,
+      `The next start finishes it, and so does \`quorate reset --data-dir ${shellWord(directory)}\`.`,
     ),
   ];
 }
@@ -236,7 +237,7 @@ function examineMembership({ directory, raft }: DirectoryFacts): readonly Findin
     warn(
       'removed',
       `It was removed from its cluster (${raft.removed.by} said so, index ${raft.removed.index}) and serves nobody.`,
-      `To use the machine again: \`quorate reset --data-dir ${directory}\`, then join it under a new id.`,
+      `To use the machine again: \`quorate reset --data-dir ${shellWord(directory)}\`, then join it under a new id.`,
     ),
   ];
 }

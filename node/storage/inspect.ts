@@ -7,7 +7,7 @@
  * together with SQLite's own integrity check and the manifest's own checksum leaves no byte that matters unguarded.
  */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
 import { positionSchema, timelineSchema } from '../../messaging/position.js';
@@ -85,7 +85,9 @@ export function countByKindOf(database: Connection): Readonly<Record<string, num
  * Takes seconds for a million entities: in a controller it runs in the worker thread.
  */
 export function inspectSnapshot(path: string): SnapshotFile {
-  if (!existsSync(path)) throw invalid(path, 'there is no such file');
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw invalid(path, 'there is no such file');
+  if (!found.isFile()) throw invalid(path, 'it is no file');
   try {
     // The file's own checksum first: afterwards SQLite has it open.
     const sha256 = sha256OfFile(path);

@@ -25,6 +25,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
+import { shellWord } from '../../messaging/shell-word.js';
 import type { DirectoryFacts } from './directory.js';
 import { syncFolder } from './files.js';
 import { stagingFolderName } from './install.js';
@@ -107,7 +108,7 @@ export function pendingReset(directory: string): ResetNote | undefined {
     return noteSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     throw new QuorateError('damaged', `${path} does not say what a reset was about to do.`, {
-      remedy: `Keep a copy of ${directory}, delete ${path}, and make the directory blank with \`quorate reset --data-dir ${directory}\`.`,
+      remedy: `Keep a copy of ${directory}, delete ${path}, and make the directory blank with \`quorate reset --data-dir ${shellWord(directory)}\`.`,
       cause: error,
     });
   }

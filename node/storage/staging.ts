@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { QuorateError } from '../../messaging/errors.js';
+import { isErrorCode, QuorateError } from '../../messaging/errors.js';
 import { emptyFolder, sizeOf, syncFile, syncFolder } from './files.js';
 import type { ChunkSource, SnapshotFile, StagedSnapshot, Staging, StagingMeta } from './types.js';
 
@@ -126,8 +126,17 @@ class FileStaging implements Staging {
       };
     } catch (error) {
       this.discard();
-      throw error;
+      throw this.#asWhatCame(error);
     }
+  }
+
+  /** Whoever sent it does not know under which name it lay here, and there it is no more. */
+  #asWhatCame(error: unknown): unknown {
+    if (!(error instanceof QuorateError) || !isErrorCode(error.code) || !error.message.includes(this.#path))
+      return error;
+    const { code, remedy } = error;
+    const message = error.message.replace(this.#path, 'The file that came');
+    return new QuorateError(code, message, { remedy, cause: error });
   }
 
   discard(): void {

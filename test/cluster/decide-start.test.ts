@@ -1,5 +1,6 @@
 /** The start-up table: every combination of what can be found and asked, and each row by its name on real directories. */
-import { readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import Database from 'better-sqlite3';
@@ -170,6 +171,9 @@ test('a member of another cluster or another id is refused', async (t) => {
   const directory = await member();
   refused(t, decide(directory, { clusterName: 'other' }), 'wrong-cluster', /controller n1 of cluster c/);
   refused(t, decide(directory, { nodeId: 'n9' }), 'wrong-node', /controller n1/);
+  t.like(decide(directory, { clusterName: 'other' }), {
+    remedy: 'Start it with `--cluster c`, for which it was made, or give another directory with --data-dir.',
+  });
 });
 
 test('a directory in use is refused', async (t) => {
@@ -249,6 +253,32 @@ test('a model copied from elsewhere over the one that belongs to the log is refu
     /standalone/,
   );
   refused(t, await put(() => ({ nonsense: true })), 'damaged', /does not have its form/);
+});
+
+test('what a remedy names can be pasted, whatever the directory is called', async (t) => {
+  const directory = join(temporaryDirectory('named'), "ana's data");
+  cpSync(await member(), directory, { recursive: true });
+  rmSync(join(directory, 'model.db'));
+  const outcome = decide(directory);
+  const { remedy, found } = outcome.outcome === 'refuse' ? outcome : { remedy: '', found: '' };
+  t.true(found.includes(`${directory} holds a log`), found);
+  const word = `'${directory.replace("'", "'\\''")}'`;
+  t.true(remedy.includes(`quorate reset --data-dir ${word}\``), remedy);
+  t.is(execFileSync('sh', ['-c', `printf %s ${word}`], { encoding: 'utf8' }), directory);
+});
+
+test('an only voter and a standalone controller are not told to ask another member', async (t) => {
+  const damaged = (directory: string): StartOutcome => {
+    sql(directory, 'raft.db', "UPDATE state SET crc = crc + 1 WHERE key = 'incarnation'");
+    return decide(directory);
+  };
+  const voter = damaged(await member());
+  const alone = damaged(await standalone());
+  const again = /`quorate restore --from FILE --id n1 --data-dir \S+`/;
+  t.regex(voter.outcome === 'refuse' ? voter.remedy : '', again);
+  t.regex(alone.outcome === 'refuse' ? alone.remedy : '', again);
+  t.notRegex(alone.outcome === 'refuse' ? alone.remedy : '', /members remove/);
+  t.is(alone.rule, 'damaged, of a standalone controller');
 });
 
 async function standalone(): Promise<string> {

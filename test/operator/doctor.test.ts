@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import type { Finding } from '../../messaging/index.js';
 import { lockDirectory, openStorage } from '../../node/storage/index.js';
 import { entriesFrom } from '../storage/raft-store-contract.js';
+import { begin, write } from '../storage/storage-contract.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { runQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -137,6 +138,18 @@ test('damaged entries that nobody knows to be committed heal: they are told from
   t.is(after.code, 0);
   t.deepEqual(after.named('warn'), ['debt']);
   t.regex(after.sentenceOf('debt'), new RegExp(`ended at ${last + 3} in term ${term}`));
+});
+
+test('where nobody else holds the model, the remedy is the newest snapshot and not another member', async (t) => {
+  const directory = temporaryDirectory('only voter');
+  const storage = openStorage({ directory, clusterName: 'c', nodeId: 'n1', softwareVersion: 'test', now: () => 0 });
+  await begin(storage);
+  write(storage, 5);
+  storage.close();
+  const told = await examine(damaged(directory, 'raft.db', `${spoil} = (SELECT min(idx) FROM entries)`));
+  const { remedy = '' } = told.findings.find(({ check, outcome }) => check === 'raft.db' && outcome === 'fail') ?? {};
+  t.regex(remedy, /`quorate restore --from FILE --id n1 --data-dir [^`]+`/);
+  t.notRegex(remedy, /members remove/);
 });
 
 test('a gap in the log is found, and keeps it from starting', async (t) => {

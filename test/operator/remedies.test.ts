@@ -78,6 +78,12 @@ test('the table of errors, the start-up table and the checks name commands that 
   t.true(named > 40, `${named}`);
 });
 
+test('a path in a command that is said is one word of it, whatever it holds', (t) => {
+  const unquoted = /(--data-dir |quorate restore )\$\{(?!shellWord\()[^}]*\}+/g;
+  t.regex('`quorate reset --data-dir $' + '{directory}`', unquoted);
+  for (const [file, source] of sources) t.deepEqual([...source.matchAll(unquoted)].flat(), [], file);
+});
+
 test('so does whatever else is said anywhere', (t) => {
   let named = 0;
   for (const [file, source] of sources) {

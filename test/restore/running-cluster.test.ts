@@ -77,6 +77,7 @@ test.serial('quorate restore: from a file in hand and from a controller; what it
     t.is(refused.code, 1, wrong);
     t.regex(refused.stderr, because);
     t.regex(refused.stderr, /\(snapshot-invalid\)/);
+    t.notRegex(refused.stderr, /incoming\.db/, 'not a name that only the leader knows');
   }
   for (const args of [[file, '--yes'], [file, '--yes', '--i-understand', 'another'], [file]]) {
     const refused = await run(...args);

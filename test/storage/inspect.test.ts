@@ -1,4 +1,5 @@
 /** What a snapshot file says of itself, without a cluster, and how each kind of harm to it is noticed. */
+import { createHash } from 'node:crypto';
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -60,6 +61,7 @@ test('contents, manifest and structure are each guarded', async (t) => {
     t.throws(() => inspectSnapshot(path), { code: 'snapshot-invalid', message });
   }
   t.throws(() => inspectSnapshot('/no/such/file'), { code: 'snapshot-invalid', message: /no such file/ });
+  t.throws(() => inspectSnapshot('/'), { code: 'snapshot-invalid', message: /it is no file/ });
   t.throws(() => inspectSnapshot(sql(copyOf(file), 'PRAGMA user_version = 99')), { code: 'newer-schema' });
 });
 
@@ -78,5 +80,17 @@ test('a whole snapshot that is not the one that was announced is not taken', asy
   const staging = follower.beginStaging({ sizeBytes: bytes.length, sha256: announced.sha256 });
   t.true(staging.writeChunk(0, bytes));
   await t.throwsAsync(staging.finish(), { code: 'snapshot-invalid' });
+  follower.close();
+});
+
+test('what came and is no snapshot is not called by the name under which it lay here', async (t) => {
+  const bytes = Buffer.from('something else');
+  const follower = openStorage({ ...about, nodeId: 'n2', directory: temporaryDirectory('follower') });
+  const staging = follower.beginStaging({
+    sizeBytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  });
+  t.true(staging.writeChunk(0, bytes));
+  await t.throwsAsync(staging.finish(), { code: 'snapshot-invalid', message: /^The file that came is not a whole/ });
   follower.close();
 });

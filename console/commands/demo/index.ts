@@ -1,4 +1,5 @@
 /** `quorate demo`: a whole cluster on this machine, which ends with the command. */
+import { shellWord } from '../../../messaging/shell-word.js';
 import { setting } from '../../config/common.js';
 import { integer, onOff, path, type SettingValues } from '../../config/setting.js';
 import { type CommandContext, defineCommand, type ExitCode, usageError } from '../command.js';
@@ -97,7 +98,7 @@ export const demoCommand = defineCommand({
       mode: given.keep ? 'keep' : given.headless ? 'headless' : 'console',
       stopArguments: [
         'demo --stop',
-        ...(given.dataDirectory === undefined ? [] : [`--data-dir ${given.dataDirectory}`]),
+        ...(given.dataDirectory === undefined ? [] : [`--data-dir ${shellWord(given.dataDirectory)}`]),
       ].join(' '),
     });
     return 0;

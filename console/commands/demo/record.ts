@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { QuorateError } from '../../../messaging/errors.js';
+import { shellWord } from '../../../messaging/shell-word.js';
 import { commandLineOf, isAlive } from './processes.js';
 
 const recordSchema = z.object({
@@ -39,7 +40,7 @@ export class DemoDirectory {
     const before = readRecord(path);
     if (before !== undefined && runningIn(path, before).length > 0) {
       throw new QuorateError('data-dir-locked', `a demo runs in ${path} already`, {
-        remedy: `Attach to it: quorate console --config ${join(path, 'quorate.yaml')}; or stop it: quorate demo --stop${given === undefined ? '' : ` --data-dir ${given}`}.`,
+        remedy: `Attach to it: quorate console --config ${shellWord(join(path, 'quorate.yaml'))}; or stop it: quorate demo --stop${given === undefined ? '' : ` --data-dir ${shellWord(given)}`}.`,
       });
     }
     const directory = new DemoDirectory(path, {
