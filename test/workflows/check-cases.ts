@@ -140,6 +140,8 @@ const restore: WorkflowParameters = {
 const restoreFacts = (given: Partial<RestoreFacts>): Change => ({
   restore: { file: healthyFile(), members: membersAnswering({}), ...given },
 });
+/** Begun by two operators who did not know of each other. */
+const twin = { id: 'twin', epoch: 1 };
 const file = (given: RestoreFacts['file']): Change => restoreFacts({ file: given });
 const answers = (given: Record<string, Partial<RestoreAnswer> | null>): Change =>
   restoreFacts({ members: membersAnswering(given) });
@@ -450,6 +452,12 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   'file-of-this-cluster': [
     ['ok', restore, {}, /written by this cluster/],
     ['warn', restore, file({ ...healthyFile(), cluster: 'other', clusterId: 'x' }), /other \(cluster id x\)/],
+    [
+      'warn',
+      restore,
+      file({ ...healthyFile(), position: { ...healthyFile().position, timeline: twin } }),
+      /timeline twin, this cluster on timeline-one, both of epoch 1: two histories/,
+    ],
   ],
   'members-reachable': [
     ['ok', restore, {}, /all 3 members answer/],

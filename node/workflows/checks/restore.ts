@@ -1,5 +1,5 @@
 /** Checks of a file that is to take the place of the model. */
-import type { FeatureGate } from '../../../messaging/index.js';
+import { type FeatureGate, relateTimelines } from '../../../messaging/index.js';
 import { votersOf } from '../../raft/index.js';
 import type { Facts, KindDifference, RestoreAnswer, RestoreFacts } from '../facts.js';
 import { bytes, type Check, count, fail, ok, warn } from './check.js';
@@ -46,11 +46,19 @@ export const fileOfThisCluster: Check = {
   name: 'file-of-this-cluster',
   question: 'Was the file written by this cluster?',
   remedy: 'Make sure that it is the file that you mean.',
-  answer: withFile((file, facts) =>
-    file.clusterId === facts.clusterId
+  answer: withFile((file, facts) => {
+    if (file.clusterId !== facts.clusterId)
+      return warn(`it was written by another cluster: ${file.cluster} (cluster id ${file.clusterId})`);
+    const { timeline } = file.position;
+    const other = facts.heard
+      .flatMap(({ status }) => (status.clusterId === facts.clusterId ? (status.position?.timeline ?? []) : []))
+      .find((held) => relateTimelines(held, timeline) === 'conflict');
+    return other === undefined
       ? ok('it was written by this cluster')
-      : warn(`it was written by another cluster: ${file.cluster} (cluster id ${file.clusterId})`),
-  ),
+      : warn(
+          `it stands on the timeline ${timeline.id}, this cluster on ${other.id}, both of epoch ${other.epoch}: two histories of one cluster`,
+        );
+  }),
 };
 
 export const membersReachable: Check = {
