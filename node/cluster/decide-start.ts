@@ -95,7 +95,7 @@ export interface StartRule {
 }
 
 const resetAndJoin =
-  'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id; where it was the only voter, make it blank, and begin on the newest snapshot: `quorate restore --from FILE --id {node} --data-dir {directory}`.';
+  'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id; where it was the only voter, `quorate doctor --data-dir {directory}` says what of it is whole, and how to go on.';
 const reset =
   'Make it blank with `quorate reset --data-dir {directory}` (a backup is kept), start it, and join it: `quorate members join ID`.';
 
@@ -336,7 +336,8 @@ export const startRules: readonly StartRule[] = [
       code: 'damaged',
       found:
         'The data directory {directory} holds the model of a member, but its log and its votes are gone: as a voter it could break its word.',
-      remedy: resetAndJoin,
+      remedy:
+        'Remove it from a member with `quorate members remove {node}`, make it blank with `quorate reset --data-dir {directory}`, and join it again under a new id; where it was the only voter, go on with the model: `quorate recover --data-dir {directory} --id {node} --owner-cluster {cluster}`.',
     },
   },
   { name: 'joining', when: { raft: ['joining'], model: ['none'] }, outcome: 'start-member' },

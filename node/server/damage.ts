@@ -93,7 +93,7 @@ export class Damage {
     const { nodeId, dataDirectory } = this.#options;
     const blank = `make it blank with \`quorate reset --data-dir ${shellWord(dataDirectory)}\``;
     return this.#isAlone()
-      ? `Nobody else holds its model: stop it, ${blank} (what is there is moved aside), and begin on the newest snapshot: \`quorate restore --from FILE --id ${nodeId} --data-dir ${shellWord(dataDirectory)}\`.`
+      ? `Nobody else holds its model: stop it; \`quorate doctor --data-dir ${shellWord(dataDirectory)}\` says what of it is whole, and how to go on.`
       : `Replace it: stop it, ${blank}, start it under a new id, then \`quorate members replace ${nodeId} NEW\`.`;
   }
 

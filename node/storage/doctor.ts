@@ -83,11 +83,19 @@ function examine(directory: string): Examination {
   return { contents, factsAtStart, findings };
 }
 
-/** What a member does whose promises or data are lost: its place is taken by a new one. */
-function replaceRemedy(directory: string, { node, voters, membership }: DirectoryContents): string {
-  if (voters === 1 || membership === 'standalone')
-    return `Nobody else holds what is here. Make it blank with \`quorate reset --data-dir ${shellWord(directory)}\` (what is there is moved aside), and begin on the newest whole snapshot: \`quorate restore --from FILE --id ${node ?? 'ID'} --data-dir ${shellWord(directory)}\`.`;
-  return `Remove it from a member with \`quorate members remove ${node ?? 'ID'}\`, make it blank with \`quorate reset --data-dir ${shellWord(directory)}\`, and join it again under a new id.`;
+/** What a member does whose promises or data are lost: its place is taken by a new one. Where nobody else is left, what is whole counts. */
+function replaceRemedy(
+  { directory, model }: DirectoryFacts,
+  contents: DirectoryContents,
+  isModelWhole = model.damage.length === 0,
+): string {
+  const { node, cluster, voters, membership } = contents;
+  const isAlone = voters === 1 || membership === 'standalone';
+  if (!isAlone)
+    return `Remove it from a member with \`quorate members remove ${node ?? 'ID'}\`, make it blank with \`quorate reset --data-dir ${shellWord(directory)}\`, and join it again under a new id.`;
+  if (isModelWhole && membership !== 'standalone')
+    return `Nobody else holds it, and the model is whole: \`quorate recover --data-dir ${shellWord(directory)}\` begins a new log behind it. Where it refuses, move raft.db away, with its -wal and -shm, and then: \`quorate recover --data-dir ${shellWord(directory)} --id ${node ?? 'ID'} --owner-cluster ${cluster ?? 'CLUSTER'}\`.`;
+  return `Nobody else holds it. Make it blank with \`quorate reset --data-dir ${shellWord(directory)}\` (what is there is moved aside), and begin on the newest whole snapshot: \`quorate restore --from FILE --id ${node ?? 'ID'} --data-dir ${shellWord(directory)}\`.`;
 }
 
 // ------------------------------------------------------------------------------------------------------------- databases
@@ -103,11 +111,12 @@ function examineReset(directory: string): readonly Finding[] {
   ];
 }
 
-function examineRaft({ directory, raft }: DirectoryFacts, contents: DirectoryContents): readonly Finding[] {
+function examineRaft(facts: DirectoryFacts, contents: DirectoryContents): readonly Finding[] {
+  const { directory, raft } = facts;
   const path = join(directory, raftFileName);
   if (raft.schema === 'none') return [ok('raft.db', 'raft.db: nothing has been written to it.')];
   if (raft.schema === 'newer') return [newerSchema('raft.db', raft.schemaVersion)];
-  const damage = raft.damage.map((sentence) => fail('raft.db', sentence, replaceRemedy(directory, contents)));
+  const damage = raft.damage.map((sentence) => fail('raft.db', sentence, replaceRemedy(facts, contents)));
   if (damage.length > 0) return damage;
   const { compactionPoint: point, lastIndex, hardState, incarnation } = raft;
   const last = (raft.droppable[0] ?? lastIndex + 1) - 1;
@@ -151,18 +160,19 @@ function examineTail({ droppable, debt, hardState, lastIndex }: DirectoryFacts['
   return findings;
 }
 
-function examineModel({ directory, raft, model }: DirectoryFacts, contents: DirectoryContents): readonly Finding[] {
+function examineModel(facts: DirectoryFacts, contents: DirectoryContents): readonly Finding[] {
+  const { directory, raft, model } = facts;
   const staged =
     raft.pendingInstall === null ? undefined : join(directory, stagingFolderName, raft.pendingInstall.file);
   const path = staged !== undefined && existsSync(staged) ? staged : join(directory, modelFileName);
   if (model.schema === 'none') return [ok('model.db', 'model.db: nothing has been written to it.')];
   if (model.schema === 'newer') return [newerSchema('model.db', model.schemaVersion)];
-  const damage = model.damage.map((sentence) => fail('model.db', sentence, replaceRemedy(directory, contents)));
+  const damage = model.damage.map((sentence) => fail('model.db', sentence, replaceRemedy(facts, contents)));
   if (damage.length > 0) return damage;
   const { sentence, wrong } = readModel(path);
   return [
     ok('model.db', `model.db is whole (${sizeOf(path)} bytes): ${sentence}.`),
-    ...wrong.map((each) => fail('model-contents', each, replaceRemedy(directory, contents))),
+    ...wrong.map((each) => fail('model-contents', each, replaceRemedy(facts, contents, false))),
     ...olderSchema('model.db', model.schema, model.schemaVersion),
     ...(raft.pendingInstall === null
       ? []
@@ -194,13 +204,13 @@ function olderSchema(check: string, age: string, version: number): readonly Find
 // -------------------------------------------------------------------------------------------------- how they fit together
 
 function examinePositions(facts: DirectoryFacts, contents: DirectoryContents): readonly Finding[] {
-  const { directory, raft, model } = facts;
+  const { raft, model } = facts;
   const meta = model.meta;
   const damaged = contents.damage.length > 0;
   if (meta === null || damaged || raft.schema === 'newer' || model.schema === 'newer') return [];
   const { index, timeline } = meta.position;
   const stands = `The model stands at ${formatPosition(meta.position)}, on timeline ${timeline.id} (epoch ${timeline.epoch})`;
-  const remedy = replaceRemedy(directory, contents);
+  const remedy = replaceRemedy(facts, contents);
   const point = raft.compactionPoint;
   switch (fitOf(facts)) {
     case 'fits': {

@@ -274,9 +274,8 @@ test('an only voter and a standalone controller are not told to ask another memb
   };
   const voter = damaged(await member());
   const alone = damaged(await standalone());
-  const again = /`quorate restore --from FILE --id n1 --data-dir \S+`/;
-  t.regex(voter.outcome === 'refuse' ? voter.remedy : '', again);
-  t.regex(alone.outcome === 'refuse' ? alone.remedy : '', again);
+  t.regex(voter.outcome === 'refuse' ? voter.remedy : '', /only voter, `quorate doctor --data-dir \S+`/);
+  t.regex(alone.outcome === 'refuse' ? alone.remedy : '', /`quorate restore --from FILE --id n1 --data-dir \S+`/);
   t.notRegex(alone.outcome === 'refuse' ? alone.remedy : '', /members remove/);
   t.is(alone.rule, 'damaged, of a standalone controller');
 });

@@ -1,4 +1,5 @@
 /** `quorate doctor` on the directories of real controllers, whole and damaged in each way: what it finds, and that it changes nothing. */
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -140,16 +141,48 @@ test('damaged entries that nobody knows to be committed heal: they are told from
   t.regex(after.sentenceOf('debt'), new RegExp(`ended at ${last + 3} in term ${term}`));
 });
 
-test('where nobody else holds the model, the remedy is the newest snapshot and not another member', async (t) => {
-  const directory = temporaryDirectory('only voter');
+test('where nobody else holds the model it says how to go on with what is whole, and those commands do', async (t) => {
+  t.timeout(120_000);
+  const directory = temporaryDirectory('only');
   const storage = openStorage({ directory, clusterName: 'c', nodeId: 'n1', softwareVersion: 'test', now: () => 0 });
   await begin(storage);
   write(storage, 5);
+  const { path: snapshot } = await storage.createSnapshot();
   storage.close();
-  const told = await examine(damaged(directory, 'raft.db', `${spoil} = (SELECT min(idx) FROM entries)`));
-  const { remedy = '' } = told.findings.find(({ check, outcome }) => check === 'raft.db' && outcome === 'fail') ?? {};
-  t.regex(remedy, /`quorate restore --from FILE --id n1 --data-dir [^`]+`/);
-  t.notRegex(remedy, /members remove/);
+  const commandsOf = async (from: string, check: string): Promise<readonly string[]> => {
+    const { findings } = await examine(from);
+    const { remedy = '' } = findings.find((each) => each.check === check && each.outcome === 'fail') ?? {};
+    t.notRegex(remedy, /members remove/);
+    return [...remedy.matchAll(/`quorate ([^`]+)`/g)].map((match) => match[1] ?? '');
+  };
+  const paste = async (line: string, ...more: readonly string[]): Promise<void> => {
+    const words = execFileSync('sh', ['-c', `printf '%s\\n' ${line}`], { encoding: 'utf8' })
+      .trimEnd()
+      .split('\n');
+    const { code, stderr } = await runQuorate([...words, ...more], { timeoutMs: 60_000 });
+    t.is(code, 0, `${line}: ${stderr}`);
+  };
+  const confirmed = ['--yes', '--i-understand', 'n1'];
+
+  // The log is damaged: the model goes on, with what it holds; also where a start would refuse the log.
+  const spoilt = damaged(directory, 'raft.db', `${spoil} = (SELECT min(idx) FROM entries)`);
+  const [recover = '', withoutLog = ''] = await commandsOf(spoilt, 'raft.db');
+  await paste(recover, ...confirmed);
+  t.deepEqual((await examine(spoilt)).named('fail'), []);
+  const promise = damaged(directory, 'raft.db', "UPDATE state SET crc = crc + 1 WHERE key = 'hardState'");
+  for (const name of readdirSync(promise)) if (name.startsWith('raft.db')) rmSync(join(promise, name));
+  await paste(withoutLog.replace(spoilt, promise), ...confirmed);
+  t.deepEqual((await examine(promise)).named('fail'), []);
+  t.regex((await examine(promise)).sentenceOf('model.db'), /5 service/);
+
+  // The model is damaged: what is left is the snapshot.
+  const model = damaged(directory, 'model.db', "UPDATE entities SET body = 'nothing'");
+  const [reset = '', restore = ''] = await commandsOf(model, 'model-contents');
+  t.regex(reset, /^reset /);
+  t.regex(restore, /^restore --from FILE --id n1 /);
+  await paste(reset, ...confirmed);
+  await paste(restore.replace('FILE', snapshot), '--nats', cluster.natsUrl);
+  t.deepEqual((await examine(model)).named('fail'), []);
 });
 
 test('a gap in the log is found, and keeps it from starting', async (t) => {
