@@ -5,7 +5,7 @@
  */
 import type { Timeline } from '../../messaging/position.js';
 import type { AppliedEntry } from '../../node/cluster/member.js';
-import { decodeCommand, type ModelMeta, type Outcome } from '../../node/model/index.js';
+import { decodeCommand, type ModelMeta, type ModelStore, type Outcome } from '../../node/model/index.js';
 import type {
   Configuration,
   Entry,
@@ -77,6 +77,8 @@ export interface CheckerSurroundings {
   violate(check: string, text: string): void;
   elected(): void;
   restored(timelineId: string): void;
+  /** For the first time, by this model. */
+  operationPut(model: ModelStore): void;
 }
 
 export class Checker {
@@ -628,6 +630,7 @@ export class Checker {
     }
     if (outcome.type === 'refused') this.#refused(index, outcome.code, disk);
     if (outcome.type === 'restored') this.#restored(index, outcome.timeline);
+    if (outcome.type === 'operation' && disk !== undefined) this.#surroundings.operationPut(disk.model);
     if (outcome.type === 'changed' && outcome.repeated) count(this.#coverage, 'model: retry recognised');
     if (outcome.type === 'configured') this.#checkChange(index, outcome.before, outcome.after);
   }

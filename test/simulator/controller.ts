@@ -18,6 +18,7 @@ import type { Message, NodeId, Role, Term } from '../../node/raft/types.js';
 import { Alarms } from '../../node/server/alarms.js';
 import { Damage } from '../../node/server/damage.js';
 import { LeftBehind } from '../../node/server/left-behind.js';
+import type { OperationService } from '../../node/server/operations.js';
 import { dropDamagedTail } from '../../node/storage/damaged-tail.js';
 import type { Identity } from '../../node/storage/types.js';
 import { type Random, seededRandom } from '../support/random.js';
@@ -26,6 +27,7 @@ import { PowerLoss, SimulatedDisk, SimulatedStorage } from './disk.js';
 import type { Log } from './logs.js';
 import { clusterId, clusterName } from './names.js';
 import { Office, silentLog } from './office.js';
+import { operationServiceOf } from './operations.js';
 import type { World } from './world.js';
 
 /** How a peer is asked for something that is not Raft. */
@@ -58,6 +60,7 @@ interface Life {
   readonly member: Member;
   readonly watched: Watched;
   receive: ((message: Message) => void) | undefined;
+  operations: OperationService | undefined;
 }
 
 /** `refused` is for good: its disk is spoilt. `left behind`: recovery began another log than its own. */
@@ -77,6 +80,8 @@ export class SimulatedController {
   isGone = false;
   /** Of a blank one: the log that it is to join. */
   #joins: Log | undefined;
+  /** Blank, and there: an operation may make it a member. */
+  #awaitsJoining = false;
   /** Processes of this controller, counted: what was begun in one is nothing to the next. */
   #lives = 0;
   #paused = false;
@@ -174,6 +179,25 @@ export class SimulatedController {
     this.start();
   }
 
+  /** Starts blank, and answers whoever wants to make a member of it. */
+  awaitJoining(): void {
+    this.#awaitsJoining = true;
+    this.start();
+  }
+
+  #takeInvitation(): void {
+    if (this.disk.identity !== null) return;
+    this.#joins = this.#world.log;
+    this.disk.identity = this.#identity();
+    this.#live();
+  }
+
+  #dropInvitation(): void {
+    if (this.disk.model.meta() !== undefined) throw new QuorateError('not-blank');
+    this.disk.identity = null;
+    this.endMember('blank');
+  }
+
   start(): void {
     if (this.isAlive || this.isGone || this.standing === 'refused') return;
     if (this.disk.isFull) {
@@ -186,6 +210,9 @@ export class SimulatedController {
     switch (decided.outcome) {
       case 'start-blank':
         this.standing = 'blank';
+        if (!this.#awaitsJoining) return;
+        this.#begin();
+        this.office?.start();
         return;
       case 'start-member':
       case 'serve-as-removed':
@@ -296,7 +323,10 @@ export class SimulatedController {
         limits: world.plan.limits,
         listener: {
           applied: (entries) => this.#applied(number, entries),
-          leadership: () => this.office?.changed(),
+          leadership: ({ role }) => {
+            this.office?.changed();
+            if (this.life?.number === number) this.life.operations?.setLeading(role === 'leader');
+          },
           removed: () => this.#onRemoved(),
           snapshotInstalled: () => undefined,
           compacted: () => world.cover('log: compacted'),
@@ -325,11 +355,33 @@ export class SimulatedController {
       status: () => core.status(),
     };
     member.setPriorities(world.priorities);
-    this.life = { number, member, watched, receive: undefined };
+    this.life = { number, member, watched, receive: undefined, operations: undefined };
+    if (world.hasOperations && process.office !== undefined) {
+      this.#watchChanges(member, watched);
+      const { server, office } = process;
+      this.life.operations = operationServiceOf(world, this, member, { storage, transport, clock, server, office });
+    }
     this.standing = 'running';
     this.log.checker.started(this.id, this.disk, watched);
     process.damage.watchDebt(member);
     member.start();
+  }
+
+  /** What an operation asks of the member, the checker is told. */
+  #watchChanges(member: Member, watched: Watched): void {
+    const { checker } = this.log;
+    const propose = member.proposeConfChange.bind(member);
+    member.proposeConfChange = (change, callback) => {
+      const before = member.core.status();
+      propose(change, callback);
+      if (member.core.role === 'leader' && member.core.status().lastIndex > before.lastIndex)
+        checker.changeAccepted(watched, before.applied, before.lastIndex);
+    };
+    const transfer = member.transferLeadership.bind(member);
+    member.transferLeadership = (target) => {
+      checker.transferAsked(this.id);
+      return transfer(target);
+    };
   }
 
   #startFailed(error: unknown): void {
@@ -422,6 +474,7 @@ export class SimulatedController {
     this.standing = standing;
     const { life } = this;
     this.life = undefined;
+    life?.operations?.stop();
     life?.member.stop();
   }
 
@@ -669,6 +722,20 @@ export class SimulatedController {
     });
   }
 
+  #membership() {
+    const state = this.office?.status().state ?? 'blank';
+    const now = this.#process?.clock.now() ?? 0;
+    return { state, clusterId: this.disk.identity?.clusterId ?? null, position: null, now };
+  }
+
+  #probe() {
+    const { name, version, protocol, addresses } = memberDescription(this.id);
+    return {
+      ...{ node: this.id, name, version, protocol, addresses, ...this.#membership(), cluster: clusterName },
+      ...{ diskFreeBytes: 1e12, syncLatencyMs: 1, maxPayloadBytes: 1 << 20, deniedSubjects: [] },
+    };
+  }
+
   async #answerPeer({ server, office }: Process, from: NodeId, verb: string, body: Uint8Array): Promise<Uint8Array> {
     switch (verb) {
       case 'snapshot.describe':
@@ -678,6 +745,16 @@ export class SimulatedController {
       case 'recovery.claim':
         office?.promise(from);
         return new Uint8Array();
+      case 'membership.ask':
+        return encode(this.#membership());
+      case 'candidate.probe':
+        return encode(this.#probe());
+      case 'candidate.prepare':
+        this.#takeInvitation();
+        return encode(this.#probe());
+      case 'candidate.release':
+        this.#dropInvitation();
+        return encode(this.#membership());
       default:
         throw new QuorateError('unknown-verb');
     }

@@ -1,4 +1,6 @@
 /** How often each fault fired and each state was reached; and what there is to reach, so that a nought is seen. */
+import { simulatedWorkflows } from './plan.js';
+
 export type Coverage = Record<string, number>;
 
 export function count(coverage: Coverage, what: string): void {
@@ -29,7 +31,15 @@ export const sections: readonly Section[] = [
       ...partitions.flatMap((shape) => [`partition, ${shape}`, `partition, ${shape}, flapping`]),
       ...['lossy', 'drop', 'delay', 'clock rate', 'clock jump', 'campaign', 'burst', 'transfer', 'membership'],
       ...['message lost', 'message duplicated', 'message late', 'message held back', 'message filtered'],
-      ...['message cut off', 'snapshot overtaken by the log', 'restore', 'recover, kill', 'recover, power', 'owe'],
+      ...[
+        'message cut off',
+        'snapshot overtaken by the log',
+        'restore',
+        'operation',
+        'recover, kill',
+        'recover, power',
+        'owe',
+      ],
       ...writeFaults.map((how) => `write fault, ${how}`),
       ...[
         'disk full',
@@ -107,6 +117,15 @@ export const sections: readonly Section[] = [
       ...['recovery: the lost come back, seen', 'recovery: the lost come back, unseen'],
       ...['recovery: heard from a log that is newer', 'recovery: heard from a log that is older'],
       'recovery: left behind, and knows it',
+    ],
+  },
+  {
+    title: 'Operations',
+    prefixes: ['operation: ', 'peer: candidate', 'peer: membership'],
+    expected: [
+      ...simulatedWorkflows.map((workflow) => `operation: ${workflow}, done`),
+      ...['operation: begun', 'operation: gone on with by another leader', 'operation: refused, check-failed'],
+      ...['peer: candidate.probe', 'peer: candidate.prepare', 'peer: candidate.release', 'peer: membership.ask'],
     ],
   },
   {

@@ -2,6 +2,7 @@
 import type { ConfChange, Configuration, MembershipChange, NodeId } from '../../node/raft/types.js';
 import { isSameConfiguration } from './checker.js';
 import { membershipContext, type SimulatedController } from './controller.js';
+import { Operations } from './operations.js';
 import type { Action, MembershipAction, Who } from './plan.js';
 import { Recoveries } from './recoveries.js';
 import { Restores } from './restores.js';
@@ -21,12 +22,14 @@ export class Faults {
   readonly #world: World;
   readonly restores: Restores;
   readonly recoveries: Recoveries;
+  readonly operations: Operations;
   /** What ends a fault that goes on. */
   readonly #undo = new Set<() => void>();
 
   constructor(world: World) {
     this.#world = world;
     this.restores = new Restores(world);
+    this.operations = new Operations(world);
     this.recoveries = new Recoveries(world, {
       cut: (one, other, forMs) => this.#lasting(forMs, this.#cutBetween(one, other)),
       join: () => this.#changeMembership('add voter', 0),
@@ -146,6 +149,9 @@ export class Faults {
         return;
       case 'recover':
         this.recoveries.begin(action);
+        return;
+      case 'operation':
+        this.operations.begin(action);
         return;
       case 'transfer':
         this.#transfer(action.to);

@@ -11,6 +11,7 @@ const copied = [
   'node/raft',
   'node/server',
   'node/storage',
+  'node/workflows',
   'test/simulator',
   'test/support',
 ];

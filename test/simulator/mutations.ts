@@ -538,6 +538,22 @@ export const mutations: readonly Mutation[] = [
 
   // Recovery
   {
+    name: 'operation not gone on with by the next leader',
+    file: 'node/server/operations.js',
+    find: 'if (leading)',
+    replace: 'if (false)',
+    why: 'What an operation began stays half done when its leader is lost.',
+    profile: 'operations',
+  },
+  {
+    name: 'success said without having been seen',
+    file: 'node/workflows/run.js',
+    find: 'for (const verification of this.workflow.verifications)',
+    replace: 'for (const verification of [])',
+    why: 'An operation says that it is done, and its effect is not there.',
+    profile: 'operations',
+  },
+  {
     name: 'old members not among the removed',
     file: 'node/model/recovery.js',
     find: 'const removed = [...new Set(former)].filter((id) => id !== nodeId).sort(byCodeUnit);',

@@ -6,6 +6,7 @@
 
 import type { Timeline } from '../../messaging/position.js';
 import type { NodeState, NodeStatus } from '../../messaging/schemas/status.js';
+import { subjectsOf } from '../../messaging/subjects.js';
 import type { Clock } from '../../node/cluster/clock.js';
 import type { OtherLog } from '../../node/cluster/other-log.js';
 import type { Transport } from '../../node/cluster/transport.js';
@@ -13,6 +14,7 @@ import type { NodeId } from '../../node/raft/index.js';
 import { Alarms } from '../../node/server/alarms.js';
 import { Recovery } from '../../node/server/recovery.js';
 import { buildStatus } from '../../node/server/status.js';
+import { StatusBoard } from '../../node/server/status-board.js';
 import { TimelineWatch } from '../../node/server/timeline-watch.js';
 import type { SimulatedController } from './controller.js';
 import type { SimulatedStorage } from './disk.js';
@@ -41,6 +43,7 @@ export class Office {
   readonly #recovery: Recovery;
   readonly #startedAt: number;
   readonly alarms: Alarms;
+  readonly board: StatusBoard;
   #sequence = 0;
   #changePending = false;
 
@@ -51,6 +54,11 @@ export class Office {
     this.#startedAt = clock.now();
     this.alarms = new Alarms(clock, () => this.changed());
     const nodeId = controller.id;
+    // It is told what comes, and never subscribes.
+    this.board = new StatusBoard({
+      ...{ clock, nodeId, subjects: subjectsOf(clusterName), onMismatch: () => undefined },
+      connection: undefined as never,
+    });
     const events = { cluster: (eventType: string) => world.cover(`event: ${eventType}`) };
     this.#watch = new TimelineWatch({
       ...{ clock, nodeId, events, alarms: this.alarms },
@@ -95,10 +103,13 @@ export class Office {
 
   #publish(): void {
     this.#sequence += 1;
-    this.#controller.publish(this.status());
+    const status = this.status();
+    this.board.note(status);
+    this.#controller.publish(status);
   }
 
   hear(status: NodeStatus): void {
+    this.board.note(status);
     this.#watch.heard(status);
   }
 

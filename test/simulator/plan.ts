@@ -28,6 +28,9 @@ export type MembershipAction =
   | 'leave joint'
   | 'reuse removed id';
 
+export const simulatedWorkflows = ['join', 'remove', 'replace', 'promote', 'demote', 'transfer'] as const;
+export type SimulatedWorkflow = (typeof simulatedWorkflows)[number];
+
 export type Action = { readonly at: number } & (
   | { readonly type: 'crash'; readonly who: Who; readonly how: 'kill' | 'power'; readonly downMs: number }
   | { readonly type: 'crash all'; readonly how: 'kill' | 'power'; readonly downMs: number }
@@ -122,6 +125,8 @@ export type Action = { readonly at: number } & (
       readonly joinAfterMs: readonly number[];
     }
   | { readonly type: 'burst'; readonly who: Who; readonly writes: number }
+  /** An operator starts one, and nobody else changes the membership. */
+  | { readonly type: 'operation'; readonly workflow: SimulatedWorkflow; readonly nth: number }
 );
 
 export interface Plan {
@@ -174,6 +179,7 @@ export const profiles = [
   'calm',
   'restores',
   'recoveries',
+  'operations',
 ] as const;
 export type Profile = (typeof profiles)[number];
 
@@ -192,6 +198,7 @@ export function profileOf(seed: number): Profile {
     'membership',
   ] as const;
   if (seed % 25 === 5) return 'recoveries';
+  if (seed % 25 === 22) return 'operations';
   return seed % 50 === 0 ? 'calm' : (turn[seed % turn.length] ?? 'mixed');
 }
 
@@ -378,13 +385,23 @@ function drawRecovery(random: Random, faultsMs: number): Action {
   };
 }
 
+function drawOperation(random: Random, faultsMs: number): Action {
+  return {
+    type: 'operation',
+    // The first needs a leader that has heard of the others.
+    at: random.between(Math.floor(faultsMs / 4), faultsMs),
+    workflow: random.pick(simulatedWorkflows),
+    nth: random.between(0, 7),
+  };
+}
+
 /** Of the schedules that are not made for restores. */
 const restoresShare = 0.08;
 
 type Kind = keyof typeof drawers;
 
 /** All kinds of actions that are drawn. */
-export const actionTypes: readonly string[] = [...Object.keys(drawers), 'restore', 'recover'];
+export const actionTypes: readonly string[] = [...Object.keys(drawers), 'restore', 'recover', 'operation'];
 
 /** How often a kind comes when a schedule has it; the mean of how many of its actions there are. */
 const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>> = {
@@ -500,6 +517,20 @@ const weights: Readonly<Record<Profile, Readonly<Partial<Record<Kind, number>>>>
     'write fault': 0.7,
     'disk full': 0.4,
   },
+  operations: {
+    crash: 3,
+    partition: 2,
+    strand: 0.7,
+    pause: 1,
+    drop: 1,
+    delay: 1.5,
+    transfer: 1,
+    campaign: 1,
+    burst: 2,
+    'clock rate': 0.5,
+    'slow disk': 0.7,
+    'write fault': 0.7,
+  },
 };
 
 const compactionPolicies: readonly CompactionPolicy[] = [
@@ -512,8 +543,9 @@ const compactionPolicies: readonly CompactionPolicy[] = [
 export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan {
   const random = seededRandom(seed);
   const recovers = profile === 'recoveries';
+  const operates = profile === 'operations';
   // It takes a while until nobody is heard to lead, and again until those that come back have heard.
-  const faultsMs = random.between(300, 1_400) + (recovers ? 1_000 : 0);
+  const faultsMs = random.between(300, 1_400) + (recovers || operates ? 1_000 : 0);
   const tickMs = random.pick([10, 15, 20]);
   const voters = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5]);
   const drawn = {
@@ -551,13 +583,15 @@ export function makePlan(seed: number, profile: Profile = profileOf(seed)): Plan
       random.fork(),
       weights[profile],
       faultsMs,
-      profile === 'mixed' || profile === 'restores' || recovers,
+      profile === 'mixed' || profile === 'restores' || recovers || operates,
     ),
     overtakenSnapshots: profile === 'snapshots' ? random.pick([0, 0.4]) : 0,
   };
   const restores =
     profile === 'restores' ? random.between(1, 3) : Number(random.chance(recovers ? 0.3 : restoresShare));
-  const actions = [...drawn.actions, ...drawRestores(random, restores, faultsMs)];
+  const actions = [...drawn.actions, ...(operates ? [] : drawRestores(random, restores, faultsMs))];
+  if (operates)
+    for (let made = random.between(1, 4); made > 0; made -= 1) actions.push(drawOperation(random, faultsMs));
   if (recovers) for (let made = random.between(1, 2); made > 0; made -= 1) actions.push(drawRecovery(random, faultsMs));
   const mayPrefer = recovers || profile === 'elections';
   const priorities = mayPrefer ? random.pick([[], [], [0, 5], [0, 0, 3], [1, 2, 3, 4, 5]] as const) : [];

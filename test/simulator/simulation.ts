@@ -25,6 +25,8 @@ const convergenceMinMs = 2_000;
 /** Or so many times as long, while members still apply what they lack. */
 const slowestTimeouts = 4;
 const stepMs = 40;
+/** The longest that an operation waits for a single thing, a few times over. */
+const operationsMaxMs = 200_000;
 /** Hashing whole models is dear; a share of the schedules is enough, for outcomes are compared in all. */
 const hashedShare = 0.1;
 const searchStepsMax = 50_000;
@@ -56,7 +58,7 @@ export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<
 async function converge(world: World, faults: Faults): Promise<boolean> {
   const { tickMs, electionTimeoutTicks } = world.plan.timing;
   const timeoutMs = Math.max(convergenceMinMs, convergenceTimeouts * 2 * tickMs * electionTimeoutTicks);
-  const endsAt = world.queue.now + slowestTimeouts * timeoutMs;
+  const endsAt = world.queue.now + (world.hasOperations ? operationsMaxMs : slowestTimeouts * timeoutMs);
   let deadline = world.queue.now + timeoutMs;
   let appliedBefore = 0;
   const probe = world.clients[0];
@@ -74,7 +76,7 @@ async function converge(world: World, faults: Faults): Promise<boolean> {
     }
     // With the smallest windows, hundreds of entries take their time: whoever gets on is given it.
     const applied = world.controllers.reduce((sum, each) => sum + (each.member?.appliedIndex ?? 0), 0);
-    if (applied > appliedBefore) deadline = Math.min(endsAt, world.queue.now + timeoutMs);
+    if (applied > appliedBefore || world.isOperating) deadline = Math.min(endsAt, world.queue.now + timeoutMs);
     appliedBefore = Math.max(applied, appliedBefore);
     if (world.queue.now < deadline || reason === undefined || world.violation !== undefined) continue;
     if (isHopeless(world)) {
@@ -125,6 +127,9 @@ function unfinished(world: World, faults: Faults): string | undefined {
   );
   if (lost !== undefined) return `${lost.id} still stands on the log that a recovery left behind`;
   if (faults.restores.isUnderWay) return 'a restore is under way';
+  const operation = leader === undefined ? undefined : faults.operations.underWay(leader.disk.model);
+  world.isOperating = operation !== undefined;
+  if (operation !== undefined) return `${operation.id} is ${operation.state}: ${JSON.stringify(operation.steps)}`;
   if (!world.clients.every((each) => each.isIdle)) return 'clients still wait';
   const { tickMs, electionTimeoutTicks } = world.plan.timing;
   const silent = world.unanswered(world.queue.now - 4 * tickMs * electionTimeoutTicks - 100);

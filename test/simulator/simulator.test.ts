@@ -69,6 +69,7 @@ test.serial('schedules from fresh seeds end well, and reach what they are made t
     'model: retry recognised',
     'client: read through a follower',
     'recovery: a survivor has gone on alone',
+    'operation: begun',
     'recovery: left behind, and knows it',
     'end: all agree',
   ];

@@ -59,10 +59,15 @@ export class World {
   isFaulty = true;
   onElected: (() => void) | undefined;
   onRestored: ((timelineId: string) => void) | undefined;
+  /** The record of an operation was written, and this model is the first that holds it. */
+  onOperation: ((model: ModelStore) => void) | undefined;
   onRecovered: ((by: SimulatedController) => void) | undefined;
   violation: Violation | undefined;
-  /** Controllers tell each other their status: only where there is a recovery, for all else needs none. */
+  /** Controllers tell each other their status: only where there are recoveries or operations, for all else needs none. */
   readonly hasStatuses: boolean;
+  readonly hasOperations: boolean;
+  /** One is under way after the last fault. */
+  isOperating = false;
   onFetch: ((fetcher: SimulatedController) => void) | undefined;
   /** Whose event it is that is being carried out. */
   active: SimulatedController | undefined;
@@ -77,7 +82,8 @@ export class World {
     this.plan = plan;
     this.random = seededRandom(plan.seed + 0x5eed);
     this.network = new Network(this.queue, this.random.fork(), plan.network, this.coverage);
-    this.hasStatuses = plan.actions.some(({ type }) => type === 'recover');
+    this.hasStatuses = plan.actions.some(({ type }) => type === 'recover' || type === 'operation');
+    this.hasOperations = plan.actions.some(({ type }) => type === 'operation');
     this.#operationsLeft = plan.operationsMax;
     const { onTrace } = options;
     this.trace =
@@ -120,6 +126,7 @@ export class World {
       violate: (check: string, text: string) => this.violate(check, text),
       elected: () => this.onElected?.(),
       restored: (timelineId: string) => this.onRestored?.(timelineId),
+      operationPut: (model: ModelStore) => this.onOperation?.(model),
     };
     return new Checker(surroundings, epoch);
   }
