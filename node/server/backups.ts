@@ -6,11 +6,18 @@
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { formatPosition, type Position } from '../../messaging/position.js';
 import type { BackupStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
-import { listSnapshots, type SnapshotFile, type SnapshotOrigin } from '../storage/index.js';
+import {
+  listSnapshots,
+  manifestOf,
+  type SnapshotFile,
+  type SnapshotManifest,
+  type SnapshotOrigin,
+} from '../storage/index.js';
 import type { Alarms } from './alarms.js';
 import type { Log } from './log.js';
 
@@ -95,9 +102,8 @@ export class ScheduledBackups {
   }
 
   async #findLast(): Promise<void> {
-    const { schedule, nodeId, cluster } = this.#options;
-    const own = (await listSnapshots(schedule.directory)).filter(
-      ({ name, manifest }) => this.#isOwn(name) && manifest?.createdBy === nodeId && manifest.clusterName === cluster,
+    const own = (await listSnapshots(this.#options.schedule.directory)).filter(
+      ({ name, manifest }) => this.#isOwn(name) && this.#hasWritten(manifest),
     );
     const [newest] = own;
     if (newest?.manifest == null) return;
@@ -136,13 +142,14 @@ export class ScheduledBackups {
       const read = await verify(written.path);
       if (read.sha256 !== written.sha256)
         throw new QuorateError('snapshot-invalid', `${written.path} was read back as something else than was written.`);
+      const older = await this.#ownBefore(written.path);
       const { position } = written.manifest.meta;
       this.#last = { at, path: written.path, sizeBytes: written.sizeBytes, position };
       this.#failure = null;
       this.#waitingSinceMs = clock.monotonicMs();
       alarms.clear(failedKey);
       log.info('wrote a backup', { path: written.path, index: position.index, sizeBytes: written.sizeBytes });
-      this.#prune(written.path);
+      this.#prune(older);
       return true;
     } catch (error) {
       const { code, message } = toQuorateError(error);
@@ -158,12 +165,24 @@ export class ScheduledBackups {
     }
   }
 
-  #prune(written: string): void {
-    const { schedule, log } = this.#options;
+  /** What this schedule has written before, the newest first. */
+  async #ownBefore(written: string): Promise<readonly string[]> {
+    const { directory } = this.#options.schedule;
     // The names sort by time; that of a clock that was set back must not let the new one count as the oldest.
-    const older = readdirSync(schedule.directory)
+    const named = readdirSync(directory)
       .filter((name) => this.#isOwn(name) && name !== basename(written))
       .sort((one, other) => (one < other ? 1 : -1));
+    const own: string[] = [];
+    for (const name of named) {
+      if (this.#hasWritten(manifestOf(join(directory, name)).manifest)) own.push(name);
+      // Each takes about a millisecond.
+      await nextTurn();
+    }
+    return own;
+  }
+
+  #prune(older: readonly string[]): void {
+    const { schedule, log } = this.#options;
     for (const name of older.slice(schedule.keep - 1)) {
       rmSync(join(schedule.directory, name), { force: true });
       log.debug('deleted an old backup', { name });
@@ -199,6 +218,12 @@ export class ScheduledBackups {
 
   #isOwn(name: string): boolean {
     return name.startsWith(this.#prefix) && /^\d{8}T\d{9}Z\.snapshot$/.test(name.slice(this.#prefix.length));
+  }
+
+  /** A name alone does not tell: `n` of the cluster `a-b` and `b-n` of the cluster `a` have the same, and may share a folder. */
+  #hasWritten(manifest: SnapshotManifest | null): boolean {
+    const { nodeId, cluster } = this.#options;
+    return manifest?.createdBy === nodeId && manifest.clusterName === cluster && manifest.origin === 'scheduled';
   }
 
   get #prefix(): string {

@@ -52,7 +52,8 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-function manifestOf(path: string): Pick<CataloguedSnapshot, 'manifest' | 'problem'> {
+/** Of one file; null where it cannot be read, with `problem`. */
+export function manifestOf(path: string): Pick<CataloguedSnapshot, 'manifest' | 'problem'> {
   try {
     const database = openReadOnly(path);
     try {

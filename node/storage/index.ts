@@ -78,7 +78,7 @@ import type {
 } from './types.js';
 import { StorageWorker } from './worker.js';
 
-export { type CataloguedSnapshot, listSnapshots } from './catalogue.js';
+export { type CataloguedSnapshot, listSnapshots, manifestOf } from './catalogue.js';
 export * from './directory.js';
 export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';

@@ -1,5 +1,5 @@
 /** Scheduled backups, on real files and in virtual time. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { QuorateError } from '../../messaging/index.js';
@@ -132,6 +132,28 @@ test('what others have put there is never deleted, whatever it is called', async
   for (const name of others) t.is(readFileSync(join(folder, name), 'utf8'), 'precious');
   t.false(files().includes(unfinished), 'what an earlier life left half-written is');
   t.is(files().length, others.length + 3);
+  backups.stop();
+  storage.close();
+});
+
+test('nor is what another controller has written under the same name', async (t) => {
+  // As `n1` of the cluster `a-c` and `c-n1` of the cluster `a` would, in one folder.
+  const { backups, storage, folder, files, after } = await setting();
+  const other = openStorage({
+    ...{ directory: temporaryDirectory('other'), clusterName: 'other', nodeId: 'n1', softwareVersion: 'test' },
+    now: () => 0,
+  });
+  await begin(other);
+  const path = join(folder, 'c-n1-scheduled-20200101T000000000Z.snapshot');
+  await other.createSnapshot(path, 'scheduled');
+  other.close();
+  await backups.start();
+  for (let round = 0; round < 5; round++) {
+    const before = backups.status().last?.path;
+    await after(round === 0 ? 2_000 : everyMs, () => backups.status().last?.path !== before, `backup ${round}`);
+  }
+  await eventually(() => files().length === 1 + 3, { what: 'the newest to be kept', timeoutMs: 60_000 });
+  t.true(existsSync(path));
   backups.stop();
   storage.close();
 });
