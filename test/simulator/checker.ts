@@ -77,8 +77,8 @@ export interface CheckerSurroundings {
   violate(check: string, text: string): void;
   elected(): void;
   restored(timelineId: string): void;
-  /** For the first time, by this model. */
-  operationPut(model: ModelStore): void;
+  /** For the first time, by this model; `term` is that of the entry. */
+  operationPut(model: ModelStore, term: Term): void;
 }
 
 export class Checker {
@@ -630,7 +630,8 @@ export class Checker {
     }
     if (outcome.type === 'refused') this.#refused(index, outcome.code, disk);
     if (outcome.type === 'restored') this.#restored(index, outcome.timeline);
-    if (outcome.type === 'operation' && disk !== undefined) this.#surroundings.operationPut(disk.model);
+    if (outcome.type === 'operation' && disk !== undefined)
+      this.#surroundings.operationPut(disk.model, this.#committed[index]?.term ?? 0);
     if (outcome.type === 'changed' && outcome.repeated) count(this.#coverage, 'model: retry recognised');
     if (outcome.type === 'configured') this.#checkChange(index, outcome.before, outcome.after);
   }

@@ -546,14 +546,6 @@ export const mutations: readonly Mutation[] = [
     profile: 'operations',
   },
   {
-    name: 'success said without having been seen',
-    file: 'node/workflows/run.js',
-    find: 'for (const verification of this.workflow.verifications)',
-    replace: 'for (const verification of [])',
-    why: 'An operation says that it is done, and its effect is not there.',
-    profile: 'operations',
-  },
-  {
     name: 'old members not among the removed',
     file: 'node/model/recovery.js',
     find: 'const removed = [...new Set(former)].filter((id) => id !== nodeId).sort(byCodeUnit);',

@@ -10,7 +10,7 @@ import { subjectsOf } from '../../messaging/subjects.js';
 import type { Member } from '../../node/cluster/member.js';
 import type { SnapshotServer } from '../../node/cluster/snapshot-transfer.js';
 import { isUnderWay, type ModelStore } from '../../node/model/index.js';
-import { membersOf } from '../../node/raft/index.js';
+import { membersOf, type Term } from '../../node/raft/index.js';
 import { OperationService } from '../../node/server/operations.js';
 import type { WorkflowSources } from '../../node/server/workflow-actions.js';
 import type { SimulatedController } from './controller.js';
@@ -65,7 +65,7 @@ export class Operations {
 
   constructor(world: World) {
     this.#world = world;
-    world.onOperation = (model) => this.#changed(model);
+    world.onOperation = (model, term) => this.#changed(model, term);
   }
 
   /** What still runs, by what this model says. */
@@ -132,14 +132,14 @@ export class Operations {
   }
 
   /** A record was written, and this is the first model that holds it. */
-  #changed(model: ModelStore): void {
+  #changed(model: ModelStore, term: Term): void {
     for (const { value } of model.records('operation')) {
       const { operation } = value;
       const { id, runner, parameters, state } = operation;
       const before = this.#runners.get(id);
       this.#runners.set(id, runner);
       if (before !== undefined && before !== runner) this.#world.cover('operation: gone on with by another leader');
-      if (before === undefined) this.#terms.set(id, Math.max(...this.#world.checker.leaders.keys()));
+      if (before === undefined) this.#terms.set(id, term);
       if (this.#judged.has(id)) {
         if (isUnderWay(operation)) this.#world.violate('operation', `${id} had ended, and goes on`);
         continue;
@@ -155,7 +155,7 @@ export class Operations {
   #missing({ id, parameters }: Operation, model: ModelStore): string | undefined {
     if (parameters.workflow !== 'transfer') return missingEffect(parameters, model);
     const since = this.#terms.get(id) ?? 0;
-    const led = [...this.#world.checker.leaders].some(([term, leader]) => term > since && leader === parameters.to);
+    const led = [...this.#world.checker.leaders].some(([later, leader]) => later > since && leader === parameters.to);
     return led ? undefined : `${parameters.to} has led no term after ${since}`;
   }
 }

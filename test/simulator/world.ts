@@ -1,7 +1,7 @@
 /** One world, from one plan: time, network, controllers, clients, and who watches them. */
 import { promiseHooks } from 'node:v8';
 import type { ModelMeta, ModelStore } from '../../node/model/index.js';
-import { initialConfiguration, type NodeId } from '../../node/raft/index.js';
+import { initialConfiguration, type NodeId, type Term } from '../../node/raft/index.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { Checker, type Violation } from './checker.js';
 import { Client } from './client.js';
@@ -59,8 +59,8 @@ export class World {
   isFaulty = true;
   onElected: (() => void) | undefined;
   onRestored: ((timelineId: string) => void) | undefined;
-  /** The record of an operation was written, and this model is the first that holds it. */
-  onOperation: ((model: ModelStore) => void) | undefined;
+  /** The record of an operation was written, in this term, and this model is the first that holds it. */
+  onOperation: ((model: ModelStore, term: Term) => void) | undefined;
   onRecovered: ((by: SimulatedController) => void) | undefined;
   violation: Violation | undefined;
   /** Controllers tell each other their status: only where there are recoveries or operations, for all else needs none. */
@@ -126,7 +126,7 @@ export class World {
       violate: (check: string, text: string) => this.violate(check, text),
       elected: () => this.onElected?.(),
       restored: (timelineId: string) => this.onRestored?.(timelineId),
-      operationPut: (model: ModelStore) => this.onOperation?.(model),
+      operationPut: (model: ModelStore, term: Term) => this.onOperation?.(model, term),
     };
     return new Checker(surroundings, epoch);
   }
