@@ -271,7 +271,8 @@ function inspectOpen<
   const schemaVersion = schemaVersionOf(database);
   const present = tableNames(database);
   if (schemaVersion === 0 && present.size === 0) return blank;
-  if (applicationIdOf(database) !== schema.applicationId) {
+  // Tables and their version are written in one transaction: without a version they are nobody's, as for who opens it.
+  if (schemaVersion === 0 || applicationIdOf(database) !== schema.applicationId) {
     return {
       ...blank,
       schema: 'current',

@@ -106,7 +106,8 @@ export function inspectSnapshot(path: string): SnapshotFile {
 
 function verify(database: Connection, path: string): SnapshotManifest {
   const version = schemaVersionOf(database);
-  if (applicationIdOf(database) !== modelSchema.applicationId) throw invalid(path, 'it is no snapshot of a controller');
+  if (version === 0 || applicationIdOf(database) !== modelSchema.applicationId)
+    throw invalid(path, 'it is no snapshot of a controller');
   if (version > modelSchema.version) {
     throw new QuorateError(
       'newer-schema',

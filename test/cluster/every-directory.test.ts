@@ -1,7 +1,7 @@
 /** The start-up table on real directories: every combination that a directory can be in, asked for everything. */
 import test from 'ava';
 import { decideStart, ruleFor, type Situation, situationOf } from '../../node/cluster/decide-start.js';
-import { type DirectoryFacts, inspectDirectory, lockDirectory } from '../../node/storage/index.js';
+import { type DirectoryFacts, inspectDirectory, lockDirectory, openStorage } from '../../node/storage/index.js';
 import { directoryFor, everySituation, impossible, wishFor } from './situations.js';
 
 /** What of a situation lies in the directory; the rest is who asks, and whether somebody has it open. */
@@ -11,7 +11,11 @@ function partOf({ lock: _lock, asked: _asked, owner, ...rest }: Situation): stri
 
 test('every combination is found as what it is, and has the outcome of the table', async (t) => {
   t.timeout(300_000);
-  const found = new Map<string, { readonly free: DirectoryFacts; readonly held: DirectoryFacts }>();
+  const found = new Map<
+    string,
+    { readonly directory: string; readonly free: DirectoryFacts; readonly held: DirectoryFacts }
+  >();
+  const opened = new Set<string>();
   const rules = new Set<string>();
   let checked = 0;
   let left = 0;
@@ -26,7 +30,7 @@ test('every combination is found as what it is, and has the outcome of the table
       const directory = await directoryFor(situation);
       const free = inspectDirectory(directory);
       const lock = lockDirectory(directory);
-      facts = { free, held: inspectDirectory(directory) };
+      facts = { directory, free, held: inspectDirectory(directory) };
       lock.release();
       found.set(part, facts);
     }
@@ -42,11 +46,18 @@ test('every combination is found as what it is, and has the outcome of the table
     if (outcome.rule !== expected.name) t.is(outcome.rule, expected.name, JSON.stringify(situation));
     if (outcome.outcome === 'refuse' && /[{}]/.test(outcome.found + outcome.remedy)) t.fail(outcome.found);
     rules.add(outcome.rule);
+    // What the table lets start is what storage opens.
+    if (outcome.outcome !== 'refuse' && outcome.outcome !== 'recover' && !opened.has(part)) {
+      opened.add(part);
+      const about = { directory: facts.directory, clusterName: 'c', nodeId: 'n1', softwareVersion: 'test' };
+      t.notThrows(() => openStorage({ ...about, now: () => 0 }).close(), JSON.stringify(situation));
+    }
     checked += 1;
   }
   t.log(
     `${checked} combinations on ${found.size} directories; ${left} that no directory can be in; ${rules.size} rules`,
   );
   t.true(found.size > 200);
-  t.true(checked > 10_000);
+  t.true(checked > 6_000);
+  t.true(opened.size > 5, `${opened.size} were opened`);
 });

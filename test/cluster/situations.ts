@@ -23,7 +23,9 @@ export function* everySituation(): Generator<Situation> {
 }
 
 /** Why no directory can be so; undefined where one can. */
-export function impossible({ owner, raft, model, fit }: Situation): string | undefined {
+export function impossible({ owner, raft, model, fit, schema }: Situation): string | undefined {
+  if (schema === 'older' && Math.min(raftSchema.version, modelSchema.version) === 1)
+    return 'there is no older version yet';
   const owned = owner !== 'nobody';
   if (owned && (raft === 'none' || raft === 'contacted')) return 'whose it is, is written with what it is';
   if (!owned && raft === 'joining') return 'whoever joins has a name';

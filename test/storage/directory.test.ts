@@ -143,6 +143,14 @@ for (const file of ['raft.db', 'model.db']) {
     t.throws(() => open(directory), { code: 'damaged' });
   });
 
+  test(`a ${file} that has lost its version is damage, for who looks as for who opens`, async (t) => {
+    const directory = await memberDirectory();
+    change(directory, file, 'PRAGMA user_version = 0');
+    const { raft, model } = inspectDirectory(directory);
+    t.regex([...raft.damage, ...model.damage].join(), /is not a (raft|model) database of a controller/);
+    t.throws(() => open(directory), { code: 'damaged' });
+  });
+
   test(`a page of ${file} that was overwritten is damage, found before anything is served`, async (t) => {
     const directory = await memberDirectory(2_000);
     const path = join(directory, file);

@@ -63,6 +63,7 @@ test('contents, manifest and structure are each guarded', async (t) => {
   t.throws(() => inspectSnapshot('/no/such/file'), { code: 'snapshot-invalid', message: /no such file/ });
   t.throws(() => inspectSnapshot('/'), { code: 'snapshot-invalid', message: /it is no file/ });
   t.throws(() => inspectSnapshot(sql(copyOf(file), 'PRAGMA user_version = 99')), { code: 'newer-schema' });
+  t.throws(() => inspectSnapshot(sql(copyOf(file), 'PRAGMA user_version = 0')), { code: 'snapshot-invalid' });
 });
 
 test('a copy that SQLite laid out anew holds the same contents', async (t) => {
