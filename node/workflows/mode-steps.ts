@@ -3,11 +3,11 @@
  * are paused around the change (the record itself pauses them, see `pausesWrites`), and resumed when the routers have followed,
  * or after a while without them. A controller that dies at any step starts as what it was, or as what it becomes, and goes on.
  */
-import { formatPosition, type IndexType } from '../../messaging/index.js';
+import { formatPosition, type IndexType, type QuorateError } from '../../messaging/index.js';
 import type { RoutersArrived } from './actions.js';
 import type { Check } from './checks/index.js';
 import type { NoReturn, Step, Verification, Work } from './definition.js';
-import { backupName, failed, grouped, waitUntil } from './waits.js';
+import { backupName, failed, grouped, pollIntervalMs, waitUntil } from './waits.js';
 
 export { pauseWrites, resumeWrites } from './restore.js';
 
@@ -15,7 +15,16 @@ export { pauseWrites, resumeWrites } from './restore.js';
 export const publishedMaxMs = 30_000;
 /** So long writes wait for routers; those that take longer are seen by the verification. */
 export const followMaxMs = 10_000;
-export const arrivedMaxMs = 120_000;
+/** Routers of which none comes nearer for so long are given up: they come in thousands, and from machines that are busy. */
+export const arrivedStillMaxMs = 120_000;
+/** However slowly they come. */
+export function arrivedMaxMs(routers: number): number {
+  return 300_000 + routers * 100;
+}
+/** To look at ten thousand takes time: the more there are, the less often. */
+export function arrivedPollMs(routers: number): number {
+  return Math.max(pollIntervalMs, routers / 40);
+}
 const namedMax = 5;
 
 function leaveBehindOf({ parameters }: Work): readonly string[] {
@@ -75,6 +84,7 @@ export const routersFollow: Step = {
     let seen = await work.actions.routersArrived(leaveBehindOf(work));
     await waitUntil(work, {
       forMs: followMaxMs * 2,
+      everyMs: () => arrivedPollMs(seen.connected),
       until: async () => {
         seen = await work.actions.routersArrived(leaveBehindOf(work));
         // Who takes longer is no reason to keep writers waiting.
@@ -91,22 +101,47 @@ export const routersArrived: Verification = {
   title: () => 'Each connected router stands on the new timeline, with the same model hash',
   run: async (work) => {
     let seen: RoutersArrived | undefined;
+    const moves = new Movement(work.actions.now());
+    const givenUp = (why: string): QuorateError =>
+      failed(
+        `not all routers have arrived${why}`,
+        'They go on trying by themselves: `quorate routers`. Restart one that holds something else.',
+      );
     await waitUntil(work, {
-      forMs: arrivedMaxMs,
+      forMs: () => arrivedMaxMs(seen?.connected ?? 0),
+      everyMs: () => arrivedPollMs(seen?.connected ?? 0),
       until: async () => {
         seen = await work.actions.routersArrived(leaveBehindOf(work));
+        const stillMs = moves.stillMs(seen, work.actions.now());
         if (!seen.heardAll) return 'listening for routers that were connected before this controller started';
-        return (seen.verified === seen.connected && seen.different.length === 0) || inWords(seen);
+        if (seen.verified === seen.connected && seen.different.length === 0) return true;
+        if (stillMs >= arrivedStillMaxMs)
+          throw givenUp(`, and none came nearer for ${grouped(Math.round(stillMs / 1_000))} s: ${inWords(seen)}`);
+        return inWords(seen);
       },
-      otherwise: (last) =>
-        failed(
-          `not all routers have arrived: ${last}`,
-          'They go on trying by themselves: `quorate routers`. Restart one that holds something else.',
-        ),
+      otherwise: (last) => givenUp(`: ${last}`),
     });
     return seen === undefined ? '' : inWords(seen);
   },
 };
+
+/** How long routers have stood where they are: none more was heard, came over, or was seen to hold the same. */
+class Movement {
+  #furthest = -1;
+  #movedAt: number;
+
+  constructor(now: number) {
+    this.#movedAt = now;
+  }
+
+  stillMs({ heardAll, connected, arrived, verified }: RoutersArrived, now: number): number {
+    const far = connected + arrived + verified;
+    if (!heardAll || far > this.#furthest) this.#movedAt = now;
+    // One that is away for a while and comes back has not come nearer.
+    this.#furthest = Math.max(this.#furthest, far);
+    return now - this.#movedAt;
+  }
+}
 
 function inWords({ connected, arrived, verified, waitingFor, different }: RoutersArrived): string {
   if (connected === 0) return 'no router is connected';

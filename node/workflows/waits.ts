@@ -26,7 +26,10 @@ export function backupName({ operation, parameters }: Pick<Work, 'operation' | '
 }
 
 export interface Wait {
-  readonly forMs: number;
+  /** From the beginning; where what is waited for grows, so may this. */
+  readonly forMs: number | (() => number);
+  /** Between two looks; default {@link pollIntervalMs}. */
+  readonly everyMs?: () => number;
   /** True when it is so; otherwise what to say meanwhile. */
   readonly until: () => true | string | Promise<true | string>;
   /** Why it is given up; `last` is what `until` said last. */
@@ -34,14 +37,15 @@ export interface Wait {
 }
 
 export async function waitUntil(work: Work, wait: Wait): Promise<void> {
-  const deadline = work.actions.now() + wait.forMs;
+  const beganAt = work.actions.now();
+  const forMs = (): number => (typeof wait.forMs === 'number' ? wait.forMs : wait.forMs());
   for (;;) {
     work.checkpoint();
     const seen = await wait.until();
     if (seen === true) return;
-    if (work.actions.now() >= deadline) throw wait.otherwise(seen);
+    if (work.actions.now() - beganAt >= forMs()) throw wait.otherwise(seen);
     await work.say(seen);
-    await work.pause(pollIntervalMs);
+    await work.pause(wait.everyMs?.() ?? pollIntervalMs);
   }
 }
 

@@ -26,6 +26,7 @@ const given = readOptions(
       ['--routers 1000', 'a thousand'],
       ['--routers 10000 --json', 'ten thousand, for machines'],
       ['--routers 1000 --idle-seconds 300', 'what they cost while nothing happens, over minutes'],
+      ['--routers 2000 --faults rollback,migrate', 'the migration, without the rest'],
     ],
   },
   {
@@ -45,6 +46,11 @@ const given = readOptions(
       number: 'any',
       default: '0.3',
       describe: 'of the events a second that all follow at full speed, which are written through each fault',
+    },
+    faults: {
+      type: 'string',
+      default: 'server,leader,restore,rollback,migrate',
+      describe: 'that they go through, in this order; a migration needs the rollback before it',
     },
     'leader-flags': { type: 'string', default: '', describe: 'of the Node that runs controllers, e.g. --cpu-prof' },
     'router-flags': {
@@ -327,14 +333,18 @@ async function faults({ cluster, fleet }: Bench, perSecondMax: number): Promise<
   const load = new CountedLoad(cluster, { writers: few, entities: writers, timeoutMs: patienceMs, perSecondMax });
   await load.stop();
   const bench = { cluster, fleet, load, someEvents: Math.max(10, Math.round(3 * perSecondMax)) };
-  await through('the nats-server is killed and started again', bench, massReconnect);
-  await through('the leader is killed, and comes back', bench, leaderKill);
+  const chosen = new Set(given.faults.split(','));
+  const go = async (name: string, what: string, fault: (each: LoadedBench) => Promise<Figures>): Promise<void> => {
+    if (chosen.has(name)) await through(what, bench, fault);
+  };
+  await go('server', 'the nats-server is killed and started again', massReconnect);
+  await go('leader', 'the leader is killed, and comes back', leaderKill);
   await checkAcknowledged(bench);
-  await through('the model is restored', bench, restore);
-  await through('the cluster is rolled back to one standalone controller', bench, (each) =>
+  await go('restore', 'the model is restored', restore);
+  await go('rollback', 'the cluster is rolled back to one standalone controller', (each) =>
     changesMode(each, 'rollback'),
   );
-  await through('it is migrated to a cluster again', bench, (each) => changesMode(each, 'migrate'));
+  await go('migrate', 'it is migrated to a cluster again', (each) => changesMode(each, 'migrate'));
 }
 
 async function main(): Promise<void> {

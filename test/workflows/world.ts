@@ -38,6 +38,7 @@ import {
   type Probe,
   type RestoreAnswer,
   type RestoreFacts,
+  type RoutersArrived,
   type Workflow,
 } from '../../node/workflows/index.js';
 import { begun, timeline } from '../model/support.js';
@@ -118,6 +119,8 @@ export class World {
   /** Changes of membership that were committed. */
   changesCommitted = 0;
   restoresApplied = 0;
+  /** What is seen of routers, where there are any. */
+  routers: (() => RoutersArrived) | undefined;
   /** Backups that were written, as `name on controller`. */
   readonly backups: string[] = [];
 
@@ -466,7 +469,11 @@ export class World {
       // A migration is tried with real processes only: see test/e2e/migration.test.ts.
       allPublished: () => Promise.resolve(true),
       changeMode: () => Promise.reject(new QuorateError('internal', 'this world has no standalone controllers')),
-      routersArrived: () => Promise.reject(new QuorateError('internal', 'this world has no routers')),
+      routersArrived: () => {
+        if (this.routers === undefined)
+          return Promise.reject(new QuorateError('internal', 'this world has no routers'));
+        return Promise.resolve(this.routers());
+      },
       raisedGates: () => raisedGates(this.store),
       prepareCandidate: (id) => this.counted(self, `prepare ${id}`, () => this.prepare(id)),
       releaseCandidate: (id) =>
