@@ -3,7 +3,7 @@
  * read so that no file, whatever is in it, can leave the router worse off than none.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { EndpointList } from '../schemas/router.js';
@@ -43,11 +43,10 @@ export async function readEndpointFile(path: string, cluster: string): Promise<E
 /** Written to a file beside it, synced, renamed over it, and the folder synced: the order that survives a loss of power. */
 export async function writeEndpointFile(path: string, list: EndpointList): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
   // One name, so that crashes leave one file behind and not one each; a router has its directory to itself.
   const temporary = join(folder, `.${endpointFileName}.new`);
   try {
-    const file = await open(temporary, 'w', 0o600);
+    const file = await openMade(temporary);
     try {
       await file.writeFile(`${JSON.stringify({ format: 1, sha256: checksum(list), list }, null, 2)}\n`);
       await file.sync();
@@ -60,6 +59,17 @@ export async function writeEndpointFile(path: string, list: EndpointList): Promi
     throw error;
   }
   await syncFolder(folder);
+}
+
+/** In a folder that is made where it is missing. */
+async function openMade(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'w', 0o600);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return await open(path, 'w', 0o600);
+  }
 }
 
 /** Writes lists one after another; of several that wait, only the newest. */

@@ -21,6 +21,8 @@ export const routerLimits = {
   modelSpreadMs: 250,
   /** Where the whole model was taken, the controllers hear of it within this time. */
   resyncedHeartbeatMs: 250,
+  /** Who asks what all routers hold gets their answers spread over this. */
+  reportSpreadMs: 100,
   /** The longest wait of a router that was refused: what refused it may have been upgraded. */
   refusedRetryMs: 30_000,
   /** An alert of one kind is sent once in this time. */
@@ -30,6 +32,8 @@ export const routerLimits = {
   helloTimeoutMs: 3_000,
   syncTimeoutMs: 10_000,
   alertTimeoutMs: 3_000,
+  /** How much longer than these an answer may take that has arrived in time at a router that had no time for it. */
+  lateAnswerMaxMs: 60_000,
   /** Changes that an iteration may be behind before it is ended with `overloaded`. */
   iterationBehindMax: 65_536,
   /** Attempts to connect to NATS before the first success. */

@@ -79,7 +79,8 @@ export class RouterLink {
     const connection = this.#connection;
     if (connection === null) return null;
     try {
-      const message = await connection.request(subject, JSON.stringify(body), { timeout: timeoutMs });
+      const message = await this.#answerTo(connection, subject, JSON.stringify(body), timeoutMs);
+      if (message === null) return null;
       const parsed = schema.safeParse(parseJson(message));
       if (parsed.success) return parsed.data;
       this.#options.handlers.undecodable(subject);
@@ -87,6 +88,30 @@ export class RouterLink {
       // Nobody there, too late, or the connection went: the same to whoever asked, who asks again.
     }
     return null;
+  }
+
+  /**
+   * Null where there is none in time. Time in which this process stood still, or had no turn for what it was sent, does not
+   * count: a connection delivers in order, so when the server answers a question that is asked after the time, all that it had
+   * for this router is here. Thousands of routers on one busy machine would else throw away the answers to all their questions,
+   * and ask them again.
+   */
+  async #answerTo(connection: NatsConnection, subject: string, body: string, timeoutMs: number): Promise<Msg | null> {
+    let cancel = (): void => undefined;
+    const answer = connection.request(subject, body, { timeout: timeoutMs + limits.lateAnswerMaxMs });
+    const tooLate = new Promise<null>((resolve) => {
+      cancel = this.#options.clock.after(timeoutMs, () => {
+        const giveUp = (): void => void setImmediate(() => resolve(null));
+        connection.flush().then(giveUp, giveUp);
+      });
+    });
+    try {
+      return await Promise.race([answer, tooLate]);
+    } finally {
+      cancel();
+      // Whoever has given up waits for it no more.
+      answer.catch(() => undefined);
+    }
   }
 
   publish(verb: RouterVerb, body: unknown): void {

@@ -34,6 +34,7 @@ export function initialState(settings: RouterSettings): RouterState {
     connected: false,
     hello: { request: 0, outstanding: false, due: null, controller: null, attempt: 0, refusal: null, others: null },
     session: null,
+    reportDue: false,
     endpoints: null,
     follow: initialFollowOf(settings, null),
     alerts: noAlerts,
@@ -102,7 +103,7 @@ function step(turn: Turn, input: RouterInput): void {
       });
       return;
     case 'direct':
-      if (input.direct.what === 'report') beat(turn, true);
+      if (input.direct.what === 'report') reportSoon(turn);
       else helloSoon(turn);
       return;
     case 'timer':
@@ -154,14 +155,22 @@ function onDisconnected(turn: Turn): void {
     ...state,
     connected: false,
     session: null,
+    reportDue: false,
     hello: { ...state.hello, outstanding: false, due: null, attempt: 0, refusal: null, others: null },
     follow: following.pause(state.follow),
     alerts: { ...state.alerts, outstanding: false },
   };
 }
 
-function beat(turn: Turn, reports = false): void {
-  const { session, settings, follow: followed, endpoints } = turn.state;
+/** All routers are asked at once; and one that is asked again before it has answered answers once. */
+function reportSoon(turn: Turn): void {
+  if (turn.state.session === null || turn.state.reportDue) return;
+  turn.state = { ...turn.state, reportDue: true };
+  timer(turn, 'heartbeat', 0, limits.reportSpreadMs);
+}
+
+function beat(turn: Turn): void {
+  const { session, settings, follow: followed, endpoints, reportDue } = turn.state;
   if (session === null) return;
   const heartbeat: Omit<Heartbeat, 'counters' | 'report'> = {
     v: protocolVersion,
@@ -175,7 +184,8 @@ function beat(turn: Turn, reports = false): void {
     scope: settings.scope,
     indexTypes: [...settings.indexTypes],
   };
-  turn.out.push({ effect: 'heartbeat', heartbeat, reports });
+  turn.out.push({ effect: 'heartbeat', heartbeat, reports: reportDue });
+  turn.state = { ...turn.state, reportDue: false };
   timer(turn, 'heartbeat', session.heartbeatMs * 0.9, session.heartbeatMs * 1.1);
 }
 

@@ -56,6 +56,8 @@ export interface RouterState {
   };
   /** What was agreed at the last hello since the connection was made. */
   readonly session: Session | null;
+  /** The next heartbeat says what the router holds. */
+  readonly reportDue: boolean;
   readonly endpoints: EndpointList | null;
   readonly follow: following.Follow;
   readonly alerts: Alerts;

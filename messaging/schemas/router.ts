@@ -173,7 +173,7 @@ export const routerAlertReplySchema = z.object({ v: z.int(), ok: z.literal(true)
 /**
  * On `to-router.<id>`: the controllers want something of one router. `hello-again` is sent to one that fell behind without
  * knowing it (the last event before a silence was lost): what the hello's answer says mends it. `report` asks for a heartbeat
- * at once that says what it holds.
+ * soon that says what it holds.
  */
 export const routerDirectSchema = z.discriminatedUnion('what', [
   z.object({ v: z.int(), what: z.literal('hello-again'), reason: z.string() }),

@@ -1,6 +1,6 @@
 /** Whether routers hold what the model holds, at the position that they name: seen while the model goes on changing. */
 import test from 'ava';
-import { entitiesSha256, type ModelReport, type RouterView } from '../../messaging/index.js';
+import { entitiesSha256, type ModelReport, QuorateError, type RouterView } from '../../messaging/index.js';
 import { contains, partOf } from '../../messaging/router/part.js';
 import { RouterArrival } from '../../node/server/routers/index.js';
 import { ModelSource, Replica } from './support/source.js';
@@ -22,12 +22,14 @@ function setting() {
   const routers: RouterView[] = [];
   const reports = new Map<string, ModelReport>();
   const asked: string[] = [];
+  const left = new Set<string>();
   let now = 0;
   const arrival = new RouterArrival({
     routers: () => ({
       routers: () => routers,
       askReports: (ids) => asked.push(...ids),
       reportOf: (id) => reports.get(id) ?? null,
+      hasLeft: (id) => left.has(id),
     }),
     reader,
     now: () => now,
@@ -35,7 +37,7 @@ function setting() {
   const holds = (id: string): void => {
     reports.set(id, { position: source.position, entitiesSha256: entitiesSha256([...source.entities.values()]) });
   };
-  return { source, reader, routers, reports, asked, arrival, holds, wait: (ms: number) => (now += ms) };
+  return { source, reader, routers, reports, asked, left, arrival, holds, wait: (ms: number) => (now += ms) };
 }
 
 test('a router is verified by what it holds at the position that it names, also while writes go on', async (t) => {
@@ -107,4 +109,46 @@ test('a router that holds its own part is held against that, though most of it i
   t.is(seen.connected, 31);
   t.deepEqual(seen.different, ['r7']);
   t.is(seen.verified, 30);
+});
+
+test('a router that does not answer is asked ever more rarely; one that answers, and went on meanwhile, as before', async (t) => {
+  const { source, routers, reports, arrival, asked, wait } = setting();
+  routers.push(view('silent', source), view('busy', source));
+  const timesOf = (id: string) => asked.filter((each) => each === id).length;
+  for (let second = 0; second <= 60; second += 1) {
+    // What it says is always of a moment before that at which the copy stands.
+    reports.set('busy', { position: { ...source.position, index: 0 }, entitiesSha256: 'of then' });
+    await arrival.look([]);
+    wait(1_000);
+  }
+  t.is(timesOf('silent'), 7, 'after 1, 2, 4, 8, 16 and 16 seconds');
+  t.true(timesOf('busy') > 30, `${timesOf('busy')}`);
+});
+
+test('of thousands some are asked at a time', async (t) => {
+  const { source, routers, arrival, asked } = setting();
+  for (let number = 0; number < 2_500; number += 1) routers.push(view(`r${number}`, source));
+  const asksOf = async () => {
+    asked.length = 0;
+    await arrival.look([]);
+    return asked.length;
+  };
+  t.deepEqual([await asksOf(), await asksOf(), await asksOf(), await asksOf()], [1_000, 1_000, 500, 0]);
+});
+
+test('a router that was connected when the model began to be counted anew, and falls silent, is waited for a while', async (t) => {
+  const { source, routers, left, arrival, holds } = setting();
+  const ids = ['r1', 'gone', 'stopped', 'refused'];
+  routers.push(...ids.map((id) => view(id, source)), view('away before', source, { online: false, lastContactMs: 9 }));
+  t.like(await arrival.look([]), { connected: 4 });
+  holds('r1');
+  const silent = (given: Partial<RouterView>) =>
+    routers.splice(1, 3, ...ids.slice(1).map((id) => view(id, source, { online: false, ...given })));
+  silent({ lastContactMs: 20_000 });
+  left.add('stopped');
+  const refused = new QuorateError('hello-refused').toWire();
+  routers.splice(3, 1, view('refused', source, { online: false, lastContactMs: 20_000, refused }));
+  t.like(await arrival.look([]), { connected: 2, verified: 1, waitingFor: ['gone'] });
+  silent({ lastContactMs: 60_000 });
+  t.like(await arrival.look([]), { connected: 1, verified: 1, waitingFor: [] });
 });

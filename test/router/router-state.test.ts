@@ -276,6 +276,25 @@ test('a hello says which list is held; an answer without one leaves that, and wh
   t.is(router.all('alarm').length, 0);
 });
 
+test('a report is asked for by several, and given once, soon, with the next heartbeat', (t) => {
+  const router = new Router().connected().answer(welcome).synced().give({ input: 'timer', timer: 'heartbeat' });
+  router.effects = [];
+  const ask = () => router.give({ input: 'direct', direct: { v: 1, what: 'report' } });
+  ask();
+  t.is(router.timer('heartbeat')?.maxMs, routerLimits.reportSpreadMs);
+  ask();
+  t.is(router.all('timer').length, 1, 'what is under way is not put off');
+  router.give({ input: 'timer', timer: 'heartbeat' }, { input: 'timer', timer: 'heartbeat' });
+  t.deepEqual(
+    router.all('heartbeat').map(({ reports }) => reports),
+    [true, false],
+  );
+  ask();
+  router.give({ input: 'disconnected' }).connected().answer(welcome);
+  router.give({ input: 'timer', timer: 'heartbeat' });
+  t.false(router.all('heartbeat').at(-1)?.reports, 'whoever asked before the connection broke asks again');
+});
+
 test('without a connection nothing is sent', (t) => {
   const router = new Router().connected().answer(welcome).synced().give({ input: 'disconnected' });
   router.effects = [];

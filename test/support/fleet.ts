@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { endWithUs, hasEnded } from './children.js';
-import { temporaryDirectory } from './temporary-directory.js';
+import { memoryDirectory } from './temporary-directory.js';
 import { eventually } from './wait.js';
 
 export interface FleetSettings {
@@ -113,7 +113,8 @@ class ForkedFleet implements Fleet {
     this.#onProgress = options.onProgress;
     const { cluster, servers, scope = 'whole' } = options;
     this.scope = scope;
-    this.#settings = { cluster, servers, scope, directory: temporaryDirectory('fleet') };
+    // Real routers have a disk each; thousands of them would sync their files to the one that the controllers have here.
+    this.#settings = { cluster, servers, scope, directory: memoryDirectory('fleet') };
     this.#children = Array.from({ length: options.processes ?? 1 }, () => new Child(options.execArgv ?? []));
   }
 

@@ -15,7 +15,7 @@ import { PartIndex } from './part-index.js';
 import type { RouterService } from './service.js';
 
 export interface ArrivalOptions {
-  readonly routers: () => Pick<RouterService, 'routers' | 'askReports' | 'reportOf'> | undefined;
+  readonly routers: () => Pick<RouterService, 'routers' | 'askReports' | 'reportOf' | 'hasLeft'> | undefined;
   readonly reader: RouterModelReader;
   /** Milliseconds that never go back. */
   readonly now: () => number;
@@ -32,18 +32,33 @@ export interface ArrivalReport {
   readonly different: readonly string[];
 }
 
-/** A router that has not answered is asked again after this long. */
+/** A router that has not answered is asked again after this long, and after ever longer: its machine may be busy. */
 const askAgainMs = 1_000;
+const askAgainMaxMs = 16_000;
+/** What thousands hold is asked of some at a time. */
+const asksOfOneLookMax = 1_000;
+/** Who was there when the model began to be counted anew, and is not heard since: taken for away after this long. */
+const silentMaxMs = 60_000;
 /** Positions at which one look hashes the whole model: routers that follow while writes go on name many. */
 const hashedPositionsMax = 4;
 /** Parts that are hashed before other work gets its turn. */
 const partsInSlice = 20;
 
+interface Asked {
+  readonly atMs: number;
+  /** From then, until it is asked again. */
+  readonly waitMs: number;
+  /** What it had said before it was asked. */
+  readonly answer: ModelReport | null;
+}
+
 export class RouterArrival {
   readonly #options: ArrivalOptions;
   readonly #verified = new Set<string>();
   readonly #different = new Set<string>();
-  readonly #askedAt = new Map<string, number>();
+  readonly #asked = new Map<string, Asked>();
+  /** Connected when the present history was looked at first. */
+  readonly #expected = new Set<string>();
   #timeline = '';
   #copy: ModelCopy | null = null;
   #looking: Promise<ArrivalReport> | null = null;
@@ -71,8 +86,9 @@ export class RouterArrival {
     const position = reader.position();
     if (service === undefined || position === null)
       return { connected: 0, arrived: 0, verified: 0, waitingFor: [], different: [] };
-    if (this.#timeline !== position.timeline.id) this.#begin(position.timeline.id);
-    const connected = service.routers().filter(({ id, online }) => online && !except.has(id));
+    const views = service.routers().filter(({ id }) => !except.has(id));
+    if (this.#timeline !== position.timeline.id) this.#begin(position.timeline.id, views);
+    const connected = views.filter((router) => router.online || this.#isMissed(service, router));
     const arrived = connected.filter((router) => router.position !== null && comparable(router.position, position));
     const open = arrived.filter(({ id }) => !this.#verified.has(id));
     const reports = open.flatMap((router) => {
@@ -90,18 +106,31 @@ export class RouterArrival {
     };
   }
 
-  #begin(timeline: string): void {
+  #begin(timeline: string, views: readonly RouterView[]): void {
     this.#timeline = timeline;
     this.#copy = null;
-    for (const known of [this.#verified, this.#different, this.#askedAt]) known.clear();
+    for (const known of [this.#verified, this.#different, this.#asked, this.#expected]) known.clear();
+    for (const { id, online } of views) if (online) this.#expected.add(id);
   }
 
-  #ask(service: Pick<RouterService, 'askReports'>, open: readonly RouterView[]): void {
+  /** Taking the model again, it may have been too busy to say that it is there: it has not arrived, and is not away yet. */
+  #isMissed(service: Pick<RouterService, 'hasLeft'>, { id, refused, lastContactMs }: RouterView): boolean {
+    return this.#expected.has(id) && refused === null && lastContactMs < silentMaxMs && !service.hasLeft(id);
+  }
+
+  #ask(service: Pick<RouterService, 'askReports' | 'reportOf'>, open: readonly RouterView[]): void {
     const now = this.#options.now();
-    const due = open
-      .filter(({ id }) => !this.#verified.has(id) && now - (this.#askedAt.get(id) ?? -Infinity) >= askAgainMs)
-      .map(({ id }) => id);
-    for (const id of due) this.#askedAt.set(id, now);
+    const due: string[] = [];
+    for (const { id, online } of open) {
+      if (due.length === asksOfOneLookMax) break;
+      const before = this.#asked.get(id);
+      if (!online || this.#verified.has(id) || (before !== undefined && now - before.atMs < before.waitMs)) continue;
+      const answer = service.reportOf(id);
+      const isAnswered = before === undefined || answer !== before.answer;
+      const waitMs = isAnswered ? askAgainMs : Math.min(before.waitMs * 2, askAgainMaxMs);
+      this.#asked.set(id, { atMs: now, waitMs, answer });
+      due.push(id);
+    }
     service.askReports(due);
   }
 
@@ -185,8 +214,15 @@ interface Hashed {
   readonly text: string;
 }
 
+/** Many groups of routers hold the same entities, and each look begins with its groups anew. Kept as long as the copy is. */
+const hashedBefore = new WeakMap<Entity, Hashed>();
+
 function hashed(entity: Entity): Hashed {
-  return { entity, text: hashedText(entity) };
+  const known = hashedBefore.get(entity);
+  if (known !== undefined) return known;
+  const made = { entity, text: hashedText(entity) };
+  hashedBefore.set(entity, made);
+  return made;
 }
 
 /** As `entitiesSha256`, in slices. */

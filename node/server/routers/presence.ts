@@ -211,6 +211,11 @@ export class Presence {
     return this.#routers.get(router)?.report ?? null;
   }
 
+  /** Whether it said goodbye, and nothing since. */
+  hasLeft(router: string): boolean {
+    return this.#routers.get(router)?.left ?? false;
+  }
+
   /** Those with ids after this one, in the order of the ids, at most `limit`: who lists ten thousand does so in pages. */
   view(standing: Standing, nowMs: number, after = '', limit = Number.POSITIVE_INFINITY): readonly RouterView[] {
     const ids = this.#sortedIds();

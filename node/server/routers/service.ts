@@ -104,6 +104,8 @@ export interface RouterService {
   askReports(routers: readonly string[]): void;
   /** What the router said last that it holds; null: it was never asked, or does not know the question. */
   reportOf(router: string): ModelReport | null;
+  /** Whether the router said goodbye, and nothing since. */
+  hasLeft(router: string): boolean;
   /** Call it with what was applied to the model, so that a router that is disabled or enabled hears of it at once. */
   changed(changes: readonly { readonly entity: Entity }[]): void;
   /** Call it when leadership, membership or the list of controllers changed, so that it acts at once; it also looks by itself. */
@@ -223,6 +225,10 @@ class NatsRouterService implements RouterService {
 
   reportOf(router: string): ModelReport | null {
     return this.#presence.reportOf(router);
+  }
+
+  hasLeft(router: string): boolean {
+    return this.#presence.hasLeft(router);
   }
 
   stop(): void {
