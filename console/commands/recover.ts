@@ -229,7 +229,9 @@ function mayBeLost(view: RecoveryView, chosen: Survivor, behind: readonly Surviv
   const sentences =
     view.missing.length < majority && behind.length === 0
       ? [
-          `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${view.missing.length} are missing.`,
+          view.missing.length === 0
+            ? 'Nothing that was acknowledged is lost: no voter is missing.'
+            : `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
         ]
       : [
           `Writes that were acknowledged and lie only on ${listed([...view.missing, ...behind.map(({ node }) => node)])} are lost. How many there are, no survivor can know.`,
@@ -338,8 +340,15 @@ async function offline(
     recommended: node,
     obstacle: null,
   };
+  // What it had promised beyond the model lay in the log.
+  const { identity, debt, droppable } = first.raft;
+  const isLogWhole = identity !== null && debt === null && droppable.length === 0;
   const losses = [
-    ...mayBeLost(view, survivor, []),
+    ...(isLogWhole
+      ? mayBeLost(view, survivor, [])
+      : [
+          `The log of ${node} is gone, or not whole: writes that were acknowledged behind index ${lastIndex} are lost. How many there are, nobody can know.`,
+        ]),
     'Nobody was asked: make sure that no controller of this cluster leads, and that no other survivor has a later last term, or the same and a larger last index.',
   ];
   if (!out.json) {

@@ -155,23 +155,27 @@ test('where nobody else holds the model it says how to go on with what is whole,
     t.notRegex(remedy, /members remove/);
     return [...remedy.matchAll(/`quorate ([^`]+)`/g)].map((match) => match[1] ?? '');
   };
-  const paste = async (line: string, ...more: readonly string[]): Promise<void> => {
+  const paste = async (line: string, ...more: readonly string[]): Promise<string> => {
     const words = execFileSync('sh', ['-c', `printf '%s\\n' ${line}`], { encoding: 'utf8' })
       .trimEnd()
       .split('\n');
     const { code, stderr } = await runQuorate([...words, ...more], { timeoutMs: 60_000 });
     t.is(code, 0, `${line}: ${stderr}`);
+    return stderr;
   };
   const confirmed = ['--yes', '--i-understand', 'n1'];
 
   // The log is damaged: the model goes on, with what it holds; also where a start would refuse the log.
   const spoilt = damaged(directory, 'raft.db', `${spoil} = (SELECT min(idx) FROM entries)`);
   const [recover = '', withoutLog = ''] = await commandsOf(spoilt, 'raft.db');
-  await paste(recover, ...confirmed);
+  t.regex(await paste(recover, ...confirmed), /Nothing that was acknowledged is lost: no voter is missing/);
   t.deepEqual((await examine(spoilt)).named('fail'), []);
   const promise = damaged(directory, 'raft.db', "UPDATE state SET crc = crc + 1 WHERE key = 'hardState'");
   for (const name of readdirSync(promise)) if (name.startsWith('raft.db')) rmSync(join(promise, name));
-  await paste(withoutLog.replace(spoilt, promise), ...confirmed);
+  t.regex(
+    await paste(withoutLog.replace(spoilt, promise), ...confirmed),
+    /writes that were acknowledged behind index 6 are lost/,
+  );
   t.deepEqual((await examine(promise)).named('fail'), []);
   t.regex((await examine(promise)).sentenceOf('model.db'), /5 service/);
 
