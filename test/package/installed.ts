@@ -1,6 +1,6 @@
 /**
  * The package as a stranger installs it: packed, put into a folder of its own, and run with an empty HOME and a PATH on which
- * there are Node, `sh` and `env`, and neither a compiler nor anything of the checkout.
+ * there are Node and three programs that every machine has, and neither a compiler nor anything of the checkout.
  */
 import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -31,7 +31,8 @@ export type Source = 'registry' | 'checkout';
 const packMaxMs = 120_000;
 const installMaxMs = 300_000;
 const runMaxMs = 60_000;
-const programs = ['sh', 'env'];
+/** Of those that every machine has; no compiler, no Python, no make. */
+const programs = ['sh', 'env', 'cat'];
 const packageSchema = z.object({ packages: z.record(z.string(), z.object({ dev: z.boolean().optional() })) });
 
 export async function installPackage(source: Source, node = process.execPath): Promise<Installed> {
