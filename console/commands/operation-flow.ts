@@ -10,6 +10,7 @@ import type {
   Finding,
   Impact,
   Operation,
+  OperationParameters,
   OperationPlan,
   StepRecord,
   WorkflowParameters,
@@ -273,8 +274,12 @@ export function impactLines(before: Impact, after: Impact): readonly string[] {
   ];
 }
 
-export function titleOf(parameters: WorkflowParameters): string {
+export function titleOf(parameters: OperationParameters): string {
   switch (parameters.workflow) {
+    case 'recover':
+      return `Go on with ${parameters.node} alone`;
+    case 'new-cluster':
+      return `Begin a new cluster on ${parameters.name}`;
     case 'join':
       return `Join ${parameters.node} as ${parameters.role}`;
     case 'remove':
@@ -298,13 +303,17 @@ export function titleOf(parameters: WorkflowParameters): string {
   }
 }
 
-export function goalOf(parameters: WorkflowParameters): string {
+export function goalOf(parameters: OperationParameters): string {
   const title = titleOf(parameters);
   return title.charAt(0).toLowerCase() + title.slice(1);
 }
 
-function doneSentence(parameters: WorkflowParameters): string {
+function doneSentence(parameters: OperationParameters): string {
   switch (parameters.workflow) {
+    case 'recover':
+      return `${parameters.node} leads alone`;
+    case 'new-cluster':
+      return `The cluster goes on with the model of ${parameters.name}`;
     case 'join':
       return `${parameters.node} is a ${parameters.role}`;
     case 'remove':

@@ -1,7 +1,8 @@
 /** `quorate recover`: go on with one survivor after the quorum was lost for good. */
+import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { ApiClient } from '../../messaging/api-client.js';
-import { QuorateError } from '../../messaging/errors.js';
+import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
 import { formatPosition } from '../../messaging/position.js';
 import { isMoreUpToDate, type RecoveryView, type Survivor, viewOfRecovery } from '../../messaging/recovery.js';
@@ -13,7 +14,12 @@ import { renderTable } from '../output/table.js';
 import { listed, plural } from '../state/format.js';
 import { argument, type CommandContext, defineCommand } from './command.js';
 import { inUse, noSuchDirectory } from './reset.js';
-import { withSession } from './session.js';
+import { originOf, withSession } from './session.js';
+
+type RecoverableDirectory = ReturnType<typeof import('../../node/cluster/recover-directory.js')['examineForRecovery']>;
+type RecordOf = NonNullable<
+  Parameters<typeof import('../../node/cluster/recover-directory.js')['recoverDirectory']>[1]['record']
+>;
 
 /** Controllers answer within a round trip; here nobody must be overlooked. */
 const collectMs = 1_500;
@@ -129,15 +135,7 @@ async function online(context: CommandContext, given: Given, client: ApiClient):
   const chosen = choose(view, given.node);
   const behind = view.survivors.filter((each) => isMoreUpToDate(each, chosen));
   const losses = mayBeLost(view, chosen, behind);
-  if (!out.json) {
-    const lines = [
-      ...survivorLines(out, view, chosen),
-      '',
-      ...losses.map((each) => `${out.style('warn', '▲')} ${each}`),
-    ];
-    if (given.dryRun) out.print(lines.join('\n'));
-    else out.note(`${lines.join('\n')}\n`);
-  }
+  showSurvivors(out, given, view, chosen, losses);
   if (view.obstacle !== null) throw new QuorateError(view.obstacle.code, view.obstacle.message);
   const leaveBehind = given.leaveBehind ?? [];
   const unnamed = behind.filter(({ node }) => !leaveBehind.includes(node));
@@ -158,21 +156,35 @@ async function online(context: CommandContext, given: Given, client: ApiClient):
     return 0;
   }
   await confirmNode(context, given, chosen.node);
+  const requestId = randomUUID();
   const result = await out.during(
     `${chosen.node} goes on alone`,
     client.request(
       'recovery.begin',
       { leaveBehind: [...leaveBehind] },
-      { node: chosen.node, timeoutMs: recoveryMaxMs },
+      { node: chosen.node, requestId, timeoutMs: recoveryMaxMs },
     ),
   );
-  await out.during(`Waiting until ${chosen.node} leads`, untilItLeads(client, chosen.node));
+  await out.during(`Waiting until ${chosen.node} leads`, untilItLeads(client, chosen.node, requestId));
   if (out.json) out.printJson({ ...told, recovered: true, ...result });
   else
     out.print(
       `${out.style('good', '✔')} ${chosen.node} leads alone, at ${formatPosition(result.position)}\n${afterwards(out, chosen.node, result)}`,
     );
   return 0;
+}
+
+function showSurvivors(
+  out: Output,
+  { dryRun }: Given,
+  view: RecoveryView,
+  chosen: Survivor,
+  losses: readonly string[],
+): void {
+  if (out.json) return;
+  const lines = [...survivorLines(out, view, chosen), '', ...losses.map((each) => `${out.style('warn', '▲')} ${each}`)];
+  if (dryRun) out.print(lines.join('\n'));
+  else out.note(`${lines.join('\n')}\n`);
 }
 
 function choose(view: RecoveryView, wanted: string | undefined): Survivor {
@@ -244,17 +256,27 @@ function mayBeLost(view: RecoveryView, chosen: Survivor, behind: readonly Surviv
   return sentences;
 }
 
-async function untilItLeads(client: ApiClient, node: string): Promise<void> {
+async function untilItLeads(client: ApiClient, node: string, id: string): Promise<void> {
   const deadline = performance.now() + leadMaxMs;
   for (;;) {
     const status = await client.request('status.get', {}, { node }).catch(() => null);
-    if (status?.raft?.role === 'leader' && status.raft.configuration.voters.length === 1) return;
+    const leadsAlone = status?.raft?.role === 'leader' && status.raft.configuration.voters.length === 1;
+    if (leadsAlone && (await isVerified(client, id))) return;
     if (performance.now() > deadline) {
       throw new QuorateError('operation-failed', `${node} was recovered, but does not lead yet`, {
         remedy: `See its log, and \`quorate status\`.`,
       });
     }
     await new Promise((wake) => setTimeout(wake, pollMs));
+  }
+}
+
+/** Whether the operation that it is recorded as has ended, so that another may begin. A survivor of an older version records none. */
+async function isVerified(client: ApiClient, id: string): Promise<boolean> {
+  try {
+    return (await client.request('operation.get', { id })).finishedAt !== null;
+  } catch (error) {
+    return toQuorateError(error).code === 'not-found';
   }
 }
 
@@ -310,36 +332,23 @@ async function confirmNode(context: CommandContext, given: Given, word: string):
 
 async function offline(
   context: CommandContext,
-  given: Given & { readonly id: string | undefined; readonly owner: string | undefined },
+  given: Given & { readonly id: string | undefined; readonly owner: string | undefined; readonly as: string },
   directory: string,
 ): Promise<0> {
   const { out } = context;
-  const [storage, { examineForRecovery, recoverDirectory }] = await Promise.all([
+  const [storage, { examineForRecovery, recoverDirectory }, { recoveryRecord }] = await Promise.all([
     import('../../node/storage/index.js'),
     import('../../node/cluster/recover-directory.js'),
+    import('../../node/server/recovery-record.js'),
   ]);
+  const startedAt = Date.now();
   const first = storage.inspectDirectory(directory);
   if (!first.exists) throw noSuchDirectory(directory);
   if (first.locked) throw inUse(directory);
   const owner = { node: given.id ?? given.node, cluster: given.owner };
   const held = examineForRecovery(first, owner);
-  const { node, lastIndex, lastTerm, commit, position } = held;
-  const survivor: Survivor = {
-    node,
-    membership: held.voters.includes(node) ? 'voter' : 'none',
-    lastTerm,
-    lastIndex,
-    commit,
-    applied: position.index,
-    timeline: position.timeline,
-    leader: null,
-  };
-  const view: RecoveryView = {
-    survivors: [survivor],
-    missing: held.voters.filter((id) => id !== node),
-    recommended: node,
-    obstacle: null,
-  };
+  const { node, lastIndex } = held;
+  const { view, survivor } = aloneWith(held);
   // What it had promised beyond the model lay in the log.
   const { identity, debt, droppable } = first.raft;
   const isLogWhole = identity !== null && debt === null && droppable.length === 0;
@@ -351,15 +360,7 @@ async function offline(
         ]),
     'Nobody was asked: make sure that no controller of this cluster leads, and that no other survivor has a later last term, or the same and a larger last index.',
   ];
-  if (!out.json) {
-    const lines = [
-      ...survivorLines(out, view, survivor),
-      '',
-      ...losses.map((each) => `${out.style('warn', '▲')} ${each}`),
-    ];
-    if (given.dryRun) out.print(lines.join('\n'));
-    else out.note(`${lines.join('\n')}\n`);
-  }
+  showSurvivors(out, given, view, survivor, losses);
   const told = { node, survivors: view.survivors, missing: view.missing, mayBeLost: losses };
   if (given.dryRun) {
     if (out.json) out.printJson({ ...told, recovered: false, ...nothingDone });
@@ -369,22 +370,37 @@ async function offline(
   await confirmNode(context, given, node);
   // What was confirmed is looked at again under the lock, before anything is changed.
   const lock = storage.lockDirectory(directory);
-  const recovered = await out.during('Recovering', recoverDirectory(lock, { ...owner, now: Date.now }));
-  const { meta, uncommittedKept, backup } = recovered;
-  const { removed } = meta.configuration;
-  if (out.json)
-    out.printJson({
-      ...told,
-      recovered: true,
-      position: meta.position,
-      lastIndex: recovered.lastIndex,
-      uncommittedKept,
-      removed,
-      backup,
+  const by = { id: randomUUID(), requestedBy: given.as, origin: originOf() };
+  const record: RecordOf = (begun) =>
+    recoveryRecord({
+      ...{ begun, by, nodeId: node, view, leaveBehind: [], promised: null, isLogWhole, startedAt },
+      now: Date.now(),
     });
+  const recovered = await out.during('Recovering', recoverDirectory(lock, { ...owner, now: Date.now, record }));
+  const { meta, uncommittedKept, backup } = recovered;
+  const { position, configuration } = meta;
+  const result = { position, lastIndex: recovered.lastIndex, uncommittedKept, removed: configuration.removed, backup };
+  if (out.json) out.printJson({ ...told, recovered: true, ...result });
   else
     out.print(
-      `${out.style('good', '✔')} ${directory} begins at ${formatPosition(meta.position)}, with ${node} as the only voter: start it\n${afterwards(out, node, { removed, uncommittedKept, backup })}`,
+      `${out.style('good', '✔')} ${directory} begins at ${formatPosition(position)}, with ${node} as the only voter: start it\n${afterwards(out, node, result)}`,
     );
   return 0;
+}
+
+/** What a directory says, in the form in which reachable survivors are judged. */
+function aloneWith(held: RecoverableDirectory): { readonly view: RecoveryView; readonly survivor: Survivor } {
+  const { node, voters, lastTerm, lastIndex, commit, position } = held;
+  const survivor: Survivor = {
+    node,
+    membership: voters.includes(node) ? 'voter' : 'none',
+    lastTerm,
+    lastIndex,
+    commit,
+    applied: position.index,
+    timeline: position.timeline,
+    leader: null,
+  };
+  const missing = voters.filter((id) => id !== node);
+  return { survivor, view: { survivors: [survivor], missing, recommended: node, obstacle: null } };
 }

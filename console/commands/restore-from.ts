@@ -9,7 +9,7 @@ import { onOff, path, text } from '../config/setting.js';
 import { formatBytes, listed } from '../state/format.js';
 import { type CommandContext, usageError } from './command.js';
 import type { ClientSettings } from './session.js';
-import { withSession } from './session.js';
+import { originOf, withSession } from './session.js';
 
 /** Loaded when it is needed: `--help` must not wait for SQLite. */
 const loadOffline = () => import('../../node/server/restore-offline.js');
@@ -98,7 +98,8 @@ export async function restoreFrom(context: CommandContext, given: RestoreFromSet
     Promise.resolve().then(() => offline.readForRestore(file)),
   );
   const cluster = given.cluster ?? found.manifest.clusterName;
-  const request = { directory: resolve(dataDirectory), cluster, nodeId, file: found };
+  const by = { requestedBy: given.as, origin: originOf() };
+  const request = { directory: resolve(dataDirectory), cluster, nodeId, file: found, by };
   await withSession(context, { ...given, cluster }, ({ client }) => offline.checkOfflineRestore(request, client));
   const start = startCommand(given, request);
   const about = { directory: request.directory, node: nodeId, cluster, start, found };

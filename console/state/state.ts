@@ -6,6 +6,7 @@ import type {
   Entity,
   NodeStatus,
   Operation,
+  OperationParameters,
   OperationPlan,
   Position,
   QuorateEvent,
@@ -148,7 +149,7 @@ export type ScreenName = Place['screen'];
 
 /** What a dialog is to bring about: a new operation, or that one that was started goes on, or is taken back. */
 export type WorkflowAim =
-  | { readonly type: 'start' }
+  | { readonly type: 'start'; readonly parameters: WorkflowParameters }
   | { readonly type: 'resume'; readonly operation: string }
   | { readonly type: 'cancel'; readonly operation: string };
 
@@ -191,7 +192,7 @@ export type Overlay =
       /** Tells the answers for this dialog from those for one that was closed. */
       readonly number: number;
       readonly aim: WorkflowAim;
-      readonly parameters: WorkflowParameters;
+      readonly parameters: OperationParameters;
       readonly input: TextInput;
       readonly top: number;
       readonly phase: WorkflowPhase;

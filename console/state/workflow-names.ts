@@ -2,13 +2,15 @@
  * How an operation is called, whatever its workflow: made from its parameters, so that a workflow that a later version
  * brings has a name here too.
  */
-import type { WorkflowParameters } from '../../messaging/index.js';
+import type { OperationParameters } from '../../messaging/index.js';
 
 /** Where the name of the workflow alone does not say what is done. */
 const verbs: Readonly<Record<string, string>> = {
   transfer: 'transfer leadership',
   migrate: 'migrate to a cluster',
   rollback: 'roll back to a standalone controller',
+  recover: 'recover, going on alone with',
+  'new-cluster': 'begin a new cluster on',
 };
 
 /** The word before a parameter's value; those that are not named here stand with their own name. */
@@ -27,7 +29,7 @@ const prepositions: Readonly<Record<string, string>> = {
 const unnamed: ReadonlySet<string> = new Set(['workflow', 'sha256', 'sizeBytes']);
 
 /** `join n4 as voter`, `remove n3`, `transfer leadership to n2` */
-export function operationTitle(parameters: WorkflowParameters): string {
+export function operationTitle(parameters: OperationParameters): string {
   const { workflow } = parameters;
   const phrases = Object.entries(parameters).flatMap(([name, value]: [string, unknown]) => {
     if (unnamed.has(name) || value === null || value === undefined || value === false) return [];

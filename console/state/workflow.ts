@@ -2,7 +2,7 @@
  * A workflow, driven from the console: plan (checks, impact), confirmation by name, start, steps, verified result. The
  * name can be typed only where no check failed, and nothing here decides whether an operation may run: the leader does.
  */
-import type { Operation, OperationPlan, WorkflowParameters } from '../../messaging/index.js';
+import type { Operation, OperationParameters, OperationPlan, WorkflowParameters } from '../../messaging/index.js';
 import { isUncertain } from './change.js';
 import { takeOperation } from './data.js';
 import { changeTimeoutMs, operationSilentMs, pollTimeoutMs } from './limits.js';
@@ -24,7 +24,7 @@ export const cancelWord = 'cancel';
 
 /** Opens the dialog and has the leader run the checks. */
 export function beginWorkflow(state: State, parameters: WorkflowParameters): Step<State> {
-  return opened(state, { type: 'start' }, parameters);
+  return opened(state, { type: 'start', parameters }, parameters);
 }
 
 /** How an operation that failed would go on, and its checks. */
@@ -37,7 +37,7 @@ export function beginCancel(state: State, { id, parameters }: Operation): Step<S
   return opened(state, { type: 'cancel', operation: id }, parameters);
 }
 
-function opened(state: State, aim: WorkflowAim, parameters: WorkflowParameters): Step<State> {
+function opened(state: State, aim: WorkflowAim, parameters: OperationParameters): Step<State> {
   const number = state.count + 1;
   const phase: WorkflowPhase = aim.type === 'cancel' ? { step: 'asking' } : { step: 'planning', since: state.now };
   const overlay: WorkflowOverlay = { kind: 'workflow', number, aim, parameters, input: emptyInput, top: 0, phase };
@@ -48,12 +48,12 @@ function opened(state: State, aim: WorkflowAim, parameters: WorkflowParameters):
 }
 
 function planRequest(
-  { parameters, number }: WorkflowOverlay,
+  { number }: WorkflowOverlay,
   aim: Exclude<WorkflowAim, { type: 'cancel' }>,
 ): ReturnType<typeof change> {
   return change(
     aim.type === 'start'
-      ? { verb: 'operation.plan', params: parameters, number }
+      ? { verb: 'operation.plan', params: aim.parameters, number }
       : { verb: 'operation.plan-resume', params: { id: aim.operation }, number },
   );
 }
@@ -64,7 +64,8 @@ export function watchOperation(state: State, operation: Operation): Step<State> 
   const overlay: WorkflowOverlay = {
     kind: 'workflow',
     number,
-    aim: { type: 'start' },
+    // It is there: nothing is to be started.
+    aim: { type: 'resume', operation: operation.id },
     parameters: operation.parameters,
     input: emptyInput,
     top: 0,
@@ -110,7 +111,7 @@ function start(state: State, dialog: WorkflowOverlay, plan: OperationPlan | null
   const request: Request =
     aim.type === 'start'
       ? // Started with what was planned: where the leader chose the target of a transfer, that one was confirmed.
-        { verb: 'operation.start', params: plan?.parameters ?? dialog.parameters, number, requestId }
+        { verb: 'operation.start', params: plan?.parameters ?? aim.parameters, number, requestId }
       : { verb: `operation.${aim.type}`, params: { id: aim.operation }, number, requestId };
   return [started, [change(request)]];
 }

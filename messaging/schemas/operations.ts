@@ -48,6 +48,39 @@ export const workflowParametersSchema = z.discriminatedUnion('workflow', [
 export type WorkflowParameters = z.infer<typeof workflowParametersSchema>;
 export type WorkflowName = WorkflowParameters['workflow'];
 
+/** What begins a history where nobody leads: nobody can be asked for it as for a workflow; its record comes with the new timeline. */
+const beginnings = [
+  /** The quorum is lost for good: `node` goes on alone, also without what those hold that are left behind. */
+  z.object({
+    workflow: z.literal('recover'),
+    node: nodeIdSchema,
+    leaveBehind: z.array(nodeIdSchema).max(128).default([]),
+  }),
+  /** The cluster is gone: `node` begins a new one on the model of a file. */
+  z.object({
+    workflow: z.literal('new-cluster'),
+    node: nodeIdSchema,
+    sha256: sha256Schema,
+    sizeBytes: z.int().min(1),
+    /** The file, as it was called. */
+    name: z.string().min(1).max(255),
+  }),
+] as const;
+
+/** What a record may be about: a workflow that was asked for, or what began the history that it stands in. */
+export const operationParametersSchema = z.discriminatedUnion('workflow', [
+  ...workflowParametersSchema.options,
+  ...beginnings,
+]);
+export type OperationParameters = z.infer<typeof operationParametersSchema>;
+/** What began a history. */
+export type Beginning = Exclude<OperationParameters, WorkflowParameters>;
+
+/** Whether it was asked of a leader, and could be asked for again. */
+export function isAsked(parameters: OperationParameters): parameters is WorkflowParameters {
+  return parameters.workflow !== 'recover' && parameters.workflow !== 'new-cluster';
+}
+
 /** Those after which things are not as before, whatever is done: in scripts they are confirmed by name. */
 const dangerousWorkflows: ReadonlySet<WorkflowName> = new Set(['remove', 'replace', 'restore', 'migrate', 'rollback']);
 
@@ -91,7 +124,7 @@ export const originSchema = z.string().max(256);
 
 export const operationSchema = z.object({
   id: identifierSchema,
-  parameters: workflowParametersSchema,
+  parameters: operationParametersSchema,
   /** Name of the operator: the token of the subject, which permissions bind. */
   requestedBy: z.string(),
   /** Where the request came from, as the client says: user and machine. */

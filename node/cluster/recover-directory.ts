@@ -9,7 +9,7 @@ import {
   inspectDirectory,
   openStorage,
   type Recovered,
-  type RecoverStep,
+  type RecoverRequest,
 } from '../storage/index.js';
 import { decideStart } from './decide-start.js';
 import { createTimelineUnasked } from './timeline.js';
@@ -68,7 +68,7 @@ export function examineForRecovery(facts: DirectoryFacts, given: GivenOwner): Re
 /** Leaves the directory as it was, or recovered; a controller that is started on it then leads a cluster of one. */
 export async function recoverDirectory(
   lock: DirectoryLock,
-  given: GivenOwner & { readonly now: () => number; readonly onStep?: (step: RecoverStep) => void },
+  given: GivenOwner & Pick<RecoverRequest, 'record' | 'onStep'> & { readonly now: () => number },
 ): Promise<Recovered> {
   const { directory } = lock;
   const facts = inspectDirectory(directory, { lockedByUs: true });
@@ -82,6 +82,7 @@ export async function recoverDirectory(
       leftBehind: [],
       now: given.now(),
       onStep: given.onStep,
+      record: given.record,
     });
   } finally {
     storage.close();

@@ -3,10 +3,10 @@
  * ids and outcomes stay as they are; a new timeline begins; who else was a member is removed, and never comes back under its
  * id; and what the old leader was doing ends as failed.
  */
-import type { Operation, Timeline } from '../../messaging/index.js';
+import type { Operation, Position, Timeline } from '../../messaging/index.js';
 import { initialConfiguration, membersOf, type NodeId } from '../raft/index.js';
 import { invariant } from './invariant.js';
-import { isUnderWay } from './operations.js';
+import { isUnderWay, putOperation } from './operations.js';
 import { byCodeUnit, type ModelMeta, type ModelStore } from './store.js';
 import { beginTimeline } from './timeline.js';
 
@@ -21,6 +21,8 @@ export interface ModelRecovery {
   readonly leftBehind: readonly NodeId[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** What the new history says of how it began; none in virtual time, where nobody runs operations. */
+  readonly record?: (begun: { readonly position: Position }) => Operation;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface ModelRecovery {
  * more, but a client that retries a request from before the recovery still gets its first outcome.
  */
 export function recoverModel(store: ModelStore, recovery: ModelRecovery): ModelMeta {
-  const { nodeId, timeline, index, term, leftBehind, now } = recovery;
+  const { nodeId, timeline, index, term, leftBehind, now, record } = recovery;
   const before = store.meta();
   invariant(before !== undefined, 'there is no model to recover');
   invariant(index > before.position.index, 'a recovered log begins after the model');
@@ -52,8 +54,15 @@ export function recoverModel(store: ModelStore, recovery: ModelRecovery): ModelM
       });
     }
     store.putMeta(meta);
+    if (record !== undefined) putFirst(store, record({ position: meta.position }));
     return meta;
   });
+}
+
+/** Nothing is under way any more, so it is taken. */
+function putFirst(store: ModelStore, operation: Operation): void {
+  const put = putOperation(store, { type: 'operation.put', revision: 0, operation });
+  invariant(put.ok, 'the record of a recovery is the only one of its id');
 }
 
 function ended(operation: Operation, by: NodeId, now: number): Operation {

@@ -3,6 +3,7 @@
  * alone. Each first listens whether that history is there already, for a second one beside it is what must never be.
  */
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError } from '../../messaging/errors.js';
 import type { VersionRange } from '../../messaging/protocol.js';
@@ -47,11 +48,15 @@ export async function bootstrap(sources: BeginningSources): Promise<void> {
 
 /** @throws QuorateError `cluster-exists`, and whatever is wrong with the file */
 export async function beginOnSnapshot(sources: BeginningSources): Promise<void> {
-  const { config, storage, log } = sources;
+  const { config, storage, log, clock } = sources;
   // The file first: what is wrong with it is said although nobody else is there.
   const file = await inspectForRestore(storage, config.restoreFrom ?? '');
   await listenForOthers(sources, joinInstead(config, '--restore-from'));
-  const state = stateFromFile(file, config.cluster, describeSelf(sources));
+  const state = stateFromFile(file, config.cluster, describeSelf(sources), {
+    requestedBy: config.nodeId,
+    origin: hostname(),
+    now: clock.now(),
+  });
   await storage.initialise(state);
   const { clusterId } = state.identity;
   log.info('began a new cluster on a snapshot', { clusterId, file: file.path, timeline: state.timeline });

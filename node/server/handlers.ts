@@ -200,8 +200,10 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
         return { ...viewOf({ ...found, sizeBytes, manifest, problem: null }), sha256 };
       }),
 
-    'recovery.begin': ({ leaveBehind }, { requestId }) =>
-      repeats.once('recovery.begin', requestId, () => sources.recovery.begin(leaveBehind)),
+    'recovery.begin': ({ leaveBehind }, { requestId, from, origin }) =>
+      repeats.once('recovery.begin', requestId, () =>
+        sources.recovery.begin(leaveBehind, { id: requestId, requestedBy: from, origin }),
+      ),
     'restore.stage': async (params) => {
       if (replica().leadership().role !== 'leader') throw new QuorateError('not-leader');
       const { restoreFiles, nodeId } = sources;

@@ -12,15 +12,17 @@
  */
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import type { Timeline } from '../../messaging/position.js';
-import { isMoreUpToDate, type Survivor, viewOfRecovery } from '../../messaging/recovery.js';
+import { isMoreUpToDate, type RecoveryView, type Survivor, viewOfRecovery } from '../../messaging/recovery.js';
 import type { ApiResult } from '../../messaging/schemas/api.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 import { createTimelineUnasked } from '../cluster/timeline.js';
 import type { Transport } from '../cluster/transport.js';
-import type { DirectoryStorage } from '../storage/index.js';
+import type { Begun, DirectoryStorage, RecoverRequest } from '../storage/index.js';
+import type { Requester } from '../workflows/control.js';
 import type { EventPublisher } from './events.js';
 import type { Log } from './log.js';
+import { recoveryRecord } from './recovery-record.js';
 
 export interface RecoveryOptions {
   readonly nodeId: string;
@@ -63,17 +65,38 @@ export class Recovery {
     this.#take(by);
   }
 
-  async begin(leaveBehind: readonly string[]): Promise<ApiResult<'recovery.begin'>> {
-    const { nodeId, events } = this.#options;
+  /** `by`: who asked for it, for the record; without it, as in virtual time, none is made. */
+  async begin(
+    leaveBehind: readonly string[],
+    by?: Requester & { readonly id: string },
+  ): Promise<ApiResult<'recovery.begin'>> {
+    const { nodeId, events, clock } = this.#options;
+    const startedAt = clock.now();
     this.#take(nodeId);
     try {
-      const { survivors, timelines } = await this.#judge(leaveBehind);
+      const { view, survivors, timelines } = await this.#judge(leaveBehind);
       const others = survivors.map(({ node }) => node).filter((node) => node !== nodeId);
       await this.#askForPromises(others);
       // It may have heard a leader meanwhile.
       if (this.#options.status().raft?.leader != null) throw new QuorateError('quorum-present');
       const timeline = createTimelineUnasked(timelines, this.#options.newId);
-      const { meta, lastIndex, uncommittedKept, backup } = await this.#recover(timeline, [...leaveBehind, ...others]);
+      const record =
+        by === undefined
+          ? undefined
+          : (begun: Begun) =>
+              recoveryRecord({
+                begun,
+                by,
+                nodeId,
+                view,
+                leaveBehind,
+                promised: others,
+                isLogWhole: true,
+                startedAt,
+                now: clock.now(),
+              });
+      const request = { timeline, leftBehind: [...leaveBehind, ...others], record };
+      const { meta, lastIndex, uncommittedKept, backup } = await this.#recover(request);
       const removed = [...meta.configuration.removed];
       events.cluster('cluster.recovered', {
         position: meta.position,
@@ -95,9 +118,11 @@ export class Recovery {
     this.#claim = { by, untilMs: clock.monotonicMs() + claimMs };
   }
 
-  async #judge(
-    leaveBehind: readonly string[],
-  ): Promise<{ readonly survivors: readonly Survivor[]; readonly timelines: readonly Timeline[] }> {
+  async #judge(leaveBehind: readonly string[]): Promise<{
+    readonly view: RecoveryView;
+    readonly survivors: readonly Survivor[];
+    readonly timelines: readonly Timeline[];
+  }> {
     const { nodeId, collect, status } = this.#options;
     const own = status();
     const heard = [...(await collect()).filter((each) => each.node !== nodeId), status()];
@@ -119,7 +144,7 @@ export class Recovery {
       .filter((each) => each.clusterId === own.clusterId)
       .flatMap((each) => [each.position?.timeline ?? null, each.logTimeline])
       .filter((each) => each !== null);
-    return { survivors: view.survivors, timelines };
+    return { view, survivors: view.survivors, timelines };
   }
 
   async #askForPromises(others: readonly string[]): Promise<void> {
@@ -135,7 +160,10 @@ export class Recovery {
     );
   }
 
-  async #recover(timeline: Timeline, leftBehind: readonly string[]): ReturnType<DirectoryStorage['recover']> {
+  async #recover(
+    request: Pick<RecoverRequest, 'timeline' | 'leftBehind' | 'record'>,
+  ): ReturnType<DirectoryStorage['recover']> {
+    const { timeline, leftBehind } = request;
     const { nodeId, cluster, storage, log, clock, pause, resume, fatal } = this.#options;
     log.warn('recovery-begun', 'the quorum is lost for good: going on alone', { epoch: timeline.epoch, leftBehind });
     let committed = false;
@@ -144,8 +172,7 @@ export class Recovery {
       const recovered = await storage.recover({
         clusterName: cluster,
         nodeId,
-        timeline,
-        leftBehind,
+        ...request,
         now: clock.now(),
         onStep: (step) => {
           log.info('recovering', { step });

@@ -4,12 +4,16 @@
  * members and operations was of the cluster that is gone.
  */
 import { randomUUID } from 'node:crypto';
+import { basename } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
+import type { Finding, Operation } from '../../messaging/schemas/operations.js';
 import type { Member } from '../../messaging/schemas/status.js';
 import { createTimelineUnasked } from '../cluster/timeline.js';
 import { findKind } from '../model/index.js';
 import { initialConfiguration } from '../raft/index.js';
 import type { InitialState, SnapshotFile, Storage } from '../storage/index.js';
+import { beginningRecord } from '../workflows/beginnings.js';
+import type { Requester } from '../workflows/control.js';
 
 /** Reads the whole file. Nothing is touched yet. @throws QuorateError `snapshot-invalid` or `newer-schema` */
 export async function inspectForRestore(storage: Storage, path: string): Promise<SnapshotFile> {
@@ -37,7 +41,13 @@ export function refuseUnusable(path: string, countByKind: Readonly<Record<string
   }
 }
 
-export function stateFromFile(file: SnapshotFile, clusterName: string, member: Member): InitialState {
+/** `by`: who asked for it, for the record of how the cluster began. */
+export function stateFromFile(
+  file: SnapshotFile,
+  clusterName: string,
+  member: Member,
+  by: Requester & { readonly now: number },
+): InitialState {
   const { position } = file.manifest.meta;
   // Behind where the file stands: an index that somebody remembers does not come again.
   const index = position.index + 1;
@@ -48,5 +58,30 @@ export function stateFromFile(file: SnapshotFile, clusterName: string, member: M
     hardState: { term: 1, vote: '', commit: index },
     members: [member],
     restoreFrom: file,
+    operation: recordOf(file, clusterName, member.id, by),
   };
+}
+
+function recordOf(
+  { path, sha256, sizeBytes, manifest }: SnapshotFile,
+  clusterName: string,
+  node: string,
+  { now, ...by }: Requester & { readonly now: number },
+): Operation {
+  const ok = (check: string, sentence: string): Finding => ({ check, outcome: 'ok', sentence, remedy: '' });
+  const counts = Object.entries(manifest.countByKind).map(([kind, count]) => `${count} ${kind}`);
+  return beginningRecord({
+    id: randomUUID(),
+    parameters: { workflow: 'new-cluster', node, sha256, sizeBytes, name: basename(path) },
+    by,
+    findings: [
+      ok('file-is-whole', `${path} is whole, written by ${manifest.createdBy} of ${manifest.clusterName}.`),
+      ok('directory-is-blank', `The directory of ${node} held no history.`),
+      ok('no-such-cluster', `No cluster ${clusterName} was heard.`),
+    ],
+    before: null,
+    details: { 'take-entities': counts.join(', ') },
+    startedAt: now,
+    now,
+  });
 }

@@ -18,6 +18,7 @@ import {
   type SnapshotFile,
 } from '../storage/index.js';
 import { inspectSnapshot } from '../storage/inspect.js';
+import type { Requester } from '../workflows/control.js';
 import { listenForOthers } from './beginnings.js';
 import { refuseUnusable, stateFromFile } from './restore-beginning.js';
 
@@ -26,6 +27,8 @@ export interface OfflineRestore {
   readonly cluster: string;
   readonly nodeId: string;
   readonly file: SnapshotFile;
+  /** Who asks for it, and from where. */
+  readonly by: Requester;
 }
 
 export interface RestoredDirectory {
@@ -54,7 +57,7 @@ export async function checkOfflineRestore(request: OfflineRestore, client: ApiCl
 
 /** Leaves the directory blank, or as that of the only voter of a new cluster. */
 export async function restoreOffline(request: OfflineRestore): Promise<RestoredDirectory> {
-  const { directory, cluster, nodeId, file } = request;
+  const { directory, cluster, nodeId, file, by } = request;
   const lock = lockDirectory(directory);
   try {
     // What was found before may have changed since.
@@ -64,7 +67,7 @@ export async function restoreOffline(request: OfflineRestore): Promise<RestoredD
     try {
       // Name and addresses are those that the controller is started with: as the leader that it becomes, it corrects them.
       const member = { id: nodeId, name: nodeId, version: softwareVersion, protocol: supportedVersions, addresses: [] };
-      const state = stateFromFile(file, cluster, { ...member, addedAt: now() });
+      const state = stateFromFile(file, cluster, { ...member, addedAt: now() }, { ...by, now: now() });
       await storage.initialise(state);
       const position = storage.model.meta()?.position;
       if (position === undefined) throw new Error('a history that was begun stands nowhere');

@@ -4,7 +4,7 @@ import type { NatsConnection } from '../../messaging/connection.js';
 import { QuorateError, toQuorateError, validate } from '../../messaging/errors.js';
 import type { ModelComparison } from '../../messaging/model-comparison.js';
 import type { VersionRange } from '../../messaging/protocol.js';
-import type { WorkflowParameters } from '../../messaging/schemas/operations.js';
+import type { OperationParameters, WorkflowParameters } from '../../messaging/schemas/operations.js';
 import type { Member as MemberRecord, ProgressView } from '../../messaging/schemas/status.js';
 import type { Subjects } from '../../messaging/subjects.js';
 import { softwareVersion } from '../../messaging/version.js';
@@ -309,8 +309,12 @@ function leaderAlone(replica: Replica) {
   return { term, committedInTerm: true, lastIndex: index, commit: index, changePending: false, transferringTo: null };
 }
 
-function inWords(parameters: WorkflowParameters): string {
+function inWords(parameters: OperationParameters): string {
   switch (parameters.workflow) {
+    case 'recover':
+      return `go on with ${parameters.node} alone`;
+    case 'new-cluster':
+      return `begin a new cluster on ${parameters.name}`;
     case 'replace':
       return `replace ${parameters.node} with ${parameters.with}`;
     case 'join':

@@ -30,6 +30,7 @@ import {
   checkInstalled,
   initialMeta,
   initialName,
+  initialRecords,
   modeName,
   replaceModel,
   restoredName,
@@ -83,7 +84,7 @@ export * from './directory.js';
 export type { ModelHash, PreparedHash } from './hash-model.js';
 export { type DirectoryLock, lockDirectory } from './lock.js';
 export { backupsFolderName, modelFileName, raftFileName } from './names.js';
-export { type Recovered, type RecoverRequest, type RecoverStep, recoverSteps } from './recovered-model.js';
+export { type Begun, type Recovered, type RecoverRequest, type RecoverStep, recoverSteps } from './recovered-model.js';
 export * from './reset.js';
 export type * from './types.js';
 
@@ -275,8 +276,11 @@ class FileStorage implements DirectoryStorage {
     const { path: backup } = await this.#shelf.create(join(this.#directory, backupsFolderName, name), 'automatic');
     request.onStep?.('backup');
     const result = resultOf(before, raft);
+    const { record } = request;
+    const { uncommittedKept } = result;
     const meta = await writeRecoveredModel(this.#stagingFolder, backup, raft, {
       ...request,
+      record: record && (({ position }) => record({ position, backup, uncommittedKept })),
       stagedRestore: this.stagedRestore(),
     });
     const { point, batch } = logAfterRecovery(meta);
@@ -334,11 +338,7 @@ class FileStorage implements DirectoryStorage {
     file: NonNullable<InitialState['restoreFrom']>,
   ): Promise<{ readonly meta: ModelMeta }> {
     const meta = initialMeta(state);
-    const members = (state.members ?? []).map((member) => ({
-      bucket: 'member',
-      key: member.id,
-      value: JSON.stringify(member),
-    }));
+    const records = initialRecords(state).map(({ value, ...row }) => ({ ...row, value: JSON.stringify(value) }));
     const target = join(this.#stagingFolder, initialName);
     await this.#worker.run({
       job: 'make-restored-model',
@@ -346,7 +346,7 @@ class FileStorage implements DirectoryStorage {
       sha256: file.sha256,
       target,
       meta,
-      records: members,
+      records,
     });
     return { meta };
   }

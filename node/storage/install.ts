@@ -65,6 +65,16 @@ export function initialMeta(state: InitialState): ModelMeta {
   });
 }
 
+/** What a new history knows beside its entities. */
+export function initialRecords({ members = [], operation }: InitialState) {
+  return [
+    ...members.map((member) => ({ bucket: 'member', key: member.id, value: member }) as const),
+    ...(operation === undefined
+      ? []
+      : [{ bucket: 'operation', key: operation.id, value: { revision: 1, operation } } as const]),
+  ];
+}
+
 /** Makes, in the staging folder, the model that a new history begins with: no entities, but cluster, timeline and members. */
 export function writeInitialModel(
   folder: string,

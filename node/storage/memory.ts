@@ -22,7 +22,7 @@ import {
 import type { Index } from '../raft/types.js';
 import { type PreparedHash, prepareAtOnce } from './hash-model.js';
 import { snapshotFormatVersion } from './inspect.js';
-import { initialMeta } from './install.js';
+import { initialMeta, initialRecords } from './install.js';
 import { blankRaftDisk, MemoryRaftStore, type RaftDisk } from './memory-raft-store.js';
 import { modelSchema } from './schema.js';
 import type {
@@ -207,13 +207,12 @@ class MemoryStorage implements Storage {
       throw new RangeError('a history begins at index and term 1 or later');
     }
     this.#options.beforeWrite?.('install');
-    const { timeline, identity, snapshot, hardState, members = [], restoreFrom } = state;
+    const { timeline, identity, snapshot, hardState, restoreFrom } = state;
     const meta = initialMeta(state);
     const { index, term } = snapshot;
     const entities = restoreFrom === undefined ? [] : this.#entitiesOf(restoreFrom);
     this.raft.commitInstall({ point: { index, term, timeline }, hardState, identity });
-    const records = members.map((member) => ({ bucket: 'member', key: member.id, value: member }) as const);
-    this.#exchange({ ...blankImage, meta, records, entities });
+    this.#exchange({ ...blankImage, meta, records: initialRecords(state), entities });
   }
 
   // ----------------------------------------------------------------------------------------------------------- restore

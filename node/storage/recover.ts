@@ -16,7 +16,7 @@ import type { ModelMeta } from '../model/store.js';
 import { removeDatabase, sideFiles, sizeOf, syncFile, syncFolder } from './files.js';
 import { replaceModel } from './install.js';
 import { SqliteModelStore } from './model-store.js';
-import { type RecoverRequest, recoverCopy } from './recovered-model.js';
+import { recoverCopy } from './recovered-model.js';
 import { makeRestoredModel } from './restored-model.js';
 import type { RaftStore } from './types.js';
 
@@ -27,7 +27,7 @@ export async function writeRecoveredModel(
   folder: string,
   source: string,
   raft: RaftStore,
-  request: RecoverRequest,
+  request: Parameters<typeof recoverCopy>[1],
 ): Promise<ModelMeta> {
   const path = join(folder, recoveredName);
   await fs.mkdir(folder, { recursive: true });

@@ -4,10 +4,11 @@
  * into its place, is the caller's.
  */
 import { QuorateError } from '../../messaging/errors.js';
-import type { Timeline } from '../../messaging/position.js';
+import type { Position, Timeline } from '../../messaging/position.js';
+import type { Operation } from '../../messaging/schemas/operations.js';
 import { applyBatch } from '../model/apply.js';
 import type { RestoreCommand } from '../model/commands.js';
-import { recoverModel } from '../model/recovery.js';
+import { type ModelRecovery, recoverModel } from '../model/recovery.js';
 import { judgeRestore, restoreIn } from '../model/restore.js';
 import type { ModelMeta, ModelStore } from '../model/store.js';
 import { type Entry, type Index, membersOf, type NodeId, type Term, votersOf } from '../raft/index.js';
@@ -22,10 +23,20 @@ export interface RecoverRequest {
   readonly leftBehind: readonly NodeId[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** The record with which the new history begins; see `recoverModel`. */
+  readonly record?: (begun: Begun) => Operation;
   /** The file that is staged for a restore: one that the log asks for, and that was not carried out yet, is. */
   readonly stagedRestore?: ChunkSource | null;
   /** Called after each step: for the log. */
   readonly onStep?: (step: RecoverStep) => void;
+}
+
+export interface Begun {
+  /** Where the new history begins. */
+  readonly position: Position;
+  /** Snapshot of the state before. */
+  readonly backup: string;
+  readonly uncommittedKept: number;
 }
 
 /** In this order. */
@@ -89,7 +100,10 @@ export function resultOf(before: ModelMeta, raft: RaftStore): Pick<Recovered, 'l
 }
 
 /** Brings the copy up to the end of the log, and begins the new timeline in it. */
-export async function recoverCopy(copy: RecoveryCopy, request: RecoverRequest): Promise<ModelMeta> {
+export async function recoverCopy(
+  copy: RecoveryCopy,
+  request: Omit<RecoverRequest, 'record'> & Pick<ModelRecovery, 'record'>,
+): Promise<ModelMeta> {
   const seen = await applyAll(copy);
   request.onStep?.('apply');
   const model = copy.model();

@@ -7,6 +7,7 @@
  */
 import type { QuorateError } from '../../messaging/errors.js';
 import type { IndexType, Timeline } from '../../messaging/position.js';
+import type { Operation } from '../../messaging/schemas/operations.js';
 import type { Member } from '../../messaging/schemas/status.js';
 import type { ModelMeta, ModelStore } from '../model/store.js';
 import type {
@@ -200,6 +201,8 @@ export interface InitialState {
   readonly members?: readonly Member[];
   /** Take the entities of this snapshot; without it the model begins without any. */
   readonly restoreFrom?: SnapshotFile;
+  /** What the new history says of how it began. */
+  readonly operation?: Operation;
 }
 
 /** The first contents of the model of a standalone controller. */

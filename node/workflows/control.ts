@@ -2,7 +2,7 @@
  * What an operator may do to an operation that was started: cancel it, or let one that failed go on. Pure: the record in, what
  * becomes of it out. Whoever writes the result does so by compare-and-set, so that the log decides between it and the next step.
  */
-import { type Operation, QuorateError, type StepRecord } from '../../messaging/index.js';
+import { isAsked, type Operation, QuorateError, type StepRecord } from '../../messaging/index.js';
 import type { Step, Workflow } from './definition.js';
 import { stepOf, stepsOf } from './record.js';
 
@@ -80,6 +80,11 @@ export function judgeResume(workflow: Workflow | undefined, operation: Operation
     }),
   });
   if (operation.resumptions?.some((each) => each.requestId === requestId) === true) return { type: 'nothing-to-do' };
+  if (!isAsked(operation.parameters) && operation.state === 'failed')
+    return refuse(
+      'this history began with it, and there is nothing to begin again',
+      'See how it is: `quorate status`.',
+    );
   switch (operation.state) {
     case 'running':
     case 'rolling-back':

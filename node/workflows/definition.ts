@@ -1,11 +1,11 @@
 /** A workflow as data, and what its steps are given to work with. */
-import type { Impact, WorkflowName, WorkflowParameters } from '../../messaging/index.js';
+import type { Impact, OperationParameters, WorkflowParameters } from '../../messaging/index.js';
 import type { Actions } from './actions.js';
 import type { Check } from './checks/index.js';
 import type { Facts } from './facts.js';
 
 export interface Workflow {
-  readonly name: WorkflowName;
+  readonly name: OperationParameters['workflow'];
   /** One sentence. */
   readonly summary: string;
   /** Asked in this order, all of them, before anything is touched; one that fails stops the workflow. */
@@ -25,9 +25,9 @@ export interface Workflow {
 export interface Step {
   readonly name: string;
   /** What it does, for people; `target` is the controller that the workflow is about. */
-  readonly title: (target: string, parameters: WorkflowParameters) => string;
+  readonly title: (target: string, parameters: OperationParameters) => string;
   /** Left out of the operation where it does not apply. */
-  readonly applies?: (parameters: WorkflowParameters) => boolean;
+  readonly applies?: (parameters: OperationParameters) => boolean;
   /** From the moment that it begins the operation cannot be cancelled; absent: it may be, and what was done is taken back. */
   readonly noReturn?: NoReturn;
   /** Resolves to what was done, when the effect is there. */
@@ -46,7 +46,7 @@ export interface NoReturn {
 
 export interface Verification {
   readonly name: string;
-  readonly title: (target: string, parameters: WorkflowParameters) => string;
+  readonly title: (target: string, parameters: OperationParameters) => string;
   /** Resolves to what was seen; rejects when it was not seen in time. */
   readonly run: (work: Work) => Promise<string>;
 }
@@ -55,7 +55,7 @@ export interface Verification {
 export interface Work {
   readonly actions: Actions;
   readonly target: string;
-  readonly parameters: WorkflowParameters;
+  readonly parameters: OperationParameters;
   readonly operation: {
     readonly id: string;
     readonly startedAt: number;

@@ -1,5 +1,6 @@
 /** docs/workflows.md, made from the workflows themselves. */
-import type { WorkflowName, WorkflowParameters } from '../../messaging/index.js';
+import type { OperationParameters } from '../../messaging/index.js';
+import { type BeginningWorkflow, beginnings } from './beginnings.js';
 import type { Check } from './checks/index.js';
 import type { Step, Workflow } from './definition.js';
 import { workflows } from './engine.js';
@@ -31,8 +32,12 @@ const target = 'ID';
 /** What is typed to confirm a restore. */
 const clusterTarget = 'CLUSTER';
 
-function sampleOf(name: WorkflowName): WorkflowParameters {
+function sampleOf(name: OperationParameters['workflow']): OperationParameters {
   switch (name) {
+    case 'recover':
+      return { workflow: name, node: target, leaveBehind: [] };
+    case 'new-cluster':
+      return { workflow: name, node: target, sha256: '', sizeBytes: 1, name: 'FILE' };
     case 'join':
       return { workflow: name, node: target, role: 'voter' };
     case 'replace':
@@ -55,7 +60,27 @@ function sampleOf(name: WorkflowName): WorkflowParameters {
 
 export function workflowsDocument(): string {
   const all = Object.values(workflows);
-  return [introduction, ...all.map(section), checksSection(all)].join('\n');
+  const begun = Object.values(beginnings);
+  return [introduction, ...[...all, ...begun].map(section), checksSection(all), questionsSection(begun)].join('\n');
+}
+
+/** Those without a leader have no checks of a leader's facts. */
+function questionsSection(all: readonly BeginningWorkflow[]): string {
+  const rows = all.flatMap(({ name, questions }) =>
+    questions.map((each) => `| \`${each.name}\` | ${each.question} | ${name} |`),
+  );
+  return `## Questions where nobody leads
+Asked by the survivor, or by the command line on a directory; each answer is in the record.
+
+| question | what is asked | before |
+| --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+function askedBefore(workflow: Workflow | BeginningWorkflow): string {
+  const asked = 'questions' in workflow ? workflow.questions : workflow.checks;
+  return asked.map(({ name }) => `\`${name}\``).join(', ');
 }
 
 function section(workflow: Workflow): string {
@@ -77,7 +102,7 @@ function section(workflow: Workflow): string {
   return `## ${workflow.name}
 ${workflow.summary} To confirm, type \`${word}\`: ${what}.
 
-Checks: ${workflow.checks.map(({ name }) => `\`${name}\``).join(', ')}.
+Checks: ${askedBefore(workflow)}.
 
 | step | what it does | |
 | --- | --- | --- |
@@ -94,7 +119,7 @@ function reasonOf({ noReturn }: Step): string {
 }
 
 /** The role is the one parameter on which a step depends. */
-function appliesTo(workflow: Workflow, applies: (parameters: WorkflowParameters) => boolean): string {
+function appliesTo(workflow: Workflow, applies: (parameters: OperationParameters) => boolean): string {
   const roles = (['voter', 'learner'] as const).filter((role) => applies({ workflow: 'join', node: target, role }));
   return workflow.name === 'join' ? `as a ${roles.join(' or ')}` : 'where it applies';
 }

@@ -6,6 +6,7 @@
 import {
   type ApiResult,
   type FeatureGate,
+  isAsked,
   type Operation,
   type OperationPlan,
   QuorateError,
@@ -14,6 +15,7 @@ import {
 } from '../../messaging/index.js';
 import { isUnderWay, type OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
+import { beginnings } from './beginnings.js';
 import { type Check, cluster, evaluate } from './checks/index.js';
 import { judgeCancel, judgeResume, type Requester, resumed } from './control.js';
 import type { Workflow } from './definition.js';
@@ -61,7 +63,7 @@ export class OperationEngine {
     private readonly actions: Actions,
     private readonly self: string,
     /** Those of this build. */
-    private readonly known: Partial<Record<string, Workflow>> = workflows,
+    private readonly known: Partial<Record<string, Workflow>> = { ...workflows, ...beginnings },
   ) {}
 
   /** Id of the operation that runs here. */
@@ -175,6 +177,7 @@ export class OperationEngine {
         throw verdict.error;
       case 'nothing-to-do': {
         const { parameters, findings, before, after } = operation;
+        if (!isAsked(parameters)) throw new QuorateError('not-resumable', `${parameters.workflow} is not resumed`);
         return {
           ...{ parameters, findings, before, after },
           how: 'none',
@@ -220,9 +223,11 @@ export class OperationEngine {
   }
 
   private async resumePlan(operation: Operation, how: 'anew' | 'forward' | 'back'): Promise<ResumePlan> {
-    const facts = await this.actions.gather(operation.parameters);
+    const { parameters } = operation;
+    if (!isAsked(parameters)) throw new QuorateError('not-resumable', `${parameters.workflow} is not resumed`);
+    const facts = await this.actions.gather(parameters);
     // What has happened already cannot be asked for again; that the cluster can decide is asked always.
-    const plan = planFrom(operation.parameters, facts, how === 'anew' ? undefined : generalChecks);
+    const plan = planFrom(parameters, facts, how === 'anew' ? undefined : generalChecks);
     return { ...plan, how, steps: how === 'anew' ? plan.steps : leftOf(operation) };
   }
 

@@ -8,6 +8,7 @@ import type {
   NodeState,
   NodeStatus,
   Operation,
+  OperationParameters,
   Position,
   ProgressView,
   VersionRange,
@@ -163,8 +164,10 @@ export type Probe =
     };
 
 /** The controller that whoever asked has named; null where it was left to the leader, or where it is about all of them. */
-export function namedController(parameters: WorkflowParameters): string | null {
+export function namedController(parameters: OperationParameters): string | null {
   switch (parameters.workflow) {
+    case 'recover':
+    case 'new-cluster':
     case 'join':
     case 'remove':
     case 'replace':

@@ -5,6 +5,7 @@
  * It touches the world through `Actions` only, and never reads a clock of its own.
  */
 export * from './actions.js';
+export * from './beginnings.js';
 export { type Check, evaluate } from './checks/index.js';
 export * from './control.js';
 export * from './definition.js';

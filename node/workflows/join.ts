@@ -1,5 +1,5 @@
 /** A blank controller becomes a learner, catches up, and becomes a voter; or is removed again, with the reason. */
-import type { WorkflowParameters } from '../../messaging/index.js';
+import type { OperationParameters } from '../../messaging/index.js';
 import { gatesBeyond } from '../model/index.js';
 import { membersOf } from '../raft/index.js';
 import { candidate, cluster, member } from './checks/index.js';
@@ -21,7 +21,7 @@ export const verificationMaxMs = 60_000;
 /** Within this time it must have been heard for its contact to count as steady: well within `stabilisationMs`, so that one that dies in it is not promoted. */
 export const contactSteadyMs = 500;
 
-const wantsVoter = (parameters: WorkflowParameters) => parameters.workflow === 'join' && parameters.role === 'voter';
+const wantsVoter = (parameters: OperationParameters) => parameters.workflow === 'join' && parameters.role === 'voter';
 const isMember = ({ actions, target }: Work) => membersOf(actions.configuration()).includes(target);
 const isVoterNow = ({ actions, target }: Work) => actions.configuration().voters.includes(target);
 

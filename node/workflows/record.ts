@@ -1,5 +1,5 @@
 /** Pure changes of an operation's record. */
-import type { Finding, Impact, Operation, StepRecord, WireError, WorkflowParameters } from '../../messaging/index.js';
+import type { Finding, Impact, Operation, OperationParameters, StepRecord, WireError } from '../../messaging/index.js';
 import type { Workflow } from './definition.js';
 
 export type Part = 'steps' | 'verifications';
@@ -7,7 +7,7 @@ export type Part = 'steps' | 'verifications';
 export function newOperation(given: {
   readonly id: string;
   readonly workflow: Workflow;
-  readonly parameters: WorkflowParameters;
+  readonly parameters: OperationParameters;
   readonly target: string;
   readonly requestedBy: string;
   readonly origin: string | null;
@@ -32,7 +32,7 @@ export function newOperation(given: {
   };
 }
 
-export function stepsOf(workflow: Workflow, parameters: WorkflowParameters): Workflow['steps'] {
+export function stepsOf(workflow: Workflow, parameters: OperationParameters): Workflow['steps'] {
   return workflow.steps.filter((step) => step.applies?.(parameters) ?? true);
 }
 

@@ -2,7 +2,7 @@
  * One member goes and another comes, in one change of membership: the new one is a learner first and catches up, so that at
  * no moment fewer voters decide than before. It works as well where the one that goes is dead or damaged.
  */
-import type { WorkflowParameters } from '../../messaging/index.js';
+import type { OperationParameters } from '../../messaging/index.js';
 import { membersOf } from '../raft/index.js';
 import { candidate, cluster, member } from './checks/index.js';
 import type { Step, Verification, Work, Workflow } from './definition.js';
@@ -11,9 +11,9 @@ import { addLearner, appliesAtLeader, catchUp, configurationHoldsIt, prepareCand
 import { configurationWithoutIt, handOverFirst, knowsIt, transferLeadership } from './remove.js';
 import { changeMembership, failed, resumeRemedy } from './waits.js';
 
-type Replace = Extract<WorkflowParameters, { workflow: 'replace' }>;
+type Replace = Extract<OperationParameters, { workflow: 'replace' }>;
 
-function replaceOf(parameters: WorkflowParameters): Replace {
+function replaceOf(parameters: OperationParameters): Replace {
   if (parameters.workflow !== 'replace') throw new TypeError(`${parameters.workflow} replaces nobody`);
   return parameters;
 }
@@ -28,7 +28,7 @@ function ofNewMember<Part extends Step | Verification>(part: Part): Part {
   const undo = 'undo' in part ? part.undo : undefined;
   return {
     ...part,
-    title: (_target: string, parameters: WorkflowParameters) =>
+    title: (_target: string, parameters: OperationParameters) =>
       part.title(replaceOf(parameters).with, replaceOf(parameters)),
     run: (work: Work) => part.run(joining(work)),
     ...(undo === undefined ? {} : { undo: (work: Work) => undo(joining(work)) }),

@@ -3,7 +3,7 @@
  * the one to run it any more. Whatever must survive is in the record, which is replicated before and after every step; a run
  * keeps nothing that its successor would need.
  */
-import { type Operation, QuorateError, toQuorateError } from '../../messaging/index.js';
+import { isAsked, type Operation, QuorateError, toQuorateError } from '../../messaging/index.js';
 import type { OperationRecord } from '../model/index.js';
 import type { Actions } from './actions.js';
 import { type Check, evaluate } from './checks/index.js';
@@ -175,11 +175,11 @@ export class Run {
   }
 
   private async recheck(checks: readonly Check[]): Promise<void> {
-    const facts = await this.actions.gather(this.operation.parameters);
+    const { parameters } = this.operation;
+    if (!isAsked(parameters)) throw new TypeError(`${parameters.workflow} has no checks of a leader`);
+    const facts = await this.actions.gather(parameters);
     this.checkpoint();
-    const failure = checks
-      .map((check) => evaluate(check, facts, this.operation.parameters))
-      .find(({ outcome }) => outcome === 'fail');
+    const failure = checks.map((check) => evaluate(check, facts, parameters)).find(({ outcome }) => outcome === 'fail');
     if (failure !== undefined)
       throw failed(`the check ${failure.check} fails now: ${failure.sentence}`, failure.remedy);
   }

@@ -1,7 +1,8 @@
 /** `quorate recover`, as an operator meets it: over NATS, on a directory, and when two have recovered what was one cluster. */
-import { join } from 'node:path';
-import test from 'ava';
-import type { QuorateEvent } from '../../messaging/index.js';
+import path, { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import Database from 'better-sqlite3';
+import { type Operation, operationSchema, type QuorateEvent } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { runQuorate } from '../support/process.js';
 import { findTool, startTerminal } from '../support/tmux.js';
@@ -30,6 +31,41 @@ const recover = async (...args: readonly string[]) => {
     error: stderr === '' ? undefined : JSON.parse(stderr).error,
   };
 };
+
+/** As the record lies in the directory of a controller that does not run. */
+function recordsIn(directory: string): readonly Operation[] {
+  const database = new Database(path.join(directory, 'model.db'), { readonly: true });
+  try {
+    const rows = database.prepare("SELECT value FROM records WHERE bucket = 'operation'").pluck().all();
+    return rows.map((row) => operationSchema.parse(JSON.parse(String(row)).operation));
+  } finally {
+    database.close();
+  }
+}
+
+/** Who, from where, when, what, and each answer. */
+function assertRecord(
+  t: ExecutionContext,
+  record: Operation | undefined,
+  parameters: Partial<Operation['parameters']>,
+) {
+  t.like(record?.parameters, parameters);
+  t.regex(record?.requestedBy ?? '', /./);
+  t.regex(record?.origin ?? '', /@/);
+  t.true((record?.startedAt ?? 0) > Date.now() - 3_600_000);
+  t.deepEqual(
+    record?.findings.map(({ check }) => check),
+    ['quorum-is-lost', 'is-a-voter', 'holds-the-newest', 'others-promise', 'acknowledged-kept'],
+  );
+  t.deepEqual(
+    record?.steps.map(({ step, state }) => [step, state]),
+    [
+      ['back-up', 'done'],
+      ['apply-log', 'done'],
+      ['begin-timeline', 'done'],
+    ],
+  );
+}
 
 test.serial('with a quorum there is nothing to recover', async (t) => {
   const { code, error } = await recover('--dry-run');
@@ -60,6 +96,20 @@ test.serial(
     t.is(done.code, 0);
     t.like(done.told, { node: 'n3', recovered: true, removed: ['n1', 'n2'] });
     t.is(done.told.position.timeline.epoch, 1_001);
+    const [record] = (await cluster.api.request('operation.list', {})).operations;
+    assertRecord(t, record, { workflow: 'recover', node: 'n3' });
+    t.is(record?.state, 'done');
+    t.deepEqual(record?.before, { voters: 3, healthyVoters: 1, quorum: 2, failuresSurvived: 0 });
+    t.like(record?.findings.at(-1), { check: 'acknowledged-kept', outcome: 'warn' });
+    t.deepEqual(
+      record?.verifications.map(({ step, state }) => [step, state]),
+      [['leads-alone', 'done']],
+    );
+    const shown = await runQuorate(['operations', '--nats', cluster.natsUrl, '--cluster', cluster.name]);
+    t.regex(shown.stdout, /Go on with n3 alone/);
+    // What a failed verification would leave is not begun again.
+    const again = await t.throwsAsync(cluster.api.request('operation.resume', { id: record?.id ?? '' }));
+    t.like(again, { code: 'not-resumable' });
     await writeEntities(cluster, 3, 'after');
     t.is((await recover('--dry-run')).error.code, 'quorum-present');
   },
@@ -81,6 +131,10 @@ test.serial(
     const done = await recover('--data-dir', n2, '--yes', '--i-understand', 'n2');
     t.is(done.code, 0);
     t.like(done.told, { node: 'n2', recovered: true, removed: ['n1', 'n3'] });
+    const [record] = recordsIn(n2).filter(({ parameters }) => parameters.workflow === 'recover');
+    assertRecord(t, record, { workflow: 'recover', node: 'n2' });
+    t.is(record?.state, 'running', 'when it leads it says whether it does so alone');
+    t.like(record?.findings[0], { check: 'quorum-is-lost', outcome: 'warn' });
 
     const events: QuorateEvent[] = [];
     const stop = cluster.api.watchEvents((event) => events.push(event), 'cluster.timeline.conflict');

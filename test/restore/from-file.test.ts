@@ -90,6 +90,24 @@ test('one command prepares a blank directory, its last line starts it, and the o
   const status = await api.request('status.get', {}, { node: 'ctrl1', timeoutMs: slowMs });
   t.is(status.position?.timeline.epoch, 1_001);
   t.deepEqual(status.raft?.configuration.voters, ['ctrl1']);
+  const record = await eventually(
+    async () => {
+      const [begun] = (await api.request('operation.list', {}, { timeoutMs: slowMs })).operations;
+      return begun?.finishedAt != null && begun;
+    },
+    { what: 'the record of how it began to end', timeoutMs: slowMs },
+  );
+  t.like(record.parameters, { workflow: 'new-cluster', node: 'ctrl1', name: path.basename(file) });
+  t.like(record, { state: 'done', before: { voters: 0 }, after: { voters: 1 } });
+  t.regex(record.origin ?? '', /@/);
+  t.deepEqual(
+    record.findings.map(({ check, outcome }) => [check, outcome]),
+    [
+      ['file-is-whole', 'ok'],
+      ['directory-is-blank', 'ok'],
+      ['no-such-cluster', 'ok'],
+    ],
+  );
   const joined = await runQuorate(['members', 'join', 'ctrl2', '--yes', '--cluster', cluster, '--nats', natsUrl], {
     timeoutMs: slowMs,
   });

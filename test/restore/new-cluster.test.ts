@@ -63,7 +63,13 @@ test('a blank controller begins a new cluster on a file, the others join, and th
     (await api.request('members.list', {})).members.map(({ id, role }) => `${id} ${role}`),
     ['n1 voter'],
   );
-  t.deepEqual((await api.request('operation.list', {})).operations, [], 'operations are of the cluster that is gone');
+  const { operations } = await api.request('operation.list', {});
+  t.deepEqual(
+    operations.map(({ parameters, requestedBy }) => [parameters.workflow, requestedBy]),
+    [['new-cluster', 'n1']],
+    'those of before are of the cluster that is gone',
+  );
+  t.is((await ended(api, operations[0]?.id ?? '')).state, 'done');
 
   await start('n2', temporaryDirectory('n2'));
   await eventually(async () => (await statusOf('n2')).state === 'blank', { what: 'n2 to be blank', timeoutMs: slowMs });

@@ -739,7 +739,8 @@ export class SimulatedStorage implements Storage {
         },
         pause: () => this.#sleep(2),
       },
-      request,
+      // Nobody runs operations in virtual time.
+      { ...request, record: undefined },
     );
     request.onStep?.('begin');
     const { point, batch } = logAfterRecovery(meta);

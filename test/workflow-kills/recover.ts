@@ -113,7 +113,17 @@ export class RecoverWorld {
     const held = new Set(entities.map(({ id }) => id));
     const lost = this.acknowledged.filter((id) => !held.has(id));
     const { raft, position } = await this.#status();
+    const record = await eventually(
+      async () => {
+        const { operations } = await api.request('operation.list', {}, { timeoutMs: patienceMs });
+        return operations.find(
+          ({ parameters, finishedAt }) => parameters.workflow === 'recover' && finishedAt !== null,
+        );
+      },
+      { what: 'the record of the recovery to end', timeoutMs: patienceMs },
+    );
     return [
+      ...(record.state === 'done' ? [] : [`its record says ${record.state}`]),
       ...(lost.length === 0 ? [] : [`lost: ${lost.join(', ')}`]),
       ...(raft?.configuration.voters.length === 1 ? [] : ['it is not the only voter']),
       ...(position?.timeline.epoch === 1_001 ? [] : [`it stands on epoch ${position?.timeline.epoch}`]),

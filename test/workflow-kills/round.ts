@@ -3,7 +3,7 @@
  * the step runs: it ends as done, or is taken back, or says why not and what to do; it is never half, and writes go on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Operation, StepRecord } from '../../messaging/index.js';
+import { isAsked, type Operation, type StepRecord } from '../../messaging/index.js';
 import { workflows } from '../../node/workflows/index.js';
 import { type RunningProcess, startQuorate, tailOf } from '../support/process.js';
 import { eventually, within } from '../support/wait.js';
@@ -87,7 +87,8 @@ async function judge(
 function outcomeOf(ended: Operation | undefined): string {
   if (ended === undefined) return 'no end';
   if (ended.state === 'done') return 'done';
-  const { steps } = workflows[ended.parameters.workflow];
+  const { parameters } = ended;
+  const steps = isAsked(parameters) ? workflows[parameters.workflow].steps : [];
   const isBeyond = steps.some(({ name, noReturn }) => noReturn !== undefined && stateOf(ended, name) === 'done');
   const isWhole = !isBeyond && ended.error?.details?.['takenBack'] !== false;
   return `${isWhole ? 'taken back' : 'failed'}: ${ended.error?.message ?? ended.state}`;
