@@ -21,7 +21,7 @@ export interface ModelRecovery {
   readonly leftBehind: readonly NodeId[];
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** What the new history says of how it began; none in virtual time, where nobody runs operations. */
+  /** What the new history says of how it began; none where nobody asked whom it could name: in the simulator. */
   readonly record?: (begun: { readonly position: Position }) => Operation;
 }
 

@@ -65,7 +65,7 @@ export class Recovery {
     this.#take(by);
   }
 
-  /** `by`: who asked for it, for the record; without it, as in virtual time, none is made. */
+  /** `by`: who asked for it, for the record; without it, as in the simulator, none is made. */
   async begin(
     leaveBehind: readonly string[],
     by?: Requester & { readonly id: string },

@@ -739,7 +739,7 @@ export class SimulatedStorage implements Storage {
         },
         pause: () => this.#sleep(2),
       },
-      // Nobody runs operations in virtual time.
+      // Asked for by nobody whom a record could name.
       { ...request, record: undefined },
     );
     request.onStep?.('begin');

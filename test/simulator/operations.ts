@@ -4,7 +4,7 @@
  */
 
 import { toQuorateError } from '../../messaging/errors.js';
-import type { Operation, WorkflowParameters } from '../../messaging/index.js';
+import { isAsked, type Operation, type WorkflowParameters } from '../../messaging/index.js';
 import { supportedVersions } from '../../messaging/protocol.js';
 import { subjectsOf } from '../../messaging/subjects.js';
 import type { Member } from '../../node/cluster/member.js';
@@ -153,6 +153,8 @@ export class Operations {
   }
 
   #missing({ id, parameters }: Operation, model: ModelStore): string | undefined {
+    // Recoveries of these worlds are asked for by nobody, and leave no record.
+    if (!isAsked(parameters)) return undefined;
     if (parameters.workflow !== 'transfer') return missingEffect(parameters, model);
     const since = this.#terms.get(id) ?? 0;
     const led = [...this.#world.checker.leaders].some(([later, leader]) => later > since && leader === parameters.to);
