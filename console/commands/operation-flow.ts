@@ -57,6 +57,8 @@ export const operationJsonShape =
 
 /** What a restore would change is counted before it is planned or begun: of a million entities in some ten seconds. */
 const countingMaxMs = 300_000;
+/** Controllers answer within a round trip; who has not answered by then is not there. */
+const collectMs = 500;
 /** Published messages may be lost: what was not heard for this long is asked for. */
 const askAgainMs = 1000;
 
@@ -147,15 +149,20 @@ export async function followOperation(
     out.note(`The operation goes on: quorate operations watch ${first.id}`);
     return 130;
   }
-  return finish(out, latest, goal);
+  return await finish(out, client, latest, goal);
 }
 
-function finish(out: Output, operation: Operation, goal: 'done' | 'cancelled'): ExitCode {
+async function finish(
+  out: Output,
+  client: Session['client'],
+  operation: Operation,
+  goal: 'done' | 'cancelled',
+): Promise<ExitCode> {
   if (out.json) out.printJson(operation);
   if (operation.state === goal) {
     const said = goal === 'done' ? doneSentence(operation.parameters) : 'Cancelled: what it had done is taken back';
     if (!out.json) out.print(`${out.style('good', '✔')} ${said} (operation ${operation.id})`);
-    if (goal === 'done') for (const line of afterwards(operation)) out.note(line);
+    if (goal === 'done') for (const line of await afterwards(client, operation)) out.note(line);
     return 0;
   }
   if (operation.error !== null) throw QuorateError.fromWire(operation.error);
@@ -337,12 +344,23 @@ function doneSentence(parameters: OperationParameters): string {
   }
 }
 
-/** What brings back what was, where there is such a thing. */
-function afterwards({ id, parameters, steps }: Operation): readonly string[] {
-  if (parameters.workflow !== 'restore') return [];
-  const [, node] = / on (\S+)$/.exec(steps.find(({ step }) => step === 'back-up')?.detail ?? '') ?? [];
-  if (node === undefined) return [];
-  return [`To take it back: quorate restore before-restore-${id}.snapshot --node ${node}`];
+/** What brings back what was, where there is such a thing; and what comes next. */
+async function afterwards(client: Session['client'], { id, parameters, steps }: Operation): Promise<readonly string[]> {
+  switch (parameters.workflow) {
+    case 'restore': {
+      const [, node] = / on (\S+)$/.exec(steps.find(({ step }) => step === 'back-up')?.detail ?? '') ?? [];
+      return node === undefined
+        ? []
+        : [`To take it back: quorate restore before-restore-${id}.snapshot --node ${node}`];
+    }
+    case 'migrate': {
+      const blank = (await client.collectStatus(collectMs)).filter(({ state }) => state === 'blank');
+      const ids = blank.map(({ node }) => node).toSorted();
+      return ids.map((node) => `${node} waits to be joined: quorate members join ${node}`);
+    }
+    default:
+      return [];
+  }
 }
 
 export function refusal(plan: OperationPlan): QuorateError {

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { bindings, keymapOf } from '../../console/keys.js';
 import type { State } from '../../console/state/state.js';
+import { QuorateError } from '../../messaging/index.js';
 import {
   answerOf,
   changeEvent,
@@ -99,3 +100,23 @@ for (const size of [
     });
   }
 }
+
+test('a router that the controllers refuse is shown as refused, in the list and with why and what to do in full', (t) => {
+  const size = { columns: 120, rows: 40 };
+  const refused = new QuorateError(
+    'unsupported-version',
+    'the router speaks versions 7 to 9 and the controllers 1 to 2',
+    {
+      remedy: 'Upgrade the controllers.',
+    },
+  ).toWire();
+  const request = { verb: 'routers.list' as const, params: { limit: 500 } };
+  const routers = [routerOf('edge-1', { online: false, inSync: false, refused }), routerOf('edge-2')];
+  const read = stateAfter(healthyState(size), { ...tick(startAt + 20_000) });
+  const listed = stateAfter(read, answerOf('routers.list', request, { routers, more: false }), ...keys('3'));
+  t.regex(frameOf(listed), /edge-1 +✖ refused/);
+  t.notRegex(frameOf(listed), /edge-2 +✖ refused/);
+  const opened = frameOf(stateAfter(listed, ...keys('enter')));
+  t.regex(opened, /the router speaks versions 7 to 9 and the controllers 1 to 2/);
+  t.regex(opened, /Upgrade the controllers\./);
+});

@@ -158,14 +158,18 @@ test.serial(
         .sort((one, other) => (one < other ? -1 : 1))
         .join(', ');
     await eventually(() => statesOf() === 'ctrl1 standalone, ctrl2 blank', { what: 'both to announce themselves' });
-    const quorate = async (...args: readonly string[]): Promise<void> => {
+    const quorate = async (...args: readonly string[]): Promise<string> => {
       const { code, stderr } = await runQuorate([...args, '--yes', '--config', ready.configFile], {
         env,
         timeoutMs: startMaxMs,
       });
       t.is(code, 0, `${args.join(' ')}: ${stderr}`);
+      return stderr;
     };
-    await quorate('migrate', '--i-understand', 'ctrl1');
+    t.regex(
+      await quorate('migrate', '--i-understand', 'ctrl1'),
+      /ctrl2 waits to be joined: quorate members join ctrl2/,
+    );
     await quorate('members', 'join', 'ctrl2');
     await eventually(() => statesOf() === 'ctrl1 member, ctrl2 member', { what: 'a cluster of two' });
     demo.signal('SIGINT');

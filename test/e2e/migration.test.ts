@@ -3,7 +3,7 @@
  * is lost, done twice, or refused as old. (Where a process is killed at each step: migration-killed.test.ts.)
  */
 import test, { type ExecutionContext } from 'ava';
-import { connectRouter, type Operation, type RouterView } from '../../messaging/index.js';
+import { connectRouter, type Operation, type RouterView, subjectsOf } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
@@ -51,6 +51,25 @@ async function nothingLost(t: ExecutionContext, cluster: TestCluster, load: Load
   }
 }
 
+/** What a client that does not try again is answered when it writes in the pause. */
+async function answeredInPause(cluster: TestCluster) {
+  const subject = subjectsOf(cluster.name).api('leader', 'raw', 'model.create');
+  let number = 0;
+  return await eventually(
+    async () => {
+      number += 1;
+      const [requestId, name] = [`raw-request-${number}`, `load-raw-${number}`];
+      const draft = { kind: 'service', id: name, name };
+      const body = JSON.stringify({ v: 1, requestId, params: draft });
+      // In the moment of the change nobody may be there to answer.
+      const answer = await cluster.connection.request(subject, body, { timeout: 5_000 }).catch(() => undefined);
+      const { error } = (answer?.json() ?? {}) as { readonly error?: { readonly code: string } };
+      return error !== undefined && { requestId, draft, code: error.code };
+    },
+    { what: 'a write to be refused', timeoutMs: 60_000, intervalMs: 10 },
+  );
+}
+
 function positionsOf(views: readonly RouterView[]): readonly string[] {
   return views.map(({ position }) => `${position?.indexType} ${position?.timeline.epoch}`);
 }
@@ -70,8 +89,11 @@ test.serial(
     await load.progress(300);
     load.longestGapMs();
 
-    const migrated = await cluster.run({ workflow: 'migrate' });
+    const [migrated, paused] = await Promise.all([cluster.run({ workflow: 'migrate' }), answeredInPause(cluster)]);
     t.log(...stepsOf(migrated));
+    t.is(paused.code, 'paused', 'who does not try again is told why');
+    const retried = await cluster.api.request('model.create', paused.draft, { requestId: paused.requestId });
+    t.is(retried.entity.version, 1, 'and gets it done, once, when it does');
     await load.progress(100);
     t.log(`longest gap in writes: ${Math.round(load.longestGapMs())} ms`);
     const first = (await cluster.api.request('status.get', {}, { node: 'n1' })).position;

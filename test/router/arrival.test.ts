@@ -42,7 +42,7 @@ function setting() {
 
 test('a router is verified by what it holds at the position that it names, also while writes go on', async (t) => {
   const { source, reader, routers, arrival, asked, holds, wait } = setting();
-  routers.push(view('r1', source), view('r2', source), view('old', source, { online: false }));
+  routers.push(view('r1', source), view('r2', source), view('old', source, { online: false, lastContactMs: 60_000 }));
   t.like(await arrival.look([]), { connected: 2, arrived: 2, verified: 0 });
   t.deepEqual(asked, ['r1', 'r2']);
   holds('r1');
@@ -136,10 +136,10 @@ test('of thousands some are asked at a time', async (t) => {
   t.deepEqual([await asksOf(), await asksOf(), await asksOf(), await asksOf()], [1_000, 1_000, 500, 0]);
 });
 
-test('a router that was connected when the model began to be counted anew, and falls silent, is waited for a while', async (t) => {
+test('a router that has fallen silent is waited for a while, unless it said goodbye or was refused', async (t) => {
   const { source, routers, left, arrival, holds } = setting();
   const ids = ['r1', 'gone', 'stopped', 'refused'];
-  routers.push(...ids.map((id) => view(id, source)), view('away before', source, { online: false, lastContactMs: 9 }));
+  routers.push(...ids.map((id) => view(id, source)), view('away', source, { online: false, lastContactMs: 60_000 }));
   t.like(await arrival.look([]), { connected: 4 });
   holds('r1');
   const silent = (given: Partial<RouterView>) =>

@@ -16,9 +16,15 @@ import { clusterFor, endpointIds, inSync, liveRouter, router } from './support/w
 
 const subjects = subjectsOf(clusterName);
 
+// The promises of docs/routers.md, in its words: each test of one is named after it.
+const neverWithout = 'a router never ends up without controllers';
+const neverDropped = 'it never drops a new event as old';
+const neverMissed = 'it never misses an event, and applies none twice';
+const onlyUnderstood = 'it is spoken to only in versions that it understands';
+
 // ---- 1. A router never ends up without controllers
 
-test('an empty list of controllers is never accepted, and the operator sees that it was refused', async (t) => {
+test(`${neverWithout}: an empty list of controllers is never accepted, and the operator sees that it was refused`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, directory } = await liveRouter(t, cluster);
   const file = () => readFileSync(join(directory, endpointFileName), 'utf8');
@@ -44,7 +50,7 @@ test('an empty list of controllers is never accepted, and the operator sees that
   });
 });
 
-test('a hello that brings a bad list costs the router only the list', async (t) => {
+test(`${neverWithout}: a hello that brings a bad list costs the router only the list`, async (t) => {
   const cluster = await clusterFor(t);
   cluster.put('service', 's1');
   // A controller whose code is broken in just the way that once cut routers off.
@@ -55,7 +61,7 @@ test('a hello that brings a bad list costs the router only the list', async (t) 
   t.true(alarms.some((alarm) => alarm.code === 'router.endpoints.refused'));
 });
 
-test('a controller that is behind what a router holds gives it no older list, and the router needs none', async (t) => {
+test(`${neverWithout}: a controller that is behind what a router holds gives it no older list, and the router needs none`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, alarms, directory } = await liveRouter(t, cluster);
   const before = cluster.endpoints;
@@ -77,7 +83,7 @@ test('a controller that is behind what a router holds gives it no older list, an
   t.deepEqual(again.alarms, []);
 });
 
-test('whatever lists are sent, the router has controllers, in memory and on disk, and finds them again after a restart', async (t) => {
+test(`${neverWithout}: whatever lists are sent, the router has controllers, in memory and on disk, and finds them again after a restart`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, directory } = await liveRouter(t, cluster);
   const random = seededRandom(11);
@@ -109,7 +115,7 @@ test('whatever lists are sent, the router has controllers, in memory and on disk
   t.true(cluster.alerts('router.endpoints.refused').length > 0);
 });
 
-test('each alert reaches the operator once, also when no leader was there to take it', async (t) => {
+test(`${neverWithout}: each alert reaches the operator once, also when no leader was there to take it`, async (t) => {
   const cluster = await clusterFor(t);
   const { client } = await liveRouter(t, cluster);
   cluster.leader = null;
@@ -130,7 +136,7 @@ for (const [what, contents] of [
   ['a damaged file', '{"format":1,"sha256":"00","list":{"controllers":[]}}'],
   ['a file of something else', 'hello'],
 ] as const) {
-  test(`${what} falls back to the configured list, said in the log and to the operator`, async (t) => {
+  test(`${neverWithout}: ${what} falls back to the configured list, said in the log and to the operator`, async (t) => {
     const cluster = await clusterFor(t);
     const directory = temporaryDirectory('router');
     writeFileSync(join(directory, endpointFileName), contents);
@@ -144,7 +150,7 @@ for (const [what, contents] of [
   });
 }
 
-test('the last good list on disk is enough when the configured server is gone', async (t) => {
+test(`${neverWithout}: the last good list on disk is enough when the configured server is gone`, async (t) => {
   const old = await startNatsServer();
   t.teardown(() => old.kill());
   const cluster = await clusterFor(t);
@@ -156,7 +162,7 @@ test('the last good list on disk is enough when the configured server is gone', 
   await inSync(t, cluster, second.client);
 });
 
-test('a running router finds controllers through addresses that it has learned', async (t) => {
+test(`${neverWithout}: a running router finds controllers through addresses that it has learned`, async (t) => {
   // Two servers that know nothing of each other: only the list of controllers leads from one to the other.
   const [one, two] = await Promise.all([startNatsServer(), startNatsServer()]);
   t.teardown(() => Promise.all([one.kill(), two.kill()]));
@@ -172,7 +178,7 @@ test('a running router finds controllers through addresses that it has learned',
   await inSync(t, after, client);
 });
 
-test('each committed change of membership reaches the routers, also when the broadcast is lost', async (t) => {
+test(`${neverWithout}: each committed change of membership reaches the routers, also when the broadcast is lost`, async (t) => {
   const cluster = await clusterFor(t, { heartbeatMs: 100 });
   const { client } = await liveRouter(t, cluster);
   cluster.setMembers(['n1', 'n2']);
@@ -188,7 +194,7 @@ test('each committed change of membership reaches the routers, also when the bro
 
 // ---- 2. A router never drops a new event as old
 
-test('a new timeline makes the router take the whole model again, though its indexes are lower', async (t) => {
+test(`${neverDropped}: a new timeline makes the router take the whole model again, though its indexes are lower`, async (t) => {
   const cluster = await clusterFor(t);
   for (let index = 0; index < 20; index += 1) cluster.put('service', `s${index}`);
   const { client } = await liveRouter(t, cluster);
@@ -204,7 +210,7 @@ test('a new timeline makes the router take the whole model again, though its ind
   await inSync(t, cluster, client);
 });
 
-test('a router follows from legacy indexes to Raft indexes and back', async (t) => {
+test(`${neverDropped}: a router follows from legacy indexes to Raft indexes and back`, async (t) => {
   const source = new ModelSource({ id: 'standalone', epoch: 1 }, 'legacy');
   const cluster = await clusterFor(t, { source, controllers: ['n1'] });
   for (let index = 0; index < 20; index += 1) cluster.put('service', `s${index}`);
@@ -224,7 +230,7 @@ test('a router follows from legacy indexes to Raft indexes and back', async (t) 
   await inSync(t, cluster, client);
 });
 
-test('a lower epoch is ignored', async (t) => {
+test(`${neverDropped}: a lower epoch is ignored`, async (t) => {
   const cluster = await clusterFor(t, { source: new ModelSource({ id: 'second', epoch: 2 }) });
   cluster.put('service', 's1');
   const { client } = await liveRouter(t, cluster);
@@ -236,7 +242,7 @@ test('a lower epoch is ignored', async (t) => {
   t.is(client.counters.resyncs, 1);
 });
 
-test('the same epoch with another id is an alarm, and the model stays as it is', async (t) => {
+test(`${neverDropped}: the same epoch with another id is an alarm, and the model stays as it is`, async (t) => {
   const cluster = await clusterFor(t);
   cluster.put('service', 's1');
   const { client, alarms } = await liveRouter(t, cluster);
@@ -247,7 +253,7 @@ test('the same epoch with another id is an alarm, and the model stays as it is',
   await inSync(t, cluster, client);
 });
 
-test('one event of a history that no controller knows does not cut the router off', async (t) => {
+test(`${neverDropped}: one event of a history that no controller knows does not cut the router off`, async (t) => {
   const cluster = await clusterFor(t);
   cluster.put('service', 's1');
   const { client } = await liveRouter(t, cluster);
@@ -262,7 +268,7 @@ test('one event of a history that no controller knows does not cut the router of
 
 // ---- 3. A router never misses an event
 
-test('a gap is filled, and nothing is applied twice', async (t) => {
+test(`${neverMissed}: a gap is filled, and nothing is applied twice`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, changes } = await liveRouter(t, cluster);
   cluster.put('service', 's1');
@@ -279,7 +285,7 @@ test('a gap is filled, and nothing is applied twice', async (t) => {
   t.is(client.counters.resyncs, 1, 'only the first, when it started');
 });
 
-test('the last event before a silence is lost, and the router gets it all the same', async (t) => {
+test(`${neverMissed}: the last event before a silence is lost, and the router gets it all the same`, async (t) => {
   const cluster = await clusterFor(t, { heartbeatMs: 60 });
   const { client } = await liveRouter(t, cluster);
   cluster.publishesChanges = false;
@@ -288,7 +294,7 @@ test('the last event before a silence is lost, and the router gets it all the sa
   t.is(client.counters.changesFetched, 1);
 });
 
-test('where the log no longer reaches back the router gets the whole model', async (t) => {
+test(`${neverMissed}: where the log no longer reaches back the router gets the whole model`, async (t) => {
   const cluster = await clusterFor(t, { source: new ModelSource(undefined, 'raft', 5) });
   const { client } = await liveRouter(t, cluster);
   cluster.publishesChanges = false;
@@ -299,7 +305,7 @@ test('where the log no longer reaches back the router gets the whole model', asy
   t.is(client.counters.resyncs, 2);
 });
 
-test('a killed nats-server that comes back: the router has what happened meanwhile', async (t) => {
+test(`${neverMissed}: a killed nats-server that comes back: the router has what happened meanwhile`, async (t) => {
   const nats = await startNatsServer();
   t.teardown(() => nats.kill());
   const cluster = await clusterFor(t, { natsUrl: nats.url });
@@ -324,7 +330,7 @@ test('a killed nats-server that comes back: the router has what happened meanwhi
   );
 });
 
-test('a router that starts before any controller and any nats-server is there comes live when they are', async (t) => {
+test(`${neverMissed}: a router that starts before any controller and any nats-server is there comes live when they are`, async (t) => {
   const nats = await startNatsServer();
   await nats.kill();
   t.teardown(() => nats.kill());
@@ -340,7 +346,7 @@ test('a router that starts before any controller and any nats-server is there co
   await inSync(t, cluster, client);
 });
 
-test('a follower that is behind leads no router back', async (t) => {
+test(`${neverMissed}: a follower that is behind leads no router back`, async (t) => {
   const cluster = await clusterFor(t);
   cluster.put('service', 's1');
   cluster.replicasFollow = false;
@@ -361,7 +367,7 @@ test('a follower that is behind leads no router back', async (t) => {
   await inSync(t, cluster, client);
 });
 
-test('a large model is taken in pages that all stand at one position, while it goes on changing', async (t) => {
+test(`${neverMissed}: a large model is taken in pages that all stand at one position, while it goes on changing`, async (t) => {
   const cluster = await clusterFor(t);
   for (let index = 0; index < 6000; index += 1) cluster.source.put('service', `service-${index}`);
   cluster.follow();
@@ -378,7 +384,7 @@ test('a large model is taken in pages that all stand at one position, while it g
 
 // ---- 4. Versions
 
-test('a router whose versions the controllers do not understand is told why, and the operator sees it', async (t) => {
+test(`${onlyUnderstood}: a router whose versions the controllers do not understand is told why, and the operator sees it`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, alarms } = await router(t, cluster, { protocol: { min: 7, max: 9 } });
   await eventually(() => client.phase === 'refused', { what: 'the refusal' });
@@ -388,7 +394,7 @@ test('a router whose versions the controllers do not understand is told why, and
   t.like(view, { id: 'r1', online: false, refused: { code: 'unsupported-version' } });
 });
 
-test('a router that understands no Raft indexes is refused by a cluster', async (t) => {
+test(`${onlyUnderstood}: a router that understands no Raft indexes is refused by a cluster`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, alarms } = await router(t, cluster, { indexTypes: ['legacy'] });
   await eventually(() => client.phase === 'refused', { what: 'the refusal' });

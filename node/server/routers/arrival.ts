@@ -37,7 +37,7 @@ const askAgainMs = 1_000;
 const askAgainMaxMs = 16_000;
 /** What thousands hold is asked of some at a time. */
 const asksOfOneLookMax = 1_000;
-/** Who was there when the model began to be counted anew, and is not heard since: taken for away after this long. */
+/** Who is not heard any more, and has not said goodbye, is taken for away after this long. */
 const silentMaxMs = 60_000;
 /** Positions at which one look hashes the whole model: routers that follow while writes go on name many. */
 const hashedPositionsMax = 4;
@@ -57,8 +57,6 @@ export class RouterArrival {
   readonly #verified = new Set<string>();
   readonly #different = new Set<string>();
   readonly #asked = new Map<string, Asked>();
-  /** Connected when the present history was looked at first. */
-  readonly #expected = new Set<string>();
   #timeline = '';
   #copy: ModelCopy | null = null;
   #looking: Promise<ArrivalReport> | null = null;
@@ -87,8 +85,8 @@ export class RouterArrival {
     if (service === undefined || position === null)
       return { connected: 0, arrived: 0, verified: 0, waitingFor: [], different: [] };
     const views = service.routers().filter(({ id }) => !except.has(id));
-    if (this.#timeline !== position.timeline.id) this.#begin(position.timeline.id, views);
-    const connected = views.filter((router) => router.online || this.#isMissed(service, router));
+    if (this.#timeline !== position.timeline.id) this.#begin(position.timeline.id);
+    const connected = views.filter((router) => router.online || isMissed(service, router));
     const arrived = connected.filter((router) => router.position !== null && comparable(router.position, position));
     const open = arrived.filter(({ id }) => !this.#verified.has(id));
     const reports = open.flatMap((router) => {
@@ -106,16 +104,10 @@ export class RouterArrival {
     };
   }
 
-  #begin(timeline: string, views: readonly RouterView[]): void {
+  #begin(timeline: string): void {
     this.#timeline = timeline;
     this.#copy = null;
-    for (const known of [this.#verified, this.#different, this.#asked, this.#expected]) known.clear();
-    for (const { id, online } of views) if (online) this.#expected.add(id);
-  }
-
-  /** Taking the model again, it may have been too busy to say that it is there: it has not arrived, and is not away yet. */
-  #isMissed(service: Pick<RouterService, 'hasLeft'>, { id, refused, lastContactMs }: RouterView): boolean {
-    return this.#expected.has(id) && refused === null && lastContactMs < silentMaxMs && !service.hasLeft(id);
+    for (const known of [this.#verified, this.#different, this.#asked]) known.clear();
   }
 
   #ask(service: Pick<RouterService, 'askReports' | 'reportOf'>, open: readonly RouterView[]): void {
@@ -166,6 +158,14 @@ export class RouterArrival {
       if (inSlice === 0) await nextTurn();
     }
   }
+}
+
+/**
+ * It counts as offline, but may only be too busy to say that it is there, with taking the model again or with what came before:
+ * a change that did not wait for it could be done without any router.
+ */
+function isMissed(service: Pick<RouterService, 'hasLeft'>, { id, refused, lastContactMs }: RouterView): boolean {
+  return refused === null && lastContactMs < silentMaxMs && !service.hasLeft(id);
 }
 
 /**
