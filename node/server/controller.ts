@@ -42,6 +42,7 @@ import type { LogLevels } from './log-levels.js';
 import { compareEveryMsDefault } from './model-watch.js';
 import type { ControllerFacts } from './observe/index.js';
 import { OperationService } from './operations.js';
+import { PayloadWatch } from './payload-watch.js';
 import { answerPeer, type MembershipAnswer, measureDisk, type PeerSources, type Probe } from './peers.js';
 import { prioritiesOf } from './preference.js';
 import { Recovery } from './recovery.js';
@@ -147,6 +148,7 @@ export class Controller {
   #routersSinceMs = 0;
   readonly #credentials: CredentialTrial;
   readonly #senders: SenderWatch;
+  readonly #payload: PayloadWatch;
   #disk: { readonly atMs: number; readonly found: ReturnType<typeof measureDisk> } | undefined;
   #leading = false;
   readonly #catchUp: CatchUp;
@@ -187,6 +189,7 @@ export class Controller {
       nodeId: config.nodeId,
       incarnation,
       timeline: () => storage.model.meta()?.position.timeline ?? null,
+      log,
     });
     log.describe(() => ({ term: this.#member?.core.term }));
     this.#news = new LeadershipNews({ nodeId: config.nodeId, clock, events: this.#events });
@@ -194,6 +197,7 @@ export class Controller {
     this.#credentials = new CredentialTrial(connections, this.#subjects, config.nodeId);
     this.#alarms = new Alarms(clock, () => this.#status.changed());
     this.#senders = new SenderWatch({ clock, alarms: this.#alarms, log });
+    this.#payload = new PayloadWatch({ connection: connections.service, alarms: this.#alarms, log });
     const { nodeId, dataDirectory } = config;
     const disk = { nodeId, dataDirectory, clock, log, alarms: this.#alarms, events: this.#events };
     this.#diskNews = new DiskNews(disk);
@@ -312,6 +316,7 @@ export class Controller {
       return answerPeer(this.#peerSources(), from, verb, body);
     });
     this.#board.start();
+    this.#payload.look();
     switch (how) {
       case 'removed':
         this.#state = 'removed';
@@ -424,6 +429,7 @@ export class Controller {
 
   /** A connection to NATS was interrupted and is there again. */
   connectionRestored(): void {
+    this.#payload.look();
     this.#member?.connectionRestored();
     this.#status.changed();
   }

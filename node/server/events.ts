@@ -17,6 +17,7 @@ import { entityTypeOfKind, type ModelChange } from '../../messaging/schemas/mode
 import type { Subjects } from '../../messaging/subjects.js';
 import type { Clock } from '../cluster/clock.js';
 import type { ChangeRow } from '../model/store.js';
+import type { Log } from './log.js';
 import type { RouterServiceEvent } from './routers/index.js';
 
 type CommonField = 'v' | 'event_src_id' | 'timestamp' | 'event_id' | 'timeline';
@@ -30,6 +31,7 @@ export interface EventPublisherOptions {
   readonly incarnation: number;
   /** Where the model stands. */
   readonly timeline: () => Timeline | null;
+  readonly log: Log;
 }
 
 /** All that is needed of an event, so that hearing costs little. */
@@ -130,6 +132,12 @@ export class EventPublisher {
     this.#count += 1;
     const { connection, subjects } = this.#options;
     if (connection.isClosed() || connection.isDraining()) return;
-    connection.publish(subjects.event(eventSubjectType(event)), JSON.stringify(event));
+    const subject = subjects.event(eventSubjectType(event));
+    try {
+      connection.publish(subject, JSON.stringify(event));
+    } catch (error) {
+      // Over `max_payload`. It is in the journal: whoever hears the next one asks for what was between.
+      this.#options.log.warn('event-not-sent', 'an event could not be sent', { subject, error: String(error) });
+    }
   }
 }

@@ -86,6 +86,19 @@ export const logCodes = {
     remedy: 'If it repeats, raise `max_payload` of the NATS servers, or ask for less at once.',
     repeats: true,
   },
+  'event-not-sent': {
+    level: 'warn',
+    meaning:
+      'An event was not published, because it is larger than NATS carries; routers ask for it when they hear the next one.',
+    remedy: 'Set `max_payload` of the NATS servers to at least 524288.',
+    repeats: true,
+  },
+  'nats-max-payload': {
+    level: 'warn',
+    meaning: 'The NATS server carries less in one message than controllers need: what is larger is not sent.',
+    remedy: 'Set `max_payload` of the NATS servers to at least 524288 (the default is 1 MiB), and reload them.',
+    repeats: true,
+  },
   'router-unanswered': {
     level: 'error',
     meaning:
