@@ -20,6 +20,8 @@ export interface Survivor {
   readonly applied: number;
   readonly timeline: Timeline | null;
   readonly leader: string | null;
+  /** False where damaged entries were dropped from its log and have not come again: it may lack what it had acknowledged. */
+  readonly logWhole: boolean;
 }
 
 export interface RecoveryView {
@@ -91,7 +93,7 @@ function byUpToDate(one: Survivor, other: Survivor): number {
   );
 }
 
-function survivorOf({ node, state, raft, position }: NodeStatus): Survivor[] {
+function survivorOf({ node, state, raft, position, alarms }: NodeStatus): Survivor[] {
   if (state !== 'member' || raft === null) return [];
   const { voters, votersOutgoing, learners, learnersNext } = raft.configuration;
   const membership =
@@ -101,7 +103,9 @@ function survivorOf({ node, state, raft, position }: NodeStatus): Survivor[] {
         ? 'learner'
         : 'none';
   const { lastTerm, lastIndex, commit, applied, leader } = raft;
-  return [{ node, membership, lastTerm, lastIndex, commit, applied, timeline: position?.timeline ?? null, leader }];
+  const timeline = position?.timeline ?? null;
+  const logWhole = !alarms.some(({ code }) => code === 'log-damaged');
+  return [{ node, membership, lastTerm, lastIndex, commit, applied, timeline, leader, logWhole }];
 }
 
 /** A log that a recovery left behind is no source any more. */

@@ -202,6 +202,8 @@ export const recoverSchema = z.object({
       applied: z.int(),
       timeline: timelineSchema.nullable(),
       leader: z.string().nullable(),
+      /** False where damaged entries were dropped from its log and have not come again. */
+      logWhole: z.boolean(),
     }),
   ),
   /** Voters that are not heard. */

@@ -111,7 +111,7 @@ export const recoverCommand = defineCommand({
     },
   ],
   jsonShape:
-    '{ node, recovered, survivors: [{ node, membership, lastTerm, lastIndex, commit, applied, timeline }], missing: [id], mayBeLost: [sentence], position, lastIndex, uncommittedKept, removed: [id], backup }; with --dry-run recovered is false and the last five are null',
+    '{ node, recovered, survivors: [{ node, membership, lastTerm, lastIndex, commit, applied, timeline, logWhole }], missing: [id], mayBeLost: [sentence], position, lastIndex, uncommittedKept, removed: [id], backup }; with --dry-run recovered is false and the last five are null',
   run: (context, given) =>
     given.dataDirectory === undefined
       ? withSession(context, given, ({ client }) => online(context, given, client))
@@ -234,20 +234,32 @@ function survivorLines(out: Output, view: RecoveryView, chosen: Survivor): reado
 }
 
 /** What the operator has to know before. A write was acknowledged when a majority of the voters had it on disk. */
-function mayBeLost(view: RecoveryView, chosen: Survivor, behind: readonly Survivor[]): readonly string[] {
+export function mayBeLost(view: RecoveryView, chosen: Survivor, behind: readonly Survivor[]): readonly string[] {
   const survivingVoters = view.survivors.filter(({ membership }) => membership === 'voter').length;
   const voters = survivingVoters + view.missing.length;
   const majority = Math.floor(voters / 2) + 1;
-  const sentences =
-    view.missing.length < majority && behind.length === 0
-      ? [
-          view.missing.length === 0
-            ? 'Nothing that was acknowledged is lost: no voter is missing.'
-            : `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
-        ]
-      : [
-          `Writes that were acknowledged and lie only on ${listed([...view.missing, ...behind.map(({ node }) => node)])} are lost. How many there are, no survivor can know.`,
-        ];
+  // Who has dropped damaged entries may have acknowledged them.
+  const damaged = view.survivors
+    .filter((each) => each.membership === 'voter' && !each.logWhole)
+    .map(({ node }) => node);
+  const elsewhere = [...view.missing, ...behind.map(({ node }) => node)];
+  const sentences: string[] = [];
+  if (behind.length === 0 && view.missing.length + damaged.length < majority) {
+    sentences.push(
+      view.missing.length === 0
+        ? 'Nothing that was acknowledged is lost: no voter is missing.'
+        : `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
+    );
+  } else {
+    if (elsewhere.length > 0)
+      sentences.push(
+        `Writes that were acknowledged and lie only on ${listed(elsewhere)} are lost. How many there are, no survivor can know.`,
+      );
+    if (damaged.length > 0)
+      sentences.push(
+        `The log of ${listed(damaged)} is not whole: damaged entries were dropped from it, and writes that were acknowledged may have been among them.`,
+      );
+  }
   const beyond = chosen.lastIndex - chosen.commit;
   if (beyond > 0)
     sentences.push(
@@ -348,10 +360,10 @@ async function offline(
   const owner = { node: given.id ?? given.node, cluster: given.owner };
   const held = examineForRecovery(first, owner);
   const { node, lastIndex } = held;
-  const { view, survivor } = aloneWith(held);
   // What it had promised beyond the model lay in the log.
   const { identity, debt, droppable } = first.raft;
   const isLogWhole = identity !== null && debt === null && droppable.length === 0;
+  const { view, survivor } = aloneWith(held, isLogWhole);
   const losses = [
     ...(isLogWhole
       ? mayBeLost(view, survivor, [])
@@ -389,7 +401,10 @@ async function offline(
 }
 
 /** What a directory says, in the form in which reachable survivors are judged. */
-function aloneWith(held: RecoverableDirectory): { readonly view: RecoveryView; readonly survivor: Survivor } {
+function aloneWith(
+  held: RecoverableDirectory,
+  logWhole: boolean,
+): { readonly view: RecoveryView; readonly survivor: Survivor } {
   const { node, voters, lastTerm, lastIndex, commit, position } = held;
   const survivor: Survivor = {
     node,
@@ -400,6 +415,7 @@ function aloneWith(held: RecoverableDirectory): { readonly view: RecoveryView; r
     applied: position.index,
     timeline: position.timeline,
     leader: null,
+    logWhole,
   };
   const missing = voters.filter((id) => id !== node);
   return { survivor, view: { survivors: [survivor], missing, recommended: node, obstacle: null } };

@@ -1,5 +1,6 @@
 /** Whether a quorum is lost, and which survivor to go on with. */
 import test from 'ava';
+import { mayBeLost } from '../../console/commands/recover.js';
 import { type NodeStatus, type Timeline, viewOfRecovery } from '../../messaging/index.js';
 import { nodeStatus } from '../workflows/world.js';
 
@@ -14,6 +15,7 @@ interface Holding {
   readonly logTimeline?: Timeline;
   readonly state?: NodeStatus['state'];
   readonly clusterId?: string;
+  readonly logDamaged?: boolean;
 }
 
 const five = ['n1', 'n2', 'n3', 'n4', 'n5'];
@@ -40,7 +42,11 @@ function holding(node: string, held: Holding = {}): NodeStatus {
     transferringTo: null,
     hasQuorum: leader !== null,
   };
-  return { ...nodeStatus(node, held.state ?? 'member', raft), clusterId, logTimeline };
+  const alarms: NodeStatus['alarms'] =
+    held.logDamaged === true
+      ? [{ code: 'log-damaged', severity: 'warning', message: 'dropped', remedy: 'none', since: 0 }]
+      : [];
+  return { ...nodeStatus(node, held.state ?? 'member', raft), clusterId, logTimeline, alarms };
 }
 
 const order = (...statuses: readonly NodeStatus[]) => viewOfRecovery(statuses).survivors.map(({ node }) => node);
@@ -104,5 +110,23 @@ test('logs that a recovery has left behind are no source, and clusters of the sa
   t.deepEqual(
     view.survivors.map(({ node }) => node),
     ['n1'],
+  );
+});
+
+test('who dropped damaged entries may have acknowledged them: then nobody says that nothing is lost', (t) => {
+  const losses = (...statuses: readonly NodeStatus[]) => {
+    const view = viewOfRecovery(statuses);
+    const [chosen] = view.survivors;
+    return chosen === undefined ? [] : mayBeLost(view, chosen, []);
+  };
+  const whole = ['n1', 'n2', 'n3'].map((node) => holding(node));
+  t.regex(losses(...whole)[0] ?? '', /^Nothing that was acknowledged is lost/);
+  const [first = '', second] = losses(...whole.slice(0, 2), holding('n3', { logDamaged: true }));
+  t.regex(first, /only on n4 and n5 are lost/);
+  t.regex(second ?? '', /^The log of n3 is not whole/);
+  t.regex(
+    losses(...whole, holding('n4'), holding('n5', { logDamaged: true }))[0] ?? '',
+    /^Nothing that was acknowledged is lost/,
+    'four whole logs hold every write that a majority had',
   );
 });
