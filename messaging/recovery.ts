@@ -76,6 +76,25 @@ function obstacleOf(
   };
 }
 
+/** What of that which was acknowledged is surely kept by going on with `chosen` and without those who hold more. */
+export interface KeptByRecovery {
+  /** A write was acknowledged when a majority of the voters had it on disk: fewer of them are gone, or have a gap. */
+  readonly everything: boolean;
+  /** Who may hold what is lost then: voters that are not heard, and survivors that are left behind. */
+  readonly elsewhere: readonly string[];
+  /** Surviving voters that may have dropped what they had acknowledged. */
+  readonly damaged: readonly string[];
+}
+
+export function keptByRecovery(view: RecoveryView, chosen: Survivor): KeptByRecovery {
+  const surviving = view.survivors.filter(({ membership }) => membership === 'voter');
+  const damaged = surviving.filter(({ logWhole }) => !logWhole).map(({ node }) => node);
+  const behind = view.survivors.filter((each) => isMoreUpToDate(each, chosen)).map(({ node }) => node);
+  const majority = Math.floor((surviving.length + view.missing.length) / 2) + 1;
+  const everything = behind.length === 0 && view.missing.length + damaged.length < majority;
+  return { everything, elsewhere: [...view.missing, ...behind], damaged };
+}
+
 /** Whether `one` is more up to date than `other`. */
 export function isMoreUpToDate(
   one: Pick<Survivor, 'lastTerm' | 'lastIndex'>,

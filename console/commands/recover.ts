@@ -5,7 +5,13 @@ import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError, toQuorateError } from '../../messaging/errors.js';
 import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
 import { formatPosition } from '../../messaging/position.js';
-import { isMoreUpToDate, type RecoveryView, type Survivor, viewOfRecovery } from '../../messaging/recovery.js';
+import {
+  isMoreUpToDate,
+  keptByRecovery,
+  type RecoveryView,
+  type Survivor,
+  viewOfRecovery,
+} from '../../messaging/recovery.js';
 import { clientSettings, dataDirectorySetting, setting } from '../config/common.js';
 import { anyText, list, onOff, text } from '../config/setting.js';
 import { confirm } from '../output/confirm.js';
@@ -134,7 +140,7 @@ async function online(context: CommandContext, given: Given, client: ApiClient):
   const view = viewOfRecovery(statuses);
   const chosen = choose(view, given.node);
   const behind = view.survivors.filter((each) => isMoreUpToDate(each, chosen));
-  const losses = mayBeLost(view, chosen, behind);
+  const losses = mayBeLost(view, chosen);
   showSurvivors(out, given, view, chosen, losses);
   if (view.obstacle !== null) throw new QuorateError(view.obstacle.code, view.obstacle.message);
   const leaveBehind = given.leaveBehind ?? [];
@@ -233,22 +239,16 @@ function survivorLines(out: Output, view: RecoveryView, chosen: Survivor): reado
   return view.missing.length === 0 ? table : [...table, `Voters that are not heard: ${listed(view.missing)}`];
 }
 
-/** What the operator has to know before. A write was acknowledged when a majority of the voters had it on disk. */
-export function mayBeLost(view: RecoveryView, chosen: Survivor, behind: readonly Survivor[]): readonly string[] {
-  const survivingVoters = view.survivors.filter(({ membership }) => membership === 'voter').length;
-  const voters = survivingVoters + view.missing.length;
-  const majority = Math.floor(voters / 2) + 1;
-  // Who has dropped damaged entries may have acknowledged them.
-  const damaged = view.survivors
-    .filter((each) => each.membership === 'voter' && !each.logWhole)
-    .map(({ node }) => node);
-  const elsewhere = [...view.missing, ...behind.map(({ node }) => node)];
+/** What the operator has to know before. */
+export function mayBeLost(view: RecoveryView, chosen: Survivor): readonly string[] {
+  const { everything, elsewhere, damaged } = keptByRecovery(view, chosen);
+  const voters = view.survivors.filter(({ membership }) => membership === 'voter').length + view.missing.length;
   const sentences: string[] = [];
-  if (behind.length === 0 && view.missing.length + damaged.length < majority) {
+  if (everything) {
     sentences.push(
       view.missing.length === 0
         ? 'Nothing that was acknowledged is lost: no voter is missing.'
-        : `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
+        : `Nothing that was acknowledged is lost: it lies on ${Math.floor(voters / 2) + 1} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
     );
   } else {
     if (elsewhere.length > 0)
@@ -366,7 +366,7 @@ async function offline(
   const { view, survivor } = aloneWith(held, isLogWhole);
   const losses = [
     ...(isLogWhole
-      ? mayBeLost(view, survivor, [])
+      ? mayBeLost(view, survivor)
       : [
           `The log of ${node} is gone, or not whole: writes that were acknowledged behind index ${lastIndex} are lost. How many there are, nobody can know.`,
         ]),
@@ -385,7 +385,7 @@ async function offline(
   const by = { id: randomUUID(), requestedBy: given.as, origin: originOf() };
   const record: RecordOf = (begun) =>
     recoveryRecord({
-      ...{ begun, by, nodeId: node, view, leaveBehind: [], promised: null, isLogWhole, startedAt },
+      ...{ begun, by, nodeId: node, view, leaveBehind: [], promised: null, startedAt },
       now: Date.now(),
     });
   const recovered = await out.during('Recovering', recoverDirectory(lock, { ...owner, now: Date.now, record }));

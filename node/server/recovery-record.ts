@@ -1,6 +1,7 @@
 /** The record of a recovery: who asked for it, from where and when, what the survivor was asked and answered, what it did. */
+import { ok, warn } from '../../messaging/finding.js';
 import { formatPosition } from '../../messaging/position.js';
-import { isMoreUpToDate, type RecoveryView } from '../../messaging/recovery.js';
+import { isMoreUpToDate, type KeptByRecovery, keptByRecovery, type RecoveryView } from '../../messaging/recovery.js';
 import type { Finding, Operation } from '../../messaging/schemas/operations.js';
 import type { Begun } from '../storage/index.js';
 import { beginningRecord } from '../workflows/beginnings.js';
@@ -14,8 +15,6 @@ export interface RecoveryRecordSources {
   readonly leaveBehind: readonly string[];
   /** Others that were heard and gave their promise; null: nobody was asked, because the directory was all there was. */
   readonly promised: readonly string[] | null;
-  /** What it had promised beyond its model lay in the log. */
-  readonly isLogWhole: boolean;
   readonly startedAt: number;
   readonly now: number;
 }
@@ -40,23 +39,12 @@ export function recoveryRecord(sources: RecoveryRecordSources): Operation {
   });
 }
 
-function findingsOf(
-  { nodeId, view, leaveBehind, promised, isLogWhole }: RecoveryRecordSources,
-  heard: number,
-): Finding[] {
-  const ok = (check: string, sentence: string): Finding => ({ check, outcome: 'ok', sentence, remedy: '' });
-  const warn = (check: string, sentence: string, remedy: string): Finding => ({
-    check,
-    outcome: 'warn',
-    sentence,
-    remedy,
-  });
-  const voters = heard + view.missing.length;
+function findingsOf({ nodeId, view, leaveBehind, promised }: RecoveryRecordSources, heard: number): readonly Finding[] {
   const self = view.survivors.find(({ node }) => node === nodeId);
-  const behind = view.survivors.filter((each) => self !== undefined && isMoreUpToDate(each, self));
-  const left = behind.map(({ node }) => node).filter((node) => leaveBehind.includes(node));
-  const isKept = view.missing.length < Math.floor(voters / 2) + 1 && left.length === 0;
-  const others = [...view.missing, ...left].join(', ');
+  if (self === undefined) throw new Error(`${nodeId} is not among the survivors`);
+  const voters = heard + view.missing.length;
+  const behind = view.survivors.filter((each) => isMoreUpToDate(each, self)).map(({ node }) => node);
+  const left = behind.filter((node) => leaveBehind.includes(node));
   return [
     promised === null
       ? warn(
@@ -65,7 +53,7 @@ function findingsOf(
           'See that no controller of before leads.',
         )
       : ok('quorum-is-lost', `No leader was heard, and ${heard} of ${voters} voters.`),
-    ok('is-a-voter', `${nodeId} votes; its log ended at ${self?.lastIndex ?? 0} in term ${self?.lastTerm ?? 0}.`),
+    ok('is-a-voter', `${nodeId} votes; its log ended at ${self.lastIndex} in term ${self.lastTerm}.`),
     left.length === 0
       ? ok('holds-the-newest', 'Nobody who was heard holds more.')
       : warn(
@@ -77,21 +65,20 @@ function findingsOf(
       'others-promise',
       promised === null || promised.length === 0 ? 'Nobody else was heard.' : `Promised by ${promised.join(', ')}.`,
     ),
-    keptFinding(isLogWhole, isKept, others),
+    keptFinding(keptByRecovery(view, self)),
   ];
 }
 
-function keptFinding(isLogWhole: boolean, isKept: boolean, others: string): Finding {
+function keptFinding({ everything, elsewhere, damaged }: KeptByRecovery): Finding {
   const check = 'acknowledged-kept';
-  const remedy = 'Ask those who wrote.';
-  if (!isLogWhole)
-    return {
-      check,
-      outcome: 'warn',
-      sentence: 'The log was gone or not whole: what was acknowledged behind the model is lost.',
-      remedy,
-    };
-  if (!isKept)
-    return { check, outcome: 'warn', sentence: `What was acknowledged and lay only on ${others} is lost.`, remedy };
-  return { check, outcome: 'ok', sentence: 'Whatever was acknowledged lay on a voter that was heard.', remedy: '' };
+  if (everything) return ok(check, 'Whatever was acknowledged lay on a voter that was heard.');
+  const sentences = [
+    ...(elsewhere.length > 0 ? [`What was acknowledged and lay only on ${elsewhere.join(', ')} is lost.`] : []),
+    ...(damaged.length > 0
+      ? [
+          `The log of ${damaged.join(', ')} was gone or not whole: what was acknowledged may have been in what it lacked.`,
+        ]
+      : []),
+  ];
+  return warn(check, sentences.join(' '), 'Ask those who wrote.');
 }

@@ -91,7 +91,6 @@ export class Recovery {
                 view,
                 leaveBehind,
                 promised: others,
-                isLogWhole: true,
                 startedAt,
                 now: clock.now(),
               });

@@ -117,7 +117,7 @@ test('who dropped damaged entries may have acknowledged them: then nobody says t
   const losses = (...statuses: readonly NodeStatus[]) => {
     const view = viewOfRecovery(statuses);
     const [chosen] = view.survivors;
-    return chosen === undefined ? [] : mayBeLost(view, chosen, []);
+    return chosen === undefined ? [] : mayBeLost(view, chosen);
   };
   const whole = ['n1', 'n2', 'n3'].map((node) => holding(node));
   t.regex(losses(...whole)[0] ?? '', /^Nothing that was acknowledged is lost/);
