@@ -2,6 +2,7 @@
 import test from 'ava';
 import { decideEndpoints, type Endpoint, type EndpointList, type EndpointRule } from '../../messaging/index.js';
 import { asEndpointList, serversOf } from '../../messaging/router/endpoints.js';
+import { initialState, reduce } from '../../messaging/router/router-state.js';
 import { endpointListSchema } from '../../messaging/schemas/router.js';
 import { makeEndpointList } from '../../node/server/routers/index.js';
 import { seededRandom } from '../support/random.js';
@@ -139,6 +140,28 @@ for (const { what, incoming, held = good, is } of table) {
     if (decision.decision === 'refuse') t.true(decision.sentence.length > 5);
   });
 }
+
+const refusals = table.filter(({ is, held }) => is !== 'accept' && is !== 'same' && held === undefined);
+
+test('each list that is refused leaves the router with the one that it has, and the operator with an event that names the rule', (t) => {
+  const settings = { cluster: 'test', router: 'r1', version: '1', scope: 'whole', incarnation: 1 } as const;
+  const begun = initialState({ ...settings, protocol: { min: 1, max: 1 }, indexTypes: ['raft'] });
+  const { state } = reduce(begun, { input: 'start', finding: { found: 'list', list: good } }, 0);
+  const rules = new Set<EndpointRule>();
+  for (const { what, incoming, is } of refusals) {
+    const connected = reduce(state, { input: 'connected' }, 0).state;
+    const refused = reduce(connected, { input: 'endpoints', list: incoming }, 0);
+    t.deepEqual(refused.state.endpoints, good, what);
+    t.false(
+      refused.effects.some(({ effect }) => effect === 'save-endpoints'),
+      what,
+    );
+    const alert = refused.effects.find((each) => each.effect === 'alert');
+    t.like(alert?.alert, { code: 'router.endpoints.refused', details: [is] }, what);
+    rules.add(is as EndpointRule);
+  }
+  t.is(rules.size, 10, 'every rule there is');
+});
 
 test('whatever lists arrive, just the good ones are accepted: the router always has controllers, and never goes back', (t) => {
   const random = seededRandom(7);
