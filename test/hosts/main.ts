@@ -2,17 +2,19 @@
  * `npm run hosts`: three controllers and three NATS servers on three hosts, cut from each other in every way that three hosts
  * can be. What is promised in each is in docs/deployment.md, and is seen here or told as wrong.
  */
+import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readOptions, refuse } from '../support/options.js';
 import { eventually } from '../support/wait.js';
 import { allCases, type Case, caseNamed } from './cases.js';
+import { insideMark, isolated, isolationRefused } from './isolated.js';
 import { type Host, hosts, ThreeHosts } from './network.js';
 import { idOf, type Site, startSite } from './site.js';
 
 const usage = {
   command: 'npm run hosts',
   purpose:
-    'Cuts three hosts (network namespaces) from each other in every way, while clients beside each of them write. Needs Linux and root.',
+    'Cuts three hosts (network namespaces) from each other in every way, while clients beside each of them write. Needs Linux, and root or the right to namespaces.',
   examples: [
     ['', 'all 63 ways'],
     ['--only 1-2 --only "1-3 2-3"', 'hosts 1 and 2 from each other; host 3 from both'],
@@ -23,11 +25,17 @@ const usage = {
 const values = readOptions(usage, {
   only: { type: 'string', multiple: true, describe: 'these cases' },
   hold: { type: 'string', number: 'whole', default: '5', describe: 'seconds for which each cut lasts' },
+  resume: {
+    type: 'string',
+    number: 'whole',
+    default: '5',
+    describe: 'seconds after which writes must be acknowledged again',
+  },
   json: { type: 'boolean', default: false, describe: 'prints the outcome as JSON at the end' },
 });
 
 /** The promises' bounds. */
-const resumeMs = 5_000;
+const resumeMs = Number(values.resume) * 1_000;
 const healMs = 60_000;
 /** While a cut lasts, leaders may change this often: once for whoever lost its majority, once more for the ways of NATS. */
 const termsMax = 3;
@@ -193,4 +201,12 @@ function describe(
   return columns.join('  ');
 }
 
-process.exitCode = (await main()) ? 0 : 1;
+/** Everything again, in namespaces of its own. */
+function goInside(): number {
+  const refused = isolationRefused();
+  if (refused !== null) refuse(usage, refused);
+  const [program, ...args] = isolated([process.execPath, ...process.argv.slice(1)]);
+  return spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, [insideMark]: '1' } }).status ?? 1;
+}
+
+process.exitCode = process.env[insideMark] === undefined ? goInside() : (await main()) ? 0 : 1;

@@ -20,7 +20,7 @@ const switchName = 'quorate-switch';
 const cable = 'qhosts0';
 
 export class ThreeHosts {
-  /** @throws Error where this is not Linux, or not root's. */
+  /** Inside the namespaces of `isolated.ts`. @throws Error where this is not Linux, or not root's. */
   static create(): ThreeHosts {
     if (process.platform !== 'linux' || process.getuid?.() !== 0)
       throw new Error('three hosts on one machine are network namespaces of Linux, which only root can make');
