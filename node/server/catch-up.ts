@@ -9,7 +9,7 @@ import type { Replica } from '../cluster/replica.js';
 
 /**
  * Who hears no leader for so long has nobody to learn more from: an election takes a fraction of it, and so does the first
- * heartbeat to one that was started again.
+ * heartbeat to one that was started again. One that leads and can commit nothing, its disk being full, has nobody either.
  */
 export const aloneAfterMs = 5_000;
 
@@ -45,7 +45,7 @@ export class CatchUp {
     return leadership?.role === 'leader' && leadership.term === this.#ledInTerm;
   }
 
-  /** Whether it has heard no leader for {@link aloneAfterMs}. */
+  /** Whether it has heard no leader but itself for {@link aloneAfterMs}. */
   get isAlone(): boolean {
     const { clock } = this.#options;
     return this.#aloneSinceMs !== null && clock.monotonicMs() - this.#aloneSinceMs >= aloneAfterMs;
@@ -56,11 +56,9 @@ export class CatchUp {
     const { replica, clock, onChange } = this.#options;
     const current = replica();
     const leadership = current?.leadership();
-    if (current === undefined || leadership?.leader === undefined) {
-      this.#aloneSinceMs ??= clock.monotonicMs();
-      return;
-    }
-    this.#aloneSinceMs = null;
+    const isLed = leadership?.leader !== undefined;
+    this.#aloneSinceMs = isLed && leadership.role !== 'leader' ? null : (this.#aloneSinceMs ?? clock.monotonicMs());
+    if (current === undefined || !isLed) return;
     if (this.#asking || (this.#once && (leadership.role !== 'leader' || this.leads))) return;
     this.#asking = true;
     current.read((refusal) => {

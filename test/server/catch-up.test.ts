@@ -108,6 +108,11 @@ test('who hears no leader is alone after a while, counted from the start or from
   becomes('follower', 3);
   pass(aloneAfterMs);
   t.true(catchUp.isAlone);
+  becomes('follower', 4, 'n1');
+  becomes('leader', 5, 'n2');
+  pass(aloneAfterMs);
+  t.true(catchUp.isAlone, 'nor has one that leads, and is not answered: it can commit nothing');
+  t.false(catchUp.leads);
 });
 
 test('a new leader that does not know yet what is committed tells routers of no members, then of those that there are', async (t) => {
