@@ -110,6 +110,8 @@ async function runCommand({ command, flags, words }: ParsedLine, out: Output): P
 }
 
 async function sourcesOf(command: Command, flags: Sources['flags'], env: NodeJS.ProcessEnv): Promise<Sources> {
+  // Whoever takes nothing from a config file does not fail of one.
+  if (Object.values(command.settings).every(({ key }) => key === undefined)) return { flags, env, file: null };
   const { config } = resolveSettings({ config: configSetting }, { flags, env, file: null });
   const path = configFilePath(config, env);
   const file = path === undefined ? null : loadConfigFile(path, allKeys((await allCommands()).commands));

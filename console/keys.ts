@@ -243,6 +243,15 @@ export function keyFor({ bindings: given }: Keymap, action: Action): string {
   return keyLabel(given.find((each) => each.action === action)?.keys[0] ?? '');
 }
 
+/** The first key of each of these actions in the nearest of these contexts, as written for people. */
+export function keysIn({ bindings: given }: Keymap, where: readonly KeyContext[], actions: readonly Action[]): string {
+  const nearest = where.flatMap((context) => given.filter((each) => each.context === context));
+  return actions
+    .flatMap((action) => nearest.find((each) => each.action === action)?.keys[0] ?? [])
+    .map(keyLabel)
+    .join(' ');
+}
+
 /** How keys are written for people. */
 export function keyLabel(key: string): string {
   const labels: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** A connection to NATS with the API client on it, for as long as a command needs it. */
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import type { ApiClient } from '../../messaging/api-client.js';
 import type { ConnectionOptions, NatsConnection } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
@@ -59,10 +59,20 @@ export async function withSession<T>(
 
 /** Where this runs, for the records of what is started: `user@machine`. */
 export function originOf(): string {
-  const user = process.env['USER'] ?? process.env['LOGNAME'] ?? String(process.getuid?.() ?? 'unknown');
-  return `${user}@${hostname()}`.slice(0, originCharactersMax);
+  return `${userName()}@${hostname()}`.slice(0, originCharactersMax);
 }
 const originCharactersMax = 256;
+
+function userName(): string {
+  const told = process.env['USER'] ?? process.env['LOGNAME'];
+  if (told !== undefined) return told;
+  try {
+    return userInfo().username;
+  } catch {
+    // A user of whom the machine has no name, as in a container.
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
 
 /** @throws QuorateError `insecure`, or `invalid-config` where two ways to prove who one is are given, or a file cannot be read. */
 export function connectionOptions(given: ConnectionSettings): Omit<ConnectionOptions, 'name'> {

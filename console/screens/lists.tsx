@@ -84,7 +84,7 @@ export function Backups({ state }: ScreenProps) {
   const failed = planned.filter(({ status }) => status.backup?.failure != null).length;
   const info: Spans =
     planned.length === 0
-      ? [{ text: 'no controller plans any: quorate node --help', tone: 'warn' }]
+      ? [{ text: 'no controller plans any: quorate node --backup-every 1h', tone: 'warn' }]
       : [
           { text: `${plural(planned.length, 'controller')} plan them`, tone: 'dim' },
           ...(failed > 0 ? [{ text: `  ${glyphs.bad} ${failed} failed`, tone: 'bad' as const }] : []),

@@ -2,6 +2,8 @@
 import { Box } from 'ink';
 import { Line, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
+import { keysIn } from '../keys.js';
+import { contextsOf } from '../state/input.js';
 import { bodyRows } from '../state/layout.js';
 import type { State } from '../state/state.js';
 import { fitted, wrap } from '../state/text.js';
@@ -20,11 +22,15 @@ export function TextScreen({ state, lines, top = state.view.scroll, height = bod
   const scrolls = lines.length > height;
   const room = height - (scrolls ? 1 : 0);
   const from = Math.max(0, Math.min(top, lines.length - room));
-  const where = ` lines ${from + 1} to ${Math.min(lines.length, from + room)} of ${lines.length}`;
+  const where: Spans = [
+    { text: ` lines ${from + 1} to ${Math.min(lines.length, from + room)} of ${lines.length}  `, tone: 'dim' },
+    { text: keysIn(state.keymap, contextsOf(state), ['down', 'page-down']), tone: 'key' },
+    { text: ' scroll', tone: 'dim' },
+  ];
   return (
     <Box flexDirection="column">
       <Lines lines={lines} width={columns} height={room} top={from} />
-      {scrolls ? <Line spans={[{ text: where, tone: 'dim' }]} width={columns} /> : null}
+      {scrolls ? <Line spans={where} width={columns} /> : null}
     </Box>
   );
 }

@@ -115,7 +115,7 @@ function outsiderReasons(row: MemberRow): readonly Reason[] {
           'standalone',
           'warn',
           'serves alone, without a cluster.',
-          'Make it the first member of a cluster with `quorate migrate`, and join others, to survive a failure.',
+          `Make it the first member of a cluster, then join others: :migrate ${row.id}`,
         ),
       ];
     case 'starting':

@@ -101,7 +101,9 @@ export const tables = {
     columns: snapshotColumns,
     follows: false,
     empty: (state: State) =>
-      state.snapshots.readAt === null ? 'Asking the controllers ...' : 'No snapshot lies on any controller.',
+      state.snapshots.readAt === null
+        ? 'Asking the controllers ...'
+        : 'No snapshot lies on any controller; :snapshot takes one.',
   } satisfies Table<SnapshotRow>,
 } as const satisfies { readonly [Name in ListName]: unknown };
 

@@ -7,10 +7,16 @@ import type { OperationParameters } from '../../messaging/index.js';
 /** Where the name of the workflow alone does not say what is done. */
 const verbs: Readonly<Record<string, string>> = {
   transfer: 'transfer leadership',
-  migrate: 'migrate to a cluster',
-  rollback: 'roll back to a standalone controller',
-  recover: 'recover, going on alone with',
-  'new-cluster': 'begin a new cluster on',
+  rollback: 'roll back',
+  recover: 'go on alone with',
+  'new-cluster': 'begin a new cluster with',
+};
+
+/** What comes of the controller, or what it begins from, after its id. */
+const becomes: Readonly<Record<string, string>> = {
+  migrate: 'to a cluster',
+  rollback: 'to a standalone controller',
+  'new-cluster': 'from',
 };
 
 /** The word before a parameter's value; those that are not named here stand with their own name. */
@@ -32,12 +38,13 @@ const unnamed: ReadonlySet<string> = new Set(['workflow', 'sha256', 'sizeBytes']
 export function operationTitle(parameters: OperationParameters): string {
   const { workflow } = parameters;
   const phrases = Object.entries(parameters).flatMap(([name, value]: [string, unknown]) => {
-    if (unnamed.has(name) || value === null || value === undefined || value === false) return [];
+    const end = name === 'node' && becomes[workflow] !== undefined ? [becomes[workflow]] : [];
+    if (unnamed.has(name) || value === null || value === undefined || value === false) return end;
     const before = prepositions[name] ?? wordsOf(name);
     if (value === true) return [before];
     if (Array.isArray(value) ? value.length === 0 : typeof value === 'object') return [];
     const shown = Array.isArray(value) ? value.join(', ') : String(value);
-    return [before === '' ? shown : `${before} ${shown}`];
+    return [before === '' ? shown : `${before} ${shown}`, ...end];
   });
   return [verbs[workflow] ?? wordsOf(workflow), ...phrases].join(' ');
 }

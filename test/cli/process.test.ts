@@ -97,6 +97,16 @@ test.serial('2 for a config file that is not valid, naming file and line', async
   t.is(stderr, `error: ${file}:2: there is no setting "timeuot" (invalid-config)\n  Did you mean "timeout"?\n`);
 });
 
+test.serial('a command that takes nothing from a config file does not fail of one', async (t) => {
+  const given = { ...env, QUORATE_CONFIG: '/does/not/exist/quorate.yaml' };
+  t.is((await runQuorate(['completion', 'bash'], { env: given })).code, 0);
+  t.is(
+    (await runQuorate(['demo', '--stop'], { env: { ...given, XDG_STATE_HOME: temporaryDirectory('state') } })).code,
+    0,
+  );
+  t.is((await runQuorate(['status'], { env: given })).code, 2);
+});
+
 test.serial('./quorate.yaml is read where there is no --config', async (t) => {
   const cwd = temporaryDirectory('cwd');
   writeFileSync(path.join(cwd, 'quorate.yaml'), 'cluster: not a name\n');

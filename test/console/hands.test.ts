@@ -135,13 +135,17 @@ test('every workflow of the contract has a name that people read, whatever its p
     operationTitle({ workflow: 'migrate', node: 'n1', leaveBehind: ['edge-1', 'edge-2'] }),
     operationTitle({ workflow: 'rollback', node: null, leaveBehind: [] }),
     operationTitle({ workflow: 'restore', sha256: 'ab'.repeat(32), sizeBytes: 5, name: 'a.snapshot' }),
+    operationTitle({ workflow: 'recover', node: 'n3', leaveBehind: ['n2'] }),
+    operationTitle({ workflow: 'new-cluster', node: 'n1', sha256: 'ab'.repeat(32), sizeBytes: 5, name: 'a.snapshot' }),
   ];
   t.deepEqual(titles, [
     'replace n3 with n4 as voter',
     'upgrade n1',
-    'migrate to a cluster n1 leaving behind edge-1, edge-2',
+    'migrate n1 to a cluster leaving behind edge-1, edge-2',
     'roll back to a standalone controller',
     'restore a.snapshot',
+    'go on alone with n3 leaving behind n2',
+    'begin a new cluster with n1 from a.snapshot',
   ]);
 });
 

@@ -53,7 +53,10 @@ const settings = {
     defaultText: 'a temporary one; with --keep ~/.local/state/quorate/demo',
     schema: path.optional(),
   }),
-  ...consoleSettings,
+  // From no config file: QUORATE_CONFIG may still name that of a demo which is over.
+  readOnly: { ...consoleSettings.readOnly, key: undefined },
+  theme: { ...consoleSettings.theme, key: undefined },
+  keys: { ...consoleSettings.keys, key: undefined },
 } as const;
 type Given = SettingValues<typeof settings>;
 

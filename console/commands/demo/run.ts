@@ -1,8 +1,10 @@
 /** One demo from its start to its end: whatever happens between, nothing of it is left, unless it is to be kept. */
+
 import { userInfo } from 'node:os';
 import type { ApiClient } from '../../../messaging/api-client.js';
 import type { NatsConnection } from '../../../messaging/connection.js';
 import { toIdentifier } from '../../../messaging/identifiers.js';
+import { shellWord } from '../../../messaging/shell-word.js';
 import type { Output } from '../../output/output.js';
 import type { CommandContext } from '../command.js';
 import { showConsole, type themes } from '../console.js';
@@ -154,16 +156,16 @@ function reportReady(
     out.note(`${' '.repeat(9)}everything runs, in ${directory.path}; Ctrl-C ends it`);
     return;
   }
-  const connect = `--nats ${demo.nats.url} --cluster ${demoCluster}`;
   // Where npm runs it from a checkout, no program of that name is on the PATH.
   const quorate = env['npm_lifecycle_event'] === undefined ? 'quorate' : 'npm run -s quorate --';
   const [firstId = ''] = demo.controllers.keys();
   const status = demo.listener.statusOf(firstId);
   const http = status?.http;
   const commands = [
-    ['console', `${quorate} console ${connect}`],
-    ['status', `${quorate} status ${connect}`],
-    ...(isAlone(status) ? [['migrate', `${quorate} migrate ${connect}`]] : []),
+    ['first', `export QUORATE_CONFIG=${shellWord(directory.configFile)}`],
+    ['console', `${quorate} console`],
+    ['status', `${quorate} status`],
+    ...(isAlone(status) ? [['migrate', `${quorate} migrate`]] : []),
     ...(http == null ? [] : [['health', `curl 'http://${http}/readyz?verbose'`]]),
     ['kill', `kill -9 $(cat ${directory.pidFile(firstId)})`],
     ['stop', `${quorate} ${stopArguments}`],
