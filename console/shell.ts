@@ -44,137 +44,174 @@ export interface ShellOptions {
 const collectMs = 2_000;
 
 export function startShell(options: ShellOptions): Shell {
-  const { client, connection } = options;
-  let state = options.initial;
-  let pending: Message[] = [];
-  let events: QuorateEvent[] = [];
-  let stopped = false;
-  const listeners = new Set<() => void>();
+  const stepper = new Stepper(options.initial, (effect) => perform(effect, options, stepper));
+  const stopListening = listen(options, stepper);
+  return {
+    state: () => stepper.state,
+    act: (message) => stepper.act(message),
+    subscribe: (listener) => stepper.subscribe(listener),
+    stop: () => {
+      stopListening();
+      stepper.stop();
+    },
+  };
+}
 
-  function step(messages: readonly Message[]): void {
-    if (stopped) return;
-    const [next, effects] = reduceAll(state, [{ type: 'tick', now: Date.now() }, ...messages]);
-    state = next;
-    for (const effect of effects) perform(effect);
+/** Holds the state, and decides when a message is stepped and when is drawn. */
+class Stepper {
+  #state: State;
+  #heard: Message[] = [];
+  #events: QuorateEvent[] = [];
+  #stopped = false;
+  readonly #listeners = new Set<() => void>();
+  readonly #perform: (effect: Effect) => void;
+  readonly #frames = paceFrames((why) => {
+    if (why === 'heard') this.#takeHeard();
+    for (const listener of this.#listeners) listener();
+  });
+
+  constructor(initial: State, perform: (effect: Effect) => void) {
+    this.#state = initial;
+    this.#perform = perform;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** For what the operator does: stepped and drawn at once. */
+  act(message: Message): void {
+    this.#step([message]);
+    this.#frames.acted();
+  }
+
+  /** Stepped at once, because the next page of a long list waits for it; drawn with the next frame. */
+  answer(message: Answer): void {
+    this.#step([message]);
+    this.#frames.heard();
+  }
+
+  /** Stepped and drawn with the next frame. */
+  hear(message: Message): void {
+    this.#heard.push(message);
+    this.#frames.heard();
+  }
+
+  hearEvent(event: QuorateEvent): void {
+    // More than is kept would be forgotten in the same step.
+    if (this.#events.length >= eventsMax) this.#events.shift();
+    this.#events.push(event);
+    this.#frames.heard();
+  }
+
+  /** Time has passed, and nothing else. */
+  tick(): void {
+    this.#frames.heard();
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#frames.stop();
   }
 
   /** What was heard becomes one step, and one frame. */
-  function takeHeard(): void {
-    const batch = events.length === 0 ? pending : [...pending, { type: 'events' as const, events }];
-    pending = [];
-    events = [];
-    step(batch);
+  #takeHeard(): void {
+    const events = this.#events.length === 0 ? [] : [{ type: 'events' as const, events: this.#events }];
+    const batch = [...this.#heard, ...events];
+    this.#heard = [];
+    this.#events = [];
+    this.#step(batch);
   }
 
-  const frames = paceFrames((why) => {
-    if (why === 'heard') takeHeard();
-    for (const listener of listeners) listener();
-  });
-
-  function act(message: Message): void {
-    step([message]);
-    frames.acted();
+  #step(messages: readonly Message[]): void {
+    if (this.#stopped) return;
+    const [next, effects] = reduceAll(this.#state, [{ type: 'tick', now: Date.now() }, ...messages]);
+    this.#state = next;
+    for (const effect of effects) this.#perform(effect);
   }
+}
 
-  function hear(message: Message): void {
-    pending.push(message);
-    frames.heard();
-  }
-
-  function perform(effect: Effect): void {
-    switch (effect.type) {
-      case 'request':
-        void ask(effect.request, effect.timeoutMs);
-        return;
-      case 'collect':
-        void collect();
-        return;
-      case 'copy':
-        options.copy(effect.text);
-        return;
-      case 'edit':
-        void edit(effect.number, effect.fileName, effect.text);
-        return;
-      case 'save':
-        void save(() => options.save(effect.fileName, effect.text));
-        return;
-      case 'export':
-        void save(() => options.exportModel(effect.fileName));
-        return;
-      case 'remember':
-        options.remember(effect.history);
-        return;
-      case 'quit':
-        options.quit();
-        return;
-    }
-  }
-
-  async function ask(request: Request, timeoutMs: number): Promise<void> {
-    const outcome = await outcomeOf(() =>
-      client.request(request.verb, request.params, {
-        timeoutMs,
-        ...('requestId' in request ? { requestId: request.requestId } : {}),
-        ...('node' in request ? { node: request.node } : {}),
-      }),
-    );
-    // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but
-    // cannot for a union of verbs.
-    // An answer is stepped at once, because the next page of a long list waits for it.
-    step([{ type: 'answer', verb: request.verb, request, outcome } as Answer]);
-    frames.heard();
-  }
-
-  async function edit(number: number, fileName: string, text: string): Promise<void> {
-    const outcome = await outcomeOf(() => options.edit(fileName, text));
-    act({ type: 'edited', number, outcome });
-  }
-
-  async function save(write: () => Promise<string>): Promise<void> {
-    const outcome = await outcomeOf(write);
-    act({ type: 'saved', outcome });
-  }
-
-  async function collect(): Promise<void> {
-    await client.collectStatus(collectMs, (status) => hear({ type: 'status', status })).catch(() => []);
-  }
-
-  async function followConnection(): Promise<void> {
-    for await (const { type } of connection.status()) {
-      if (stopped) return;
-      if (type === NatsEvents.Disconnect) hear({ type: 'connection', up: false });
-      if (type === NatsEvents.Reconnect) hear({ type: 'connection', up: true });
-    }
-  }
-
+/** Everything that is published, and the connection itself; answers what ends that. */
+function listen({ client, connection }: ShellOptions, stepper: Stepper): () => void {
   const stops = [
-    client.watchStatus((status) => hear({ type: 'status', status })),
-    client.watchEvents((event) => {
-      // More than is kept would be forgotten in the same step.
-      if (events.length >= eventsMax) events.shift();
-      events.push(event);
-      frames.heard();
-    }),
-    client.watchOperations((operation) => hear({ type: 'operation', operation })),
+    client.watchStatus((status) => stepper.hear({ type: 'status', status })),
+    client.watchEvents((event) => stepper.hearEvent(event)),
+    client.watchOperations((operation) => stepper.hear({ type: 'operation', operation })),
   ];
-  const ticking = setInterval(frames.heard, tickMs);
-  void collect();
-  void followConnection();
-
-  return {
-    state: () => state,
-    act,
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    stop: () => {
-      stopped = true;
-      clearInterval(ticking);
-      frames.stop();
-      for (const stop of stops) stop();
-    },
+  const ticking = setInterval(() => stepper.tick(), tickMs);
+  void collect(client, stepper);
+  void followConnection(connection, stepper);
+  return () => {
+    clearInterval(ticking);
+    for (const stop of stops) stop();
   };
+}
+
+async function followConnection(connection: NatsConnection, stepper: Stepper): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (stepper.isStopped) return;
+    if (type === NatsEvents.Disconnect) stepper.hear({ type: 'connection', up: false });
+    if (type === NatsEvents.Reconnect) stepper.hear({ type: 'connection', up: true });
+  }
+}
+
+async function collect(client: ApiClient, stepper: Stepper): Promise<void> {
+  await client.collectStatus(collectMs, (status) => stepper.hear({ type: 'status', status })).catch(() => []);
+}
+
+function perform(effect: Effect, options: ShellOptions, stepper: Stepper): void {
+  const saved = async (write: () => Promise<string>): Promise<void> =>
+    stepper.act({ type: 'saved', outcome: await outcomeOf(write) });
+  switch (effect.type) {
+    case 'request':
+      void ask(effect.request, effect.timeoutMs, options.client).then((answer) => stepper.answer(answer));
+      return;
+    case 'collect':
+      void collect(options.client, stepper);
+      return;
+    case 'copy':
+      options.copy(effect.text);
+      return;
+    case 'edit':
+      void outcomeOf(() => options.edit(effect.fileName, effect.text)).then((outcome) =>
+        stepper.act({ type: 'edited', number: effect.number, outcome }),
+      );
+      return;
+    case 'save':
+      void saved(() => options.save(effect.fileName, effect.text));
+      return;
+    case 'export':
+      void saved(() => options.exportModel(effect.fileName));
+      return;
+    case 'remember':
+      options.remember(effect.history);
+      return;
+    case 'quit':
+      options.quit();
+      return;
+  }
+}
+
+async function ask(request: Request, timeoutMs: number, client: ApiClient): Promise<Answer> {
+  const outcome = await outcomeOf(() =>
+    client.request(request.verb, request.params, {
+      timeoutMs,
+      ...('requestId' in request ? { requestId: request.requestId } : {}),
+      ...('node' in request ? { node: request.node } : {}),
+    }),
+  );
+  // The verb of an answer is that of its request, and its value what that verb answers: the client's types say so, but
+  // cannot for a union of verbs.
+  return { type: 'answer', verb: request.verb, request, outcome } as Answer;
 }
 
 async function outcomeOf<Value>(attempt: () => Promise<Value>): Promise<Outcome<Value>> {

@@ -1,6 +1,6 @@
 /** Whether a quorum is lost, and which survivor to go on with. */
 import test from 'ava';
-import { mayBeLost } from '../../console/commands/recover.js';
+import { mayBeLost } from '../../console/commands/recover-report.js';
 import { type NodeStatus, type Timeline, viewOfRecovery } from '../../messaging/index.js';
 import { nodeStatus } from '../workflows/world.js';
 
