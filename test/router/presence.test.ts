@@ -155,6 +155,35 @@ test('a router that misses something without knowing is told to say hello, at th
   );
 });
 
+test('a router that was told of another history at its hello, and is coming over, is not told again for a while', (t) => {
+  const { presence } = new Member();
+  const coming = (nowMs: number) =>
+    presence.heartbeat(beat('r1', { position: at(900) }), { ...standing, model: at(5, 2) }, nowMs);
+  presence.hello(hello('r1'), null, 0, at(1, 2));
+  t.deepEqual([0, 1000, 2000, 3000, 4000, 5000].map(coming), Array(6).fill(null));
+  t.regex(coming(6000) ?? '', /model/, 'it may have lost that');
+  presence.hello(hello('r1'), null, 6000, at(3, 2));
+  t.is(coming(7000), null);
+  t.regex(
+    presence.heartbeat(beat('r1', { position: at(900) }), { ...standing, model: at(5, 3) }, 8000) ?? 'null',
+    /null/,
+    'a heartbeat of grace, as for every change',
+  );
+  t.regex(
+    presence.heartbeat(beat('r1', { position: at(900) }), { ...standing, model: at(5, 3) }, 9000) ?? '',
+    /model/,
+    'of this history it was not told',
+  );
+  const other = new Member().presence;
+  other.hello(hello('r1'), null, 0, at(9, 2));
+  t.is(other.heartbeat(beat('r1', { position: at(3, 2) }), { ...standing, model: at(9, 2) }, 0), null);
+  t.regex(
+    other.heartbeat(beat('r1', { position: at(3, 2) }), { ...standing, model: at(9, 2) }, 1000) ?? '',
+    /model/,
+    'in its own history it is told as ever',
+  );
+});
+
 test('a router in sync is shown so', (t) => {
   const { presence } = new Member();
   presence.heartbeat(beat('r1', { position: at(10) }), standing, 0);

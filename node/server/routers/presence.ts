@@ -47,6 +47,8 @@ interface Seen {
   counters: Readonly<Record<string, number>>;
   /** Where the model and the list stood at the last heartbeat: what the router should have by the next. */
   expected: { readonly model: Position | null; readonly endpoints: Position | null };
+  /** Where the model stood when the router said hello, and when that was: it was told so. */
+  told: { readonly model: Position | null; readonly atMs: number } | null;
   /** Whether it had, at its last heartbeat, all that there was at the one before: where changes never cease, nobody has all. */
   follows: boolean;
   indexTypes: readonly IndexType[] | null;
@@ -67,6 +69,9 @@ export interface Standing {
   readonly model: Position | null;
   readonly endpoints: Position | null;
 }
+
+/** A router that has been told of another history, and has not come over after so many heartbeats, is told again. */
+const heartbeatsToComeOver = 6;
 
 export class Presence {
   readonly #options: PresenceOptions;
@@ -103,8 +108,8 @@ export class Presence {
     return states;
   }
 
-  /** A router said hello to one of the controllers; `refused` by what this one would answer. */
-  hello(hello: HelloRequest, refused: WireError | null, nowMs: number): void {
+  /** A router said hello to one of the controllers; `refused` by what this one would answer, `model` by where it stands. */
+  hello(hello: HelloRequest, refused: WireError | null, nowMs: number, model: Position | null = null): void {
     const seen = this.#hear(hello.router, nowMs, false);
     if (seen === null) return;
     Object.assign(seen, {
@@ -114,6 +119,7 @@ export class Presence {
       indexTypes: hello.indexTypes,
       refused,
       left: false,
+      told: refused === null ? { model, atMs: nowMs } : null,
     });
     seen.online = refused === null;
     this.#compare(seen);
@@ -163,8 +169,16 @@ export class Presence {
     });
     this.#compare(seen);
     if (isLeaving) return null;
-    if (isBehind(heartbeat.position, expected.model)) return 'the model has changed since';
+    if (isBehind(heartbeat.position, expected.model) && !this.#isComingOver(seen, expected.model, nowMs))
+      return 'the model has changed since';
     return isBehind(heartbeat.endpoints, expected.endpoints) ? 'the list of controllers has changed since' : null;
+  }
+
+  /** It knows of the history that the model is in now, and takes the whole model: of thousands, that may take a while. */
+  #isComingOver({ told, position }: Seen, model: Position | null, nowMs: number): boolean {
+    if (told?.model === null || told === null || model === null || position === null) return false;
+    const isOfAnother = !comparable(position, model) && comparable(told.model, model);
+    return isOfAnother && nowMs - told.atMs < this.#options.heartbeatMs * heartbeatsToComeOver;
   }
 
   /** The leader published this (or this member itself did). */
@@ -269,6 +283,7 @@ export class Presence {
       left: false,
       counters: {},
       expected: { model: null, endpoints: null },
+      told: null,
       follows: false,
       indexTypes: null,
       report: null,

@@ -274,7 +274,7 @@ class NatsRouterService implements RouterService {
     const refusal = refusalOf(hello, this.#facts(hello.router));
     const now = this.#now();
     if (refusal !== null && namesOthers(refusal)) return this.#presence.elsewhere(hello, refusal, now);
-    this.#presence.hello(hello, refusal, now);
+    this.#presence.hello(hello, refusal, now, this.#options.model.position());
     if (refusal === null) this.#refusedAt.delete(hello.router);
     else if (
       this.#options.isLeader() &&
