@@ -149,10 +149,16 @@ test.serial(
     await eventually(() => events.length > 0, { what: 'the event', timeoutMs: 60_000 });
     stop();
     t.is(cluster.statuses().get('n3')?.raft?.role, 'leader');
-    const { stdout, code } = await runQuorate(['status', '--nats', cluster.natsUrl, '--cluster', 'test', '--json'], {
-      timeoutMs: 60_000,
-    });
-    t.is(code, 1);
+    // Who does not answer within half a second, as on a busy machine, is not judged: then there is one history for the eye.
+    const stdout = await eventually(
+      async () => {
+        const asked = await runQuorate(['status', '--nats', cluster.natsUrl, '--cluster', 'test', '--json'], {
+          timeoutMs: 60_000,
+        });
+        return asked.code === 1 && asked.stdout;
+      },
+      { what: 'the status to tell of both', timeoutMs: 60_000 },
+    );
     const { health } = JSON.parse(stdout);
     t.true(
       health.reasons.some((reason: { sentence: string }) => reason.sentence.includes('two histories')),
