@@ -16,6 +16,8 @@ import {
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 export interface Installed {
+  /** Where npm put it: `bin` and `lib` are below. */
+  readonly prefix: string;
   /** `quorate ARGS…`, as the words of a command that knows nothing of this process's environment. */
   command(args: readonly string[]): readonly [string, ...string[]];
   start(args: readonly string[], options?: ProcessOptions): Promise<RunningProcess>;
@@ -49,7 +51,10 @@ export async function installPackage(source: Source, node = process.execPath): P
   const archive = await pack();
   if (source === 'registry') {
     // How this machine reaches its registry is not what is tried: npm is told where its settings are.
-    const settings = ['--globalconfig', (await succeed('npm', ['config', 'get', 'globalconfig'])).trim()];
+    const settings = [
+      '--globalconfig',
+      (await succeed('env', [...outside(), 'npm', 'config', 'get', 'globalconfig'])).trim(),
+    ];
     const npm = (await succeed('sh', ['-c', 'readlink -f "$(command -v npm)"'])).trim();
     const install = ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', ...settings, archive];
     await succeed('env', [...environment(programsFolder), node, npm, ...install], installMaxMs);
@@ -63,6 +68,7 @@ export async function installPackage(source: Source, node = process.execPath): P
     ...args,
   ];
   return {
+    prefix,
     command,
     start(args, options) {
       const [program, ...rest] = command(args);
@@ -73,6 +79,12 @@ export async function installPackage(source: Source, node = process.execPath): P
       return runProcess(program, rest, { name: `quorate-${args[0] ?? ''}`, cwd: home, timeoutMs: runMaxMs });
     },
   };
+}
+
+/** As from a shell that knows nothing of the checkout, whose Node would have npm look for its settings beside itself. */
+function outside(): readonly string[] {
+  const searched = (process.env['PATH'] ?? '').split(path.delimiter).filter((each) => !each.includes('node_modules'));
+  return ['-u', 'npm_config_globalconfig', '-u', 'npm_config_prefix', `PATH=${searched.join(path.delimiter)}`];
 }
 
 /** @returns the file. What it holds was built before: nothing of `prepack` runs. */
