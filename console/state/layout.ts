@@ -93,8 +93,8 @@ const gap = 1;
 export function overviewLayout(size: Size, body: number, counts: OverviewCounts): OverviewLayout {
   const beside = size.columns >= 110;
   const ratesPanel = size.columns >= 160 && body >= 30;
-  // Where nothing needs attention, the members may have its room.
-  const share = counts.reasons === 0 ? 2 : 3;
+  // Where little needs attention, the members may have its room.
+  const share = counts.reasons <= 1 ? 2 : 3;
   const members = Math.max(1, Math.min(counts.members, Math.max(3, Math.floor(body / share))));
   const membersHeight = ratesPanel ? Math.max(members, ratesRowsMin) : members;
   let left = body - headed - membersHeight - gap - (ratesPanel ? 0 : 1 + gap);

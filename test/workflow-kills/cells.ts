@@ -26,12 +26,19 @@ const victims: Readonly<Record<WorkflowName | 'recover', readonly Victim[]>> = {
   promote: ['leader', 'target', 'target for good', 'terminal'],
   demote: ['leader', 'target', 'target for good', 'terminal'],
   transfer: ['leader', 'target', 'target for good', 'terminal'],
-  restore: ['leader', 'target', 'terminal'],
+  restore: ['leader', 'target', 'target for good', 'terminal'],
   upgrade: ['leader', 'target', 'terminal'],
-  rollback: ['leader', 'target', 'terminal'],
-  // There is one controller, which is all of it.
+  rollback: ['leader', 'target', 'target for good', 'terminal'],
   migrate: ['leader', 'terminal'],
   recover: ['target', 'terminal'],
+};
+
+/** Why a victim is not among those of a workflow. */
+export const leftOut: Readonly<Partial<Record<Cell['workflow'], string>>> = {
+  upgrade:
+    'No *target for good*: the step `restart` waits for the operator as long as it takes, and one who does not come back is what it waits for.',
+  migrate: 'No *target*: there is one controller, which runs it, and is started again.',
+  recover: 'No *leader*: there is none. No *target for good*: the survivor is all that is left.',
 };
 
 export const cellNames = Object.keys(victims) as readonly (keyof typeof victims)[];

@@ -1,5 +1,5 @@
 /** The matrix of workflow, step and victim, as Markdown. */
-import { cellNames, cellsOf, nameOf, type Victim } from './cells.js';
+import { cellNames, cellsOf, leftOut, nameOf, type Victim } from './cells.js';
 import { isPlayed, type Row } from './round.js';
 
 export function matrixOf(rows: readonly Row[]): string {
@@ -25,7 +25,7 @@ function sectionOf(workflow: Row['cell']['workflow'], rows: readonly Row[]): str
 | step | ${victims.join(' | ')} |
 | --- |${victims.map(() => ' --- |').join('')}
 ${steps.map((at) => `| \`${at}\` | ${victims.map((victim) => wordOf(at, victim)).join(' | ')} |`).join('\n')}
-`;
+${leftOut[workflow] === undefined ? '' : `\n${leftOut[workflow]}\n`}`;
 }
 
 /** docs/workflow-kills.md: a run as it was. */
@@ -48,7 +48,8 @@ runs, one victim is killed with SIGKILL: the **leader**, which runs the operatio
 those that are removed, of a restore a follower), started again half a second later, or only when the operation has ended (*for good*); the **terminal**. What is killed at comes from
 the workflows' own data. After each kill: the operation has ended; it is whole (a member or not, the old model or the new one, nothing paused); the terminal, where it lives, says what the
 record says; writes go on; every acknowledged write is there; an operation that failed says what to do. *Taken back*: as if it had not been asked for, but for an id that was used.
-*Failed*: beyond the step that cannot be taken back, its effect was not seen in time; \`quorate operations resume ID\` looks again.
+*Failed*: beyond the step that cannot be taken back, its effect was not seen in time; \`quorate operations resume ID\` looks again. A new cluster on a file begins by one commit,
+before there is a leader: it is killed at any moment in test/restore/from-file.test.ts and new-cluster.test.ts.
 `;
 
 /** Of each cell the last one that was played. */
