@@ -9,9 +9,11 @@ import { createApiClient } from '../../messaging/api-client.js';
 import { connectNats } from '../../messaging/connection.js';
 import { QuorateError } from '../../messaging/errors.js';
 import { createKeyPair } from '../../messaging/nkeys.js';
+import type { EntityChangeEvent } from '../../messaging/schemas/events.js';
 import { subjectsOf } from '../../messaging/subjects.js';
 import { json, payloadKinds } from '../fuzz/payloads.js';
 import { messageOf } from '../fuzz/sender.js';
+import { startNatsServer } from '../support/nats.js';
 import { startQuorate } from '../support/process.js';
 import { seededRandom } from '../support/random.js';
 import { makeStore, type SecuredServer, startSecuredServer } from '../support/secured.js';
@@ -178,6 +180,34 @@ test.serial('an operator who is added may look, and one who only looks may not c
   t.is(stays.stats().inMsgs >= 0 && !stays.isClosed(), true);
   await stays.flush();
   await stays.close();
+});
+
+test.serial('who did it is told by the key, whatever a message says of it', async (t) => {
+  t.timeout(120_000);
+  const { client, secured } = await running;
+  const heard: EntityChangeEvent[] = [];
+  const stop = client.watchEvents((event) => {
+    if (event.namespace === 'entityChange') heard.push(event);
+  });
+  const alice = await secured.connect({ role: 'operator', name: 'alice' });
+  // In the content she is somebody else; the subject, which her key binds, says who she is.
+  const claims = { by: 'bob', from: 'bob', author: 'bob' };
+  const body = {
+    v: 1,
+    requestId: 'who-did-it',
+    origin: 'bob@elsewhere',
+    ...claims,
+    params: { kind: 'service', name: 'signed' },
+  };
+  const inbox = { timeout: 30_000 };
+  await alice.request(subjectsOf('demo').api('leader', 'alice', 'model.create'), JSON.stringify(body), inbox);
+  const event = await eventually(() => heard.find(({ finalState }) => finalState?.name === 'signed'), {
+    what: 'the event',
+    timeoutMs: 60_000,
+  });
+  t.deepEqual(event.metadata?.author, { type: 'operator', id: 'alice', name: 'alice' });
+  stop();
+  await alice.close();
 });
 
 test.serial('a controller whose key is exchanged goes on by itself', async (t) => {
@@ -367,6 +397,27 @@ test('beyond this machine nothing starts without authentication or TLS, unless -
     (await run(...node, '--nats', 'nats://127.0.0.1:1', '--advertise', 'nats://192.0.2.1:4222')).stderr,
     /\(insecure\)/,
   );
+});
+
+test('what runs with --insecure says so in its status, in the first lines that an operator reads, and in its log', async (t) => {
+  t.timeout(120_000);
+  const nats = await startNatsServer();
+  const where = ['--nats', nats.url, '--cluster', 'open'];
+  const controller = await startQuorate([
+    ...['node', '--id', 'n1', '--data-dir', temporaryDirectory('n1'), '--bootstrap', '--insecure', ...where],
+    ...['--advertise', 'nats://192.0.2.1:4222'],
+  ]);
+  const status = await eventually(
+    async () => {
+      const { stdout } = await run('status', ...where, '--timeout', '2s');
+      return stdout.includes('n1') && stdout;
+    },
+    { what: 'its status', timeoutMs: 60_000, show: controller.logs },
+  );
+  t.regex(status.split('\n').slice(0, 4).join('\n'), /INSECURE: n1 uses NATS without authentication and without TLS/);
+  t.regex(controller.logs(), /"code":"insecure"/);
+  await controller.stop();
+  await nats.stop();
 });
 
 test('who holds a token and sends anything else is refused, fills no log, and can enrol after that', async (t) => {
