@@ -4,6 +4,7 @@
  */
 import test from 'ava';
 import { connectNats, type EndpointList, endpointListSchema, parseJson, subjectsOf } from '../../messaging/index.js';
+import { defaultTiming } from '../../node/cluster/member.js';
 import type { ReadCallback } from '../../node/cluster/replica.js';
 import type { Leadership, Message } from '../../node/raft/index.js';
 import { aloneAfterMs, CatchUp } from '../../node/server/catch-up.js';
@@ -126,6 +127,8 @@ test('a new leader that does not know yet what is committed tells routers of no 
         id,
         url: nats.url,
         voters: ids,
+        // Who leads is handed over here, and not elected because the machine stood still.
+        timing: { ...defaultTiming, electionTimeoutTicks: 10 * defaultTiming.electionTimeoutTicks },
         onLeadership: () => onLeadership.get(id)?.(),
         hears: (message) => (id === 'a' ? knowingOf(message, heldAt) : message),
       }),
