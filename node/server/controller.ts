@@ -220,6 +220,7 @@ export class Controller {
       timeline: () => storage.model.meta()?.position.timeline ?? null,
       isLeader: () => this.#leading,
       onLeftBehind: (by, timeline) => this.#onLeftBehind(by, timeline),
+      isRemoved: (node) => storage.model.meta()?.configuration.removed.includes(node) === true,
       tell: (to) => this.#transport.send({ type: 'removed', from: config.nodeId, to, term: 0, index: 0 }),
     });
     this.#board.onStatus((status) => this.#timelines.heard(status));

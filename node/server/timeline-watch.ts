@@ -28,7 +28,9 @@ export interface TimelineWatchOptions {
   readonly isLeader: () => boolean;
   /** Our log was left behind: `by` speaks from a newer one. */
   readonly onLeftBehind: (by: string, logTimeline: Timeline) => void;
-  /** Says to a controller that ours is the newer log. */
+  /** Whether the committed configuration has removed it, as applied here. */
+  readonly isRemoved: (node: string) => boolean;
+  /** Says to a controller that ours is the newer log, or that it was removed. */
   readonly tell: (node: string) => void;
 }
 
@@ -59,6 +61,8 @@ export class TimelineWatch {
     const relation = otherLogOf(held, status.logTimeline);
     if (relation !== undefined && status.logTimeline !== null)
       return this.otherLog(status.node, status.logTimeline, relation, status.state === 'removed');
+    // A learner never speaks first: one that was removed while it was away would wait for a leader for ever.
+    if (status.state === 'member' && this.#options.isRemoved(status.node)) this.#options.tell(status.node);
     // In one log timelines follow each other; that two of one epoch stand in it would be the work of two leaders.
     const mine = timeline();
     const theirs = status.position?.timeline;

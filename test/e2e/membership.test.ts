@@ -70,6 +70,23 @@ test.serial('a member that is removed while it is away learns of it when it come
   await cluster.end();
 });
 
+test.serial('a learner that is removed while it is away learns of it too: it never speaks first', async (t) => {
+  const cluster = await startCluster({ controllers: 1 });
+  await cluster.startBlank('n2');
+  await cluster.join('n2', 'learner');
+  await cluster.kill('n2');
+  t.is((await cluster.remove('n2')).state, 'done');
+  await cluster.restart('n2');
+  await cluster.waitUntil(
+    (statuses) => statuses.get('n2')?.state === 'removed',
+    'n2 knows that it was removed',
+    60_000,
+  );
+  await cluster.restart('n2');
+  await cluster.waitUntil((statuses) => statuses.get('n2')?.state === 'removed', 'n2 still knows it', 60_000);
+  await cluster.end();
+});
+
 test.serial('the leader itself is removed: leadership is handed over first, and the operation goes on', async (t) => {
   const cluster = await startCluster({ controllers: 3 });
   const leader = await cluster.leader();

@@ -34,6 +34,7 @@ function watching(change: { logTimeline?: Timeline | null; timeline?: Timeline; 
     timeline: () => change.timeline ?? logTimeline,
     isLeader: () => change.leads ?? true,
     onLeftBehind: (by, timeline) => void leftBehind.push([by, timeline]),
+    isRemoved: (node) => node === 'gone',
     tell: (node) => void told.push(node),
   });
   const pass = (ms: number): void => {
@@ -125,4 +126,12 @@ test('another cluster of the same name, and controllers without a history, say n
   const blank = watching({ logTimeline: null });
   blank.watch.heard(says({ id: 'x', epoch: 9 }));
   t.deepEqual(blank.leftBehind, []);
+});
+
+test('a member of our log that was removed is told with each of its statuses, until it knows', (t) => {
+  const { watch, told } = watching();
+  watch.heard({ ...says(one), node: 'gone' });
+  watch.heard({ ...says(one), node: 'gone', state: 'removed' });
+  watch.heard(says(one));
+  t.deepEqual(told, ['gone']);
 });

@@ -67,6 +67,7 @@ export class Office {
       timeline: () => storage.model.meta()?.position.timeline ?? null,
       isLeader: () => controller.role === 'leader',
       onLeftBehind: (by, timeline) => controller.leaveBehind(by, timeline),
+      isRemoved: (node) => storage.model.meta()?.configuration.removed.includes(node) === true,
       tell: (to) => transport.send({ type: 'removed', from: nodeId, to, term: 0, index: 0 }),
     });
     this.#recovery = new Recovery({
