@@ -132,7 +132,8 @@ async function leaderIsFull(): Promise<void> {
 
 /** All are full: writes are refused, reads are served, nobody ends; with room they go on. */
 async function allAreFull(): Promise<void> {
-  const { cluster, disks } = await clusterOnSmallDisks(3);
+  // Nobody can be elected before there is room: on a machine that gives a process no turn for 200 ms none would lead any more.
+  const { cluster, disks } = await clusterOnSmallDisks(3, { nodeArguments: ['--election-timeout', '5s'] });
   await write(cluster, 'before', 5_000);
   for (const disk of disks.values()) disk.fill();
   // Until the write-ahead logs have no page left to write over.
