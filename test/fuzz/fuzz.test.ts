@@ -64,7 +64,7 @@ function isWithin(pattern: string, allowed: string): boolean {
 
 test.serial('who speaks in the name of another is not believed, is counted, and raises an alarm', async (t) => {
   t.timeout(120_000);
-  const cluster = await running;
+  const { cluster } = await running;
   const subjects = subjectsOf(cluster.name);
   const liar = await connectNats({ servers: [cluster.natsUrl], name: 'liar' });
   const real = cluster.statuses().get('n2');
@@ -88,7 +88,7 @@ test.serial(
   'a flood of requests and of what routers say: heartbeats and votes go through, others are answered',
   async (t) => {
     t.timeout(300_000);
-    const cluster = await running;
+    const { cluster } = await running;
     const leader = await cluster.leader();
     const termOf = () => Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
     const term = termOf();

@@ -2,9 +2,9 @@
 
 /** More than this above where it began is too much, at any moment: the heap may have 256, the rest is what was just read. */
 export const growthMaxBytes = 400 * 1024 * 1024;
-/** More than this between the second fifth of a run and its last is a leak: what is filled once is full by
- * then, and a follower that has become the leader takes some 60 MiB more. */
-export const creepMaxBytes = 128 * 1024 * 1024;
+/** Of what the heap holds: more than this between the second fifth of a run and its last is a leak. What is filled once is
+ * full by then. */
+export const creepMaxBytes = 16 * 1024 * 1024;
 /** With fewer samples, what grows is what is filled once. */
 const samplesMin = 400;
 
@@ -16,15 +16,18 @@ const linesMin = 20;
 const bytesPerSecondMax = 2 * 1024;
 const bytesMin = 64 * 1024;
 
-/** @param samples resident bytes, evenly spaced over the run. */
-export function judgeMemory(name: string, samples: readonly number[]): readonly string[] {
-  const [before = 0] = samples;
-  const most = samples.reduce((highest, each) => Math.max(highest, each), 0);
-  const creep = creepOf(samples);
+/**
+ * @param resident bytes, evenly spaced over the run
+ * @param retained bytes that the heap holds after a collection, likewise
+ */
+export function judgeMemory(name: string, resident: readonly number[], retained: readonly number[]): readonly string[] {
+  const [before = 0] = resident;
+  const most = resident.reduce((highest, each) => Math.max(highest, each), 0);
+  const creep = creepOf(retained);
   return [
     ...(most - before > growthMaxBytes ? [`${name} grew from ${before} to ${most} bytes`] : []),
     ...(creep > creepMaxBytes
-      ? [`${name} goes on growing: ${creep} bytes more in the last fifth than in the second`]
+      ? [`${name} goes on growing: its heap holds ${creep} bytes more in the last fifth than in the second`]
       : []),
   ];
 }

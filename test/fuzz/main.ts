@@ -18,12 +18,12 @@ const values = readOptions(
   },
 );
 
-const cluster = await startFuzzCluster();
-const report = await runFuzz(cluster, {
+const fuzzed = await startFuzzCluster();
+const report = await runFuzz(fuzzed, {
   messages: Number(values.messages),
   seed: Number(values.seed),
   say: (line) => process.stdout.write(`${line}\n`),
 });
-await cluster.end();
+await fuzzed.cluster.end();
 process.stdout.write(`${describeFuzz(report).join('\n')}\n`);
 process.exit(report.problems.length === 0 ? 0 : 1);

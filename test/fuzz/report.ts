@@ -27,8 +27,8 @@ export function describeFuzz(report: FuzzReport): readonly string[] {
     `  ${writes} writes were acknowledged meanwhile, the longest gap ${Math.round(longestWriteGapMs)} ms; at least ${rejected} messages rejected, and ${refusedByServer} over max_payload by the NATS server; ${elections} elections`,
     `  ${listeners.length} subscriptions of ${new Set(listeners.map(({ who }) => who)).size} connections, ${reached.size} different ones; the least came to ${Math.min(...reached.values())} messages`,
     ...processes.map(
-      ({ name, residentBeforeBytes, residentMaxBytes, creepBytes, logBytes }) =>
-        `  ${name}: ${mebibytes(residentBeforeBytes)}, at most ${mebibytes(residentMaxBytes)}, ${mebibytes(creepBytes)} from the second fifth to the last; ${(logBytes / 1024).toFixed(0)} KiB of log`,
+      ({ name, residentBeforeBytes, residentMaxBytes, retainedBytes, creepBytes, logBytes }) =>
+        `  ${name}: ${mebibytes(residentBeforeBytes)}, at most ${mebibytes(residentMaxBytes)}, its heap holds ${mebibytes(retainedBytes)}, from the second fifth to the last ${mebibytes(creepBytes)} more; ${(logBytes / 1024).toFixed(0)} KiB of log`,
     ),
     ...(problems.length === 0 ? ['  nothing is wrong'] : problems.map((problem) => `  WRONG: ${problem}`)),
   ];

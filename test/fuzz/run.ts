@@ -6,6 +6,8 @@
  * The NATS server is open: the sender may speak on every subject, as no permissions let him. What he cannot do is forge what
  * only a member knows how to say (a Raft message of this very cluster that never was): whoever can do that is a member.
  */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectNats, type NatsConnection } from '../../messaging/connection.js';
 import { subjectsOf } from '../../messaging/subjects.js';
@@ -33,7 +35,9 @@ export interface ProcessFigures {
   readonly name: string;
   readonly residentBeforeBytes: number;
   readonly residentMaxBytes: number;
-  /** Between the second fifth of the run and the last; 0 for a short one. */
+  /** What the heap holds after a collection; 0 before the first. */
+  readonly retainedBytes: number;
+  /** How much more the heap holds in the last fifth of the run than in the second; 0 for a short one. */
   readonly creepBytes: number;
   readonly logBytes: number;
 }
@@ -60,7 +64,11 @@ export interface FuzzReport {
 
 /** What a process may take: with more than that, it would end. */
 const heapMebibytesMax = 256;
-const heapLimit = { NODE_OPTIONS: `--max-old-space-size=${heapMebibytesMax}` };
+const retainedHeap = new URL('../support/retained-heap.js', import.meta.url).href;
+const environment = (heapDirectory: string) => ({
+  NODE_OPTIONS: `--max-old-space-size=${heapMebibytesMax} --expose-gc --import ${retainedHeap}`,
+  QUORATE_TEST_HEAP: heapDirectory,
+});
 /** Sent before NATS is waited for. */
 const batch = 250;
 const paceMaxMs = 30_000;
@@ -72,27 +80,39 @@ const screenWaitMs = 60_000;
 /** Connections of the fuzz itself. */
 const ownNames = ['attacker', 'test-cluster', 'writer'];
 
+export interface FuzzCluster {
+  readonly cluster: TestCluster;
+  /** Where each process says what its heap holds. */
+  readonly heapDirectory: string;
+}
+
 /** Three controllers with little memory, and a router. */
-export function startFuzzCluster(nodeArguments: readonly string[] = []): Promise<TestCluster> {
-  return startCluster({
+export async function startFuzzCluster(nodeArguments: readonly string[] = []): Promise<FuzzCluster> {
+  const heapDirectory = temporaryDirectory('heap');
+  const cluster = await startCluster({
     controllers: 3,
     routers: 1,
-    env: heapLimit,
+    env: environment(heapDirectory),
     nodeArguments,
     natsConfig: 'http: "127.0.0.1:-1"',
   });
+  return { cluster, heapDirectory };
 }
 
 /** On a cluster of {@link startFuzzCluster}, which is left running. */
-export async function runFuzz(cluster: TestCluster, { messages, seed, say }: FuzzOptions): Promise<FuzzReport> {
+export async function runFuzz(
+  { cluster, heapDirectory }: FuzzCluster,
+  { messages, seed, say }: FuzzOptions,
+): Promise<FuzzReport> {
   const random = seededRandom(seed);
   const attacker = await connectNats({ servers: [cluster.natsUrl], name: 'attacker' });
   const recorder = new Recorder(attacker, cluster.name);
-  const watchers = await startWatchers(cluster);
+  const watchers = await startWatchers(cluster, environment(heapDirectory));
   const ids = [...cluster.statuses().keys()];
   const world: World = { subjects: subjectsOf(cluster.name), controllers: ids, routers: ['r1'] };
   const processes = [...processesOf(cluster, ids), ...watchers.processes];
   const samples = new Map(processes.map(({ name, pid }) => [name, [residentBytes(pid)]]));
+  const retained = new Map(processes.map(({ name }) => [name, [] as number[]]));
   const logsBefore = new Map(processes.map(({ name, log }) => [name, log().length]));
   const writer = await startWriter(cluster);
   const termBefore = elections(cluster);
@@ -117,7 +137,10 @@ export async function runFuzz(cluster: TestCluster, { messages, seed, say }: Fuz
     await paced(attacker, world);
     for (const { name, pid, ended } of processes) {
       if (ended()) problems.push(`${name} has ended`);
-      else samples.get(name)?.push(residentBytes(pid));
+      else {
+        samples.get(name)?.push(residentBytes(pid));
+        retained.get(name)?.push(retainedBytes(heapDirectory, pid));
+      }
     }
   }
 
@@ -158,17 +181,18 @@ export async function runFuzz(cluster: TestCluster, { messages, seed, say }: Fuz
   await watchers.look().catch((error: unknown) => problems.push(`the console is of no use any more: ${String(error)}`));
   const figures = processes.map(({ name, log }) => {
     const ofProcess = samples.get(name) ?? [];
+    const held = retained.get(name) ?? [];
     // What the router says of each write is what it is for.
     const written = log()
       .slice(logsBefore.get(name))
       .split('\n')
       .filter((line) => !line.includes(' fuzz-'))
       .join('\n');
-    problems.push(...judgeMemory(name, ofProcess), ...judgeLog(name, written, seconds));
+    problems.push(...judgeMemory(name, ofProcess, held), ...judgeLog(name, written, seconds));
     const residentMaxBytes = ofProcess.reduce((most, each) => Math.max(most, each), 0);
     return {
       ...{ name, residentBeforeBytes: ofProcess[0] ?? 0, residentMaxBytes },
-      ...{ creepBytes: creepOf(ofProcess), logBytes: written.length },
+      ...{ retainedBytes: held.at(-1) ?? 0, creepBytes: creepOf(held), logBytes: written.length },
     };
   });
   const rejected = [...cluster.statuses().values()].reduce(
@@ -236,16 +260,16 @@ function processesOf(cluster: TestCluster, ids: readonly string[]): readonly Wat
 }
 
 /** Those who look on: the console in a terminal, and the commands that follow. All have begun when this returns. */
-async function startWatchers(cluster: TestCluster) {
+async function startWatchers(cluster: TestCluster, env: ReturnType<typeof environment>) {
   const where = ['--nats', cluster.natsUrl, '--cluster', cluster.name];
   const commands = await Promise.all([
-    startQuorate(['status', '--watch', '--json', ...where], { env: heapLimit }),
-    startQuorate(['events', '--json', ...where], { env: heapLimit }),
+    startQuorate(['status', '--watch', '--json', ...where], { env }),
+    startQuorate(['events', '--json', ...where], { env }),
   ]);
   const terminal = openPseudoTerminal({ columns: 120, rows: 40 });
   const state = `XDG_STATE_HOME=${temporaryDirectory('state')}`;
-  const options = `NODE_OPTIONS=${heapLimit.NODE_OPTIONS}`;
-  terminal.start(['/usr/bin/env', state, options, process.execPath, quorateMain, 'console', ...where]);
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  terminal.start(['/usr/bin/env', state, ...settings, process.execPath, quorateMain, 'console', ...where]);
   await terminal.whenShown((screen) => screen.includes('n1') && screen.includes('r1'), screenWaitMs);
   const pid = await terminal.pid();
   await eventually(
@@ -290,6 +314,11 @@ async function startWriter(cluster: TestCluster) {
 
 function elections(cluster: TestCluster): number {
   return Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
+}
+
+function retainedBytes(directory: string, pid: number): number {
+  const file = path.join(directory, String(pid));
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
 }
 
 function residentBytes(pid: number): number {
