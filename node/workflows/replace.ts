@@ -58,8 +58,11 @@ const exchange: Step = {
     // An election in between may have made it the leader again.
     await handOverFirst(work);
     // Where the change is in the log already, and only its second half is awaited, it cannot be held up any more.
-    if (now().votersOutgoing.length === 0)
+    if (now().votersOutgoing.length === 0) {
+      // It may have died since: what would take the place of the old one then is nobody.
+      await catchUp.run(joining(work));
       await work.recheck([cluster.quorumHealthy, member.quorumAfter, member.newestStateKept]);
+    }
     const type = role === 'voter' ? 'addVoter' : 'addLearner';
     await changeMembership(
       work,

@@ -109,6 +109,19 @@ test('join: a candidate that falls silent before it is added stays as it was, an
   t.deepEqual(world.configuration.removed, []);
 });
 
+test("replace: a new member that falls silent after it had caught up takes nobody's place", async (t) => {
+  const world = new World();
+  const ending = world.run({ workflow: 'replace', node: 'a', with: 'x', role: 'voter' });
+  const hasCaughtUp = () => world.store.records('operation')[0]?.value.operation.steps[2]?.state === 'done';
+  await world.clock.until(hasCaughtUp, 'x has caught up');
+  world.controller('x').alive = false;
+  const ended = await ending;
+  t.is(ended.state, 'failed');
+  t.regex(ended.error?.message ?? '', /^x did not catch up/);
+  t.deepEqual(membersOf(world.configuration), ['a', 'b', 'c']);
+  t.deepEqual(world.configuration.removed, ['x']);
+});
+
 test('a failed check stops the operation before anything is touched', async (t) => {
   const world = new World();
   world.controller('x').state = 'removed';
