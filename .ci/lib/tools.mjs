@@ -57,6 +57,7 @@ export const tools = [
       from: 'usr/share/gocode/src/go.etcd.io/etcd',
       folders: ['raft/quorum/testdata', 'raft/confchange/testdata'],
     },
+    onRequest: true,
     without: 'the cases that etcd publishes for its Raft core are skipped, and CI fails',
     remedies: ['they come from the Debian package golang-etcd-server-dev'],
   },
