@@ -28,7 +28,7 @@ interface Expectation {
 const expectations: readonly Expectation[] = [
   { line: /demo -- --keep/, see: /The demo runs, in .*quorate\/demo/ },
   { line: /^quorate status$/, see: /3 of 3 voters|2 of 3 voters/ },
-  { line: /^quorate members$/, see: /ctrl1 .*leader/ },
+  { line: /^quorate members$/, see: /ctrl\d .*leader/ },
   { line: /^sleep 3; quorate members$/, see: /Blank, may join: ctrl4/ },
   { line: /^quorate routers$/, see: /5 routers, 5 online, 5 in sync/ },
   { line: /model create/, see: /service web created/ },
