@@ -2,10 +2,12 @@
  * `npm run bench:console`: how soon the console shows something useful, how soon a key has its effect, how many frames it
  * draws and how much memory it holds, with ten thousand routers and a thousand events a second, in a real pseudo-terminal.
  */
+
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatCount } from '../../console/state/format.js';
 import { checkoutRoot } from '../support/checkout.js';
 import { startNatsServer } from '../support/nats.js';
 import { readOptions } from '../support/options.js';
@@ -87,7 +89,7 @@ async function measureStarts(terminal: PseudoTerminal, command: readonly string[
 
 /** Each key moves the cursor by a row; its place in the list stands in the footer. */
 async function measureKeys(terminal: PseudoTerminal, count: number): Promise<Spread> {
-  const total = Number(given.routers);
+  const total = formatCount(Number(given.routers));
   terminal.press('3');
   await terminal.whenShown((screen) => screen.includes(`1 of ${total}`));
   const times: number[] = [];
@@ -111,10 +113,10 @@ async function measureFilter(terminal: PseudoTerminal, count: number): Promise<S
   for (let key = 0; key < count; key += 1) {
     const text = String(key % 10);
     terminal.press('/');
-    await terminal.whenShown((screen) => screen.includes(' /▏'));
+    await terminal.whenShown((screen) => screen.includes('/▏'));
     await sleep(20 + Math.random() * 60);
     const pressed = terminal.press(text);
-    times.push((await terminal.whenShown((screen) => screen.includes(` /${text}▏`))) - pressed);
+    times.push((await terminal.whenShown((screen) => screen.includes(`/${text}▏`))) - pressed);
     terminal.press('Escape');
     await terminal.whenShown((screen) => !screen.includes('▏'));
   }
