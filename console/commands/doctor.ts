@@ -1,6 +1,7 @@
 /** `quorate doctor`: examines a stopped controller's data directory. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fail, ok } from '../../messaging/finding.js';
 import { identifierSchema, nodeIdSchema } from '../../messaging/identifiers.js';
 import type { Finding } from '../../messaging/schemas/operations.js';
 import { connectionSettings, controllerIdFlag, dataDirectorySetting, setting } from '../config/common.js';
@@ -77,29 +78,19 @@ function startFinding(start: StartOutcome): Finding {
   const check = 'start';
   switch (start.outcome) {
     case 'refuse':
-      return {
-        check,
-        outcome: 'fail',
-        sentence: `It would refuse to start, with ${start.code}: ${start.found} ${why}`,
-        remedy: start.remedy,
-      };
+      return fail(check, `It would refuse to start, with ${start.code}: ${start.found} ${why}`, start.remedy);
     case 'start-blank':
-      return { check, outcome: 'ok', sentence: `It would start blank, and wait to be joined ${why}.`, remedy: '' };
+      return ok(check, `It would start blank, and wait to be joined ${why}.`);
     case 'start-member':
-      return { check, outcome: 'ok', sentence: `It would start as a member ${why}.`, remedy: '' };
+      return ok(check, `It would start as a member ${why}.`);
     case 'serve-as-removed':
-      return {
-        check,
-        outcome: 'ok',
-        sentence: `It would start, and answer only that it was removed ${why}.`,
-        remedy: '',
-      };
+      return ok(check, `It would start, and answer only that it was removed ${why}.`);
     case 'begin-standalone':
     case 'start-standalone':
-      return { check, outcome: 'ok', sentence: `It would start as a standalone controller ${why}.`, remedy: '' };
+      return ok(check, `It would start as a standalone controller ${why}.`);
     case 'bootstrap':
     case 'restore':
     case 'recover':
-      return { check, outcome: 'ok', sentence: `It would begin a history: ${start.outcome} ${why}.`, remedy: '' };
+      return ok(check, `It would begin a history: ${start.outcome} ${why}.`);
   }
 }

@@ -6,7 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { QuorateError } from '../../messaging/errors.js';
-import type { Finding, Operation } from '../../messaging/schemas/operations.js';
+import { ok } from '../../messaging/finding.js';
+import type { Operation } from '../../messaging/schemas/operations.js';
 import type { Member } from '../../messaging/schemas/status.js';
 import { createTimelineUnasked } from '../cluster/timeline.js';
 import { findKind } from '../model/index.js';
@@ -68,7 +69,6 @@ function recordOf(
   node: string,
   { now, ...by }: Requester & { readonly now: number },
 ): Operation {
-  const ok = (check: string, sentence: string): Finding => ({ check, outcome: 'ok', sentence, remedy: '' });
   const counts = Object.entries(manifest.countByKind).map(([kind, count]) => `${count} ${kind}`);
   return beginningRecord({
     id: randomUUID(),

@@ -176,7 +176,7 @@ export class Presence {
 
   /** It knows of the history that the model is in now, and takes the whole model: of thousands, that may take a while. */
   #isComingOver({ told, position }: Seen, model: Position | null, nowMs: number): boolean {
-    if (told?.model === null || told === null || model === null || position === null) return false;
+    if (told === null || told.model === null || model === null || position === null) return false;
     const isOfAnother = !comparable(position, model) && comparable(told.model, model);
     return isOfAnother && nowMs - told.atMs < this.#options.heartbeatMs * heartbeatsToComeOver;
   }
