@@ -80,6 +80,8 @@ function obstacleOf(
 export interface KeptByRecovery {
   /** A write was acknowledged when a majority of the voters had it on disk: fewer of them are gone, or have a gap. */
   readonly everything: boolean;
+  readonly voters: number;
+  readonly majority: number;
   /** Who may hold what is lost then: voters that are not heard, and survivors that are left behind. */
   readonly elsewhere: readonly string[];
   /** Surviving voters that may have dropped what they had acknowledged. */
@@ -90,9 +92,10 @@ export function keptByRecovery(view: RecoveryView, chosen: Survivor): KeptByReco
   const surviving = view.survivors.filter(({ membership }) => membership === 'voter');
   const damaged = surviving.filter(({ logWhole }) => !logWhole).map(({ node }) => node);
   const behind = view.survivors.filter((each) => isMoreUpToDate(each, chosen)).map(({ node }) => node);
-  const majority = Math.floor((surviving.length + view.missing.length) / 2) + 1;
+  const voters = surviving.length + view.missing.length;
+  const majority = Math.floor(voters / 2) + 1;
   const everything = behind.length === 0 && view.missing.length + damaged.length < majority;
-  return { everything, elsewhere: [...view.missing, ...behind], damaged };
+  return { everything, voters, majority, elsewhere: [...view.missing, ...behind], damaged };
 }
 
 /** Whether `one` is more up to date than `other`. */

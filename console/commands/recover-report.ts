@@ -29,14 +29,13 @@ function survivorLines(out: Output, view: RecoveryView, chosen: Survivor): reado
 
 /** What the operator has to know before. */
 export function mayBeLost(view: RecoveryView, chosen: Survivor): readonly string[] {
-  const { everything, elsewhere, damaged } = keptByRecovery(view, chosen);
-  const voters = view.survivors.filter(({ membership }) => membership === 'voter').length + view.missing.length;
+  const { everything, voters, majority, elsewhere, damaged } = keptByRecovery(view, chosen);
   const sentences: string[] = [];
   if (everything) {
     sentences.push(
       view.missing.length === 0
         ? 'Nothing that was acknowledged is lost: no voter is missing.'
-        : `Nothing that was acknowledged is lost: it lies on ${Math.floor(voters / 2) + 1} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
+        : `Nothing that was acknowledged is lost: it lies on ${majority} of ${voters} voters, and only ${listed(view.missing)} ${view.missing.length === 1 ? 'is' : 'are'} missing.`,
     );
   } else {
     if (elsewhere.length > 0)

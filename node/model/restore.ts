@@ -7,7 +7,7 @@
  *
  * Judging is pure and done here; the data is storage's, and is exchanged apart from the batches (`node/cluster/restore-switch.ts`).
  */
-import type { Operation } from '../../messaging/index.js';
+import type { Operation, OperationParameters } from '../../messaging/index.js';
 import type { Entry } from '../raft/index.js';
 import { decodeCommand, type RestoreCommand, restoreMark } from './commands.js';
 import { isUnderWay } from './operations.js';
@@ -19,7 +19,7 @@ export const pauseStep = 'pause-writes';
 export const switchStep = 'switch';
 export const resumeStep = 'resume-writes';
 
-const pausingWorkflows: ReadonlySet<string> = new Set(['restore', 'migrate', 'rollback']);
+const pausingWorkflows: ReadonlySet<OperationParameters['workflow']> = new Set(['restore', 'migrate', 'rollback']);
 
 /**
  * Whether changes of entities are refused because of this operation: from the record that says that the pause begins, to the
