@@ -41,6 +41,16 @@ const leadsAlone: Verification = {
   },
 };
 
+const beginTimeline = committed('begin-timeline', (target) => `Begin a new timeline, with ${target} as the only voter`);
+
+/** In common to all: nothing is asked by checks, which need a leader's facts, and one voter is left. */
+const alone = {
+  checks: [],
+  verifications: [leadsAlone],
+  confirmation: (target: string) => target,
+  impact: () => impactOf(1, 1),
+} as const;
+
 /** A question that is asked without a leader's facts, by whoever begins the history. */
 export interface Question {
   readonly name: string;
@@ -52,6 +62,7 @@ export interface BeginningWorkflow extends Workflow {
 }
 
 const recover: BeginningWorkflow = {
+  ...alone,
   name: 'recover',
   summary:
     'Goes on with one survivor, on a new timeline, where the quorum is lost for good: `quorate recover`. There is no leader to run it: the survivor does, and its record begins with the new timeline.',
@@ -68,18 +79,15 @@ const recover: BeginningWorkflow = {
       question: 'Did whatever was acknowledged lie on a voter that was heard?',
     },
   ],
-  checks: [],
   steps: [
     { ...backUp, noReturn: noWayBack },
     committed('apply-log', (target) => `Apply all that the log of ${target} holds`),
-    committed('begin-timeline', (target) => `Begin a new timeline, with ${target} as the only voter`),
+    beginTimeline,
   ],
-  verifications: [leadsAlone],
-  confirmation: (target) => target,
-  impact: () => impactOf(1, 1),
 };
 
 const newCluster: BeginningWorkflow = {
+  ...alone,
   name: 'new-cluster',
   summary:
     'Begins a new cluster on the model of a file, where the old one is gone: `quorate restore --from FILE`, or `quorate node --restore-from FILE`. Its record begins with the new cluster.',
@@ -88,14 +96,10 @@ const newCluster: BeginningWorkflow = {
     { name: 'directory-is-blank', question: 'Does the data directory hold no history?' },
     { name: 'no-such-cluster', question: 'Is no cluster of this name heard?' },
   ],
-  checks: [],
   steps: [
     committed('take-entities', () => 'Take the entities of the file, verified once more as they are copied'),
-    committed('begin-timeline', (target) => `Begin a new timeline, with ${target} as the only voter`),
+    beginTimeline,
   ],
-  verifications: [leadsAlone],
-  confirmation: (target) => target,
-  impact: () => impactOf(1, 1),
 };
 
 export const beginnings: { readonly [Name in Beginning['workflow']]: BeginningWorkflow } = {
