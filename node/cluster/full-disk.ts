@@ -1,11 +1,11 @@
 /**
  * A member whose disk is full. It keeps what it could not store (`HeldWrites`), tells the core that it can promise nothing
- * (`Raft.setWritable`), and tries again, ever more rarely, until there is room. A model whose gathered transaction could not
+ * (`Writable`), and tries again, ever more rarely, until there is room. A model whose gathered transaction could not
  * be written stands further back than what was applied: it is brought up again from the log, so that reads are served, and
  * the transaction is tried again in the same way. docs/storage.md says what that means for a cluster.
  */
 import { QuorateError } from '../../messaging/errors.js';
-import type { Index, Ready } from '../raft/index.js';
+import type { Index, Ready, Writable } from '../raft/index.js';
 import type { Clock } from './clock.js';
 import { HeldWrites } from './held-writes.js';
 
@@ -21,8 +21,8 @@ export interface FullDiskHooks {
   replay(through: Index): void;
   /** Writes what the model has gathered. May throw `storage-full`. */
   commitModel(): void;
-  /** The disk is full (again), or is not any more. */
-  changed(full: boolean): void;
+  /** What can be written is something else than before. */
+  changed(writable: Writable): void;
   /** Still full after another attempt; `number` counts them. */
   failedAgain(number: number): void;
   /** Anything else than a full disk. */
@@ -42,6 +42,7 @@ export class FullDisk {
   /** What the model holds on disk, while it cannot be written. */
   #modelFloor: Index | undefined;
   #attempts = 0;
+  #told: Writable = { log: true, model: true };
   #cancel: (() => void) | undefined;
 
   constructor(hooks: FullDiskHooks) {
@@ -59,6 +60,13 @@ export class FullDisk {
 
   get isModelFull(): boolean {
     return this.#modelFloor !== undefined;
+  }
+
+  /** Up to where the model can be brought. What lies beyond waits for room. */
+  get reach(): Index {
+    const inLog = this.isLogFull ? this.#hooks.committedIndex() : Number.POSITIVE_INFINITY;
+    const inModel = this.#modelFloor === undefined ? Number.POSITIVE_INFINITY : this.#modelFloor + gatheredMax;
+    return Math.min(inLog, inModel);
   }
 
   /** This Ready could not be stored, or comes after one that could not. */
@@ -83,6 +91,7 @@ export class FullDisk {
   /** A snapshot took the place of the model. */
   modelReplaced(): void {
     this.#modelFloor = undefined;
+    this.#tell();
   }
 
   stop(): void {
@@ -91,10 +100,17 @@ export class FullDisk {
   }
 
   #begin(): void {
+    this.#tell();
     if (this.#cancel !== undefined) return;
     this.#attempts = 0;
-    this.#hooks.changed(true);
     this.#schedule();
+  }
+
+  #tell(): void {
+    const writable = { log: !this.isLogFull, model: !this.isModelFull };
+    if (writable.log === this.#told.log && writable.model === this.#told.model) return;
+    this.#told = writable;
+    this.#hooks.changed(writable);
   }
 
   #schedule(): void {
@@ -111,12 +127,10 @@ export class FullDisk {
       if (!isStorageFull(error)) return this.#hooks.failed(error);
     }
     if (this.#cancel === undefined) return;
-    if (this.isFull) {
-      this.#schedule();
-      return this.#hooks.failedAgain(this.#attempts);
-    }
-    this.#cancel = undefined;
-    this.#hooks.changed(false);
+    if (this.isFull) this.#schedule();
+    else this.#cancel = undefined;
+    this.#tell();
+    if (this.isFull) this.#hooks.failedAgain(this.#attempts);
   }
 
   async #storeHeld(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * What could not be stored because the disk is full, in one piece, until there is room. The core goes on meanwhile (see
- * `Raft.setWritable`), so more may come: terms that others begin, answers that may go out only when they are true.
+ * `Writable`), so more may come: terms that others begin, answers that may go out only when they are true.
  */
 import type { Entry, HardState, Index, Message, Ready, SnapshotMeta } from '../raft/index.js';
 

@@ -24,6 +24,7 @@ import {
   type RaftStatus,
   type Ready,
   type Refusal,
+  type Writable,
 } from '../raft/index.js';
 import type { Identity, StagedSnapshot, Storage } from '../storage/index.js';
 import type { Clock, Scheduler } from './clock.js';
@@ -123,6 +124,7 @@ export class Member implements Replica {
   #committed: Index;
   #told: Index;
   readonly #fullDisk: FullDisk;
+  #saidFull = false;
   /** A restore: nothing behind it is applied meanwhile. */
   readonly #switch: RestoreSwitch;
   /** What came meanwhile is being applied, from the log. */
@@ -152,7 +154,7 @@ export class Member implements Replica {
       committedIndex: () => this.#switch.standsAt ?? this.#committed,
       replay: (through) => this.#replay(through),
       commitModel: () => storage.model.commit(),
-      changed: (full) => this.#onFullDisk(full),
+      changed: (writable) => this.#onWritable(writable),
       failedAgain: (number) => this.#guard(() => this.#handOverWhenFull(number)),
       failed: (error) => this.#fail(error),
     });
@@ -421,17 +423,20 @@ export class Member implements Replica {
     this.#send(held.messagesAfterPersist);
   }
 
-  #onFullDisk(full: boolean): void {
-    this.core.setWritable(!full);
-    this.#options.listener.storageFull?.(full);
-    if (full) return;
+  #onWritable(writable: Writable): void {
+    const wasFull = this.#saidFull;
+    this.#saidFull = !writable.log || !writable.model;
+    this.core.setWritable(writable);
+    if (this.#saidFull === wasFull) return;
+    this.#options.listener.storageFull?.(this.#saidFull);
+    if (this.#saidFull) return;
     this.#guard(() => this.#reads.answer(this.appliedIndex));
   }
 
   /**
    * A leader that can store nothing hands over where the others can go on without it: they have committed what it could not
-   * store, or its log can be written and only the model cannot, so that it can vote. Where they cannot, it stays: reads need
-   * a leader, and one that had to be elected would have to store something.
+   * store, or its log can be written and only the model cannot, so that it can vote and store. Where they cannot, it stays:
+   * reads need a leader, and one that had to be elected would have to store something. Nobody takes over who has no room.
    */
   #handOverWhenFull(attempt: number): void {
     const { role, progress, commit, stable } = this.core.status();
@@ -644,7 +649,7 @@ export class Member implements Replica {
   #settle(ready: Ready): void {
     for (const { requestId, result } of ready.readResults) {
       // It cannot store what it would have to wait for; another member has it.
-      const outOfReach = result.ok && this.#fullDisk.isLogFull && result.index > this.#committed;
+      const outOfReach = result.ok && result.index > this.#fullDisk.reach;
       if (outOfReach) this.#reads.refused(requestId, new QuorateError('behind'));
       else if (result.ok) this.#reads.confirmed(requestId, result.index);
       else this.#reads.refused(requestId, asError(result));

@@ -39,7 +39,7 @@ function campaignForReal(s: MemberState, transfer: boolean): void {
 
 /** The leader wants us to take over (section 3.10): at once, without a pre-vote. */
 export function handleTimeoutNow(s: MemberState): void {
-  if (s.role === 'leader') return;
+  if (s.role === 'leader' || !s.hasRoom) return;
   if (s.electable) campaignForReal(s, true);
   // A leader that hands over because it is removed has just told us so, and we have hardly applied it yet.
   else s.campaignOwedIn = s.term;
@@ -97,7 +97,7 @@ export function handlePreVote(s: MemberState, message: PreVote): void {
     message.term > s.term &&
     s.log.isUpToDate(message.lastIndex, message.lastTerm) &&
     // The vote that it asks about could not be given.
-    s.writable &&
+    s.writable.log &&
     s.debt === undefined &&
     !insists(s, message);
   learnCommit(s, message);

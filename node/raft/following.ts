@@ -16,7 +16,7 @@ export function handleAppend(s: MemberState, message: Append): void {
   const { log } = s;
   const { from: to, prevIndex, prevTerm } = message;
   // As if it had been lost on the way: the leader sends it again, until it can be stored.
-  if (!s.writable && !holdsAll(s, message)) return;
+  if (!s.writable.log && !holdsAll(s, message)) return;
   if (prevIndex < log.commit) {
     acceptPastCommit(s, message);
     return;
@@ -85,7 +85,7 @@ export function handleSnapshotOffer(s: MemberState, message: SnapshotOffer): voi
  */
 export function installSnapshot(s: MemberState, meta: SnapshotMeta): boolean {
   const { log } = s;
-  if (meta.index <= log.commit || s.role === 'leader' || !s.writable) return false;
+  if (meta.index <= log.commit || s.role === 'leader' || !s.hasRoom) return false;
   if (log.matches(meta.index, meta.term)) {
     log.commitTo(meta.index);
     if (s.leader !== undefined) accept(s, s.leader, meta.index);

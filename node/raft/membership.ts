@@ -24,7 +24,7 @@ export function proposeConfChange(s: MemberState, change: ConfChange): ConfChang
   const lead = s.lead;
   if (!lead)
     return { ok: false, code: 'not-leader', message: 'only the leader changes the membership', leader: s.leader };
-  if (!s.writable) return { ok: false, code: 'storage-full', message: "the leader's disk is full" };
+  if (!s.hasRoom) return { ok: false, code: 'storage-full', message: "the leader's disk is full" };
   if (lead.transfer) return { ok: false, code: 'transferring', message: 'leadership is being handed over' };
   if (!s.committedInTerm) {
     return { ok: false, code: 'no-commit-in-term', message: 'this leader has not committed an entry of its term yet' };

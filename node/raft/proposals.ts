@@ -24,7 +24,7 @@ export function propose(s: MemberState, data: readonly Uint8Array[], proposalId:
 function append(s: MemberState, data: readonly Uint8Array[]): Appended | Refusal<ProposeRefusalCode> {
   const { lead, limits } = s;
   if (!lead) return { ok: false, code: 'not-leader', message: 'this member does not lead', leader: s.leader };
-  if (!s.writable) return { ok: false, code: 'storage-full', message: "the leader's disk is full" };
+  if (!s.hasRoom) return { ok: false, code: 'storage-full', message: "the leader's disk is full" };
   if (lead.transfer) {
     return { ok: false, code: 'transferring', message: `leadership is being handed to ${lead.transfer.target}` };
   }

@@ -39,6 +39,7 @@ import type {
   SnapshotMeta,
   Term,
   TransferResult,
+  Writable,
 } from './types.js';
 
 export class Raft implements RaftCore {
@@ -178,7 +179,7 @@ export class Raft implements RaftCore {
     return this.#state.debt !== undefined;
   }
 
-  setWritable(writable: boolean): void {
+  setWritable(writable: Writable): void {
     this.#state.writable = writable;
   }
 

@@ -24,6 +24,7 @@ import type {
   Ready,
   Role,
   Term,
+  Writable,
 } from './types.js';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -131,8 +132,7 @@ export class MemberState {
   now = 0;
   /** Entries that it may have acknowledged and does not hold any more. */
   debt: LogDebt | undefined;
-  /** See `Raft.setWritable`. */
-  writable = true;
+  writable: Writable = { log: true, model: true };
   /** Another member said so; its log knows, even where ours does not reach that far. */
   toldRemoved = false;
   /** When each removed id was last told so: an entry for each id that was ever removed, at most. */
@@ -164,6 +164,10 @@ export class MemberState {
     return this.toldRemoved || this.configuration.removed.includes(this.id);
   }
 
+  get hasRoom(): boolean {
+    return this.writable.log && this.writable.model;
+  }
+
   /**
    * May campaign. Not with a committed change of membership that is not applied here: this member would count a quorum by a
    * configuration that others have already left, and two leaders could commit without a common voter.
@@ -172,7 +176,7 @@ export class MemberState {
     return (
       isVoter(this.configuration, this.id) &&
       !this.removed &&
-      this.writable &&
+      this.writable.log &&
       this.debt === undefined &&
       !this.log.restoring &&
       !this.log.hasConfigurationBetween(this.log.applied, this.log.commit)

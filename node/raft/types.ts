@@ -235,7 +235,7 @@ export type ProposeRefusalCode =
   | 'transferring'
   /** One entry is larger than `proposalBytesMax`. */
   | 'too-large'
-  /** The leader's disk takes nothing more, see `setWritable`. */
+  /** The leader's disk takes nothing more, see {@link Writable}. */
   | 'storage-full'
   /** This member has been removed. */
   | 'removed';
@@ -387,6 +387,18 @@ export interface LogDebt {
   readonly term: Term;
 }
 
+/**
+ * What the disk takes. While the *log* cannot be written, this member takes no proposal and no entry that it does not hold
+ * already, does not campaign and grants no pre-vote: all of these would come to a promise that it cannot make. It goes on with
+ * what promises nothing: heartbeats both ways, reads, handing leadership over. While only the *model* cannot be written, it can
+ * still promise, so a quorum can be made with it: it votes and takes entries, so that whoever is elected can commit and answer
+ * reads. But it takes no proposal, and no leadership that is offered.
+ */
+export interface Writable {
+  readonly log: boolean;
+  readonly model: boolean;
+}
+
 export interface RaftOptions {
   readonly id: NodeId;
   readonly log: LogStore;
@@ -459,12 +471,8 @@ export interface RaftCore {
   /** A snapshot is staged here and checked. False: it is not newer than what is here, and may be thrown away. */
   installSnapshot(meta: SnapshotMeta): boolean;
   setPriorities(priorities: ReadonlyMap<NodeId, number>): void;
-  /**
-   * Whether the disk takes anything. While it does not, this member takes no proposal and no entry that it does not hold
-   * already, does not campaign and grants no pre-vote: all of these would come to a promise that it cannot make. It goes on
-   * with what promises nothing: heartbeats both ways, reads, handing leadership over.
-   */
-  setWritable(writable: boolean): void;
+  /** What the disk takes from now on; see {@link Writable}. */
+  setWritable(writable: Writable): void;
   /** Whether it still lacks entries that it may have acknowledged; see `LogDebt`. */
   readonly isInDebt: boolean;
   /** Whether `ready` has something to give. */

@@ -9,6 +9,8 @@ const timeoutMs = 240_000;
 const titles = {
   leaderIsFull: "the leader's disk is full: another leads, no writer notices, and it goes on by itself with room",
   allAreFull: 'all disks are full: writes are refused with storage-full, reads are served, and all go on with room',
+  oneAfterTheOther:
+    'one disk after the other is full: who has room leads, a leader that dies is replaced, and reads are served to the last',
   modelIsFull: 'only the model cannot be written: another leads, and what was applied comes again from the log',
   fullAtTheSwitch:
     'there is no room for the model that is restored: the member ends, says why, and goes on with the restore when there is',

@@ -58,7 +58,16 @@ export const sections: readonly Section[] = [
     prefixes: ['disk: '],
     expected: [
       ...writeFaults.map((how) => `write ${how}`),
-      ...['disk full', 'disk full, model falls back', 'slow', 'stalled', 'log lost', 'an entry rots', 'bit rot read'],
+      ...[
+        'disk full',
+        'disk full, model falls back',
+        'only the model full, it falls back',
+        'slow',
+        'stalled',
+        'log lost',
+        'an entry rots',
+        'bit rot read',
+      ],
       ...['damaged end of a log dropped', 'damaged entries dropped', 'what only two have rots on one'],
       ...['a stored snapshot rots', 'bit rot in a stored snapshot', 'bit rot in a snapshot'],
       ...['snapshot refused for its checksum', 'snapshot resumed', 'file to be restored is damaged'],

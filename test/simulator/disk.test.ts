@@ -86,10 +86,10 @@ test('a write fails, or the power goes off in it, with the batch stored whole or
 test('a full disk stores nothing, and everything again when there is room', async (t) => {
   const { disk, storage } = setting();
   await begin(storage());
-  disk.isFull = true;
+  disk.full = 'everything';
   t.throws(() => write(storage(), 5), { code: 'storage-full' });
   t.is(storage().raft.lastIndex(), 1);
-  disk.isFull = false;
+  disk.full = 'nothing';
   write(storage(), 5);
   t.is(storage().raft.lastIndex(), 6);
 });

@@ -146,6 +146,9 @@ export class SnapshotRegistry {
   }
 }
 
+/** What finds no room. */
+export type Fullness = 'nothing' | 'model' | 'everything';
+
 export class SimulatedDisk {
   entries: Entry[] = [];
   point: CompactionPoint = { index: 0, term: 0, timeline: null };
@@ -167,10 +170,14 @@ export class SimulatedDisk {
   /** A snapshot that is to be restored. */
   restore: StagedBytes | undefined;
   nextWrite: WriteFault | undefined;
-  isFull = false;
+  full: Fullness = 'nothing';
   readonly rotten = new Set<Index>();
   /** raft.db is gone, which starting must find out. */
   logLost = false;
+
+  get isFull(): boolean {
+    return this.full !== 'nothing';
+  }
 
   get lastIndex(): Index {
     return this.point.index + this.entries.length;
@@ -452,7 +459,7 @@ class SimulatedRaftStore implements RaftStore {
   }
 
   #refuseFull(): void {
-    if (!this.#disk.isFull) return;
+    if (this.#disk.full !== 'everything') return;
     this.#surroundings.fired('disk full');
     throw new QuorateError('storage-full');
   }
@@ -516,7 +523,9 @@ class SimulatedModelStore implements DurableModelStore {
   commit(): void {
     const disk = this.#disk;
     if (disk.isFull && disk.redo.length > disk.written) {
-      this.#surroundings.fired('disk full, model falls back');
+      this.#surroundings.fired(
+        disk.full === 'model' ? 'only the model full, it falls back' : 'disk full, model falls back',
+      );
       disk.loseProcess();
       throw new QuorateError('storage-full');
     }

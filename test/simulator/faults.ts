@@ -3,7 +3,7 @@ import type { ConfChange, Configuration, MembershipChange, NodeId } from '../../
 import { isSameConfiguration } from './checker.js';
 import { membershipContext, type SimulatedController } from './controller.js';
 import { Operations } from './operations.js';
-import type { Action, MembershipAction, Who } from './plan.js';
+import type { Action, Filling, MembershipAction, Who } from './plan.js';
 import { Recoveries } from './recoveries.js';
 import { Restores } from './restores.js';
 import type { World } from './world.js';
@@ -95,7 +95,7 @@ export class Faults {
     for (const undo of [...this.#undo]) undo();
     world.network.heal();
     for (const each of world.controllers) {
-      each.disk.isFull = false;
+      each.disk.full = 'nothing';
       each.disk.nextWrite = undefined;
       each.slowDisk = 0;
       each.stalledUntil = 0;
@@ -139,7 +139,7 @@ export class Faults {
         for (const each of world.controllers) this.#crash(each, action.how, action.downMs);
         return;
       case 'all disks full':
-        for (const each of world.controllers) this.#fill(each, action.forMs);
+        for (const each of world.controllers) this.#fill(each, action);
         return;
       case 'membership':
         this.#changeMembership(action.change, action.nth);
@@ -222,7 +222,7 @@ export class Faults {
         subject.clockOffsetMs += action.byMs;
         return;
       case 'disk full':
-        this.#fill(subject, action.forMs);
+        this.#fill(subject, action);
         return;
       case 'slow disk':
         subject.slowDisk = 0.7;
@@ -413,10 +413,10 @@ export class Faults {
     });
   }
 
-  #fill({ disk }: SimulatedController, forMs: number): void {
-    disk.isFull = true;
+  #fill({ disk }: SimulatedController, { what, forMs }: Filling): void {
+    disk.full = what;
     this.#lasting(forMs, () => {
-      disk.isFull = false;
+      disk.full = 'nothing';
     });
   }
 

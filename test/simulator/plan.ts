@@ -7,7 +7,7 @@
 import type { CompactionPolicy, MemberTiming } from '../../node/cluster/member.js';
 import type { Message, RaftLimits } from '../../node/raft/types.js';
 import { type Random, seededRandom } from '../support/random.js';
-import type { WriteFault } from './disk.js';
+import type { Fullness, WriteFault } from './disk.js';
 
 /** Who is meant, decided when it happens. `nth` picks among those that fit. */
 export interface Who {
@@ -30,6 +30,12 @@ export type MembershipAction =
 
 export const simulatedWorkflows = ['join', 'remove', 'replace', 'promote', 'demote', 'transfer'] as const;
 export type SimulatedWorkflow = (typeof simulatedWorkflows)[number];
+
+/** What of a controller's cannot be written any more, and for how long. */
+export interface Filling {
+  readonly what: Exclude<Fullness, 'nothing'>;
+  readonly forMs: number;
+}
 
 export type Action = { readonly at: number } & (
   | { readonly type: 'crash'; readonly who: Who; readonly how: 'kill' | 'power'; readonly downMs: number }
@@ -76,8 +82,8 @@ export type Action = { readonly at: number } & (
     }
   | { readonly type: 'clock rate'; readonly who: Who; readonly rate: number; readonly forMs: number }
   | { readonly type: 'clock jump'; readonly who: Who; readonly byMs: number }
-  | { readonly type: 'disk full'; readonly who: Who; readonly forMs: number }
-  | { readonly type: 'all disks full'; readonly forMs: number }
+  | ({ readonly type: 'disk full'; readonly who: Who } & Filling)
+  | ({ readonly type: 'all disks full' } & Filling)
   | { readonly type: 'slow disk'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'disk stall'; readonly who: Who; readonly forMs: number }
   | { readonly type: 'rot entry'; readonly who: Who }
@@ -205,6 +211,12 @@ export function profileOf(seed: number): Profile {
 type Draw = (random: Random) => DistributiveOmit<Action, 'at'>;
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
+/** The log is given its room in advance, so that the model alone may find none. */
+function filling(random: Random): Filling {
+  const forMs = random.between(50, 400);
+  return { what: forMs % 3 === 0 ? 'model' : 'everything', forMs };
+}
+
 const who = (random: Random): Who => ({
   role: random.pick(['leader', 'leader', 'follower', 'follower', 'any', 'learner'] as const),
   nth: random.between(0, 7),
@@ -310,8 +322,8 @@ const drawers = {
     who: who(random),
     byMs: random.pick([-86_400_000, -5_000, 5_000, 86_400_000]),
   }),
-  'disk full': (random) => ({ type: 'disk full', who: who(random), forMs: random.between(50, 400) }),
-  'all disks full': (random) => ({ type: 'all disks full', forMs: random.between(50, 400) }),
+  'disk full': (random) => ({ type: 'disk full', who: who(random), ...filling(random) }),
+  'all disks full': (random) => ({ type: 'all disks full', ...filling(random) }),
   'slow disk': (random) => ({ type: 'slow disk', who: who(random), forMs: random.between(50, 500) }),
   'disk stall': (random) => ({ type: 'disk stall', who: who(random), forMs: random.between(20, 400) }),
   'rot entry': (random) => ({ type: 'rot entry', who: who(random) }),

@@ -51,6 +51,7 @@ test.serial('schedules from fresh seeds end well, and reach what they are made t
     'fault: rot entry',
     'disk: slow',
     'disk: disk full',
+    'disk: only the model full, it falls back',
     'disk: write crash-lost',
     'disk: write crash-stored',
     'disk: write error-lost',
