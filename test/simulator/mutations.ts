@@ -467,8 +467,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'older snapshot installed',
     file: raft('following'),
-    find: "if (meta.index <= log.commit || s.role === 'leader' || !s.writable)",
-    replace: "if (s.role === 'leader' || !s.writable)",
+    find: "if (meta.index <= log.commit || s.role === 'leader' || !s.hasRoom)",
+    replace: "if (s.role === 'leader' || !s.hasRoom)",
     why: 'A late snapshot takes back what is committed and applied.',
     profile: 'snapshots',
   },
