@@ -508,9 +508,9 @@ export class Checker {
   followed(member: Watched, { type, from, term }: Message): void {
     if (type !== 'append' && type !== 'heartbeat' && type !== 'snapshot') return;
     const record = this.records.get(member.id);
-    const isRemoved = record?.configurations.at(-1)?.removed.includes(from) ?? false;
-    if (record !== undefined && member.leader === from && member.term === term && !isRemoved)
-      record.leaderHeardAt = record.ticks;
+    if (record === undefined || member.leader !== from || member.term !== term) return;
+    // Whom the core knows to be removed it does not listen to, also where that snapshot is not on the disk yet.
+    if (!member.status().configuration.removed.includes(from)) record.leaderHeardAt = record.ticks;
   }
 
   /** Stickiness: a member that has just heard of its leader does not let a candidate raise its term. */

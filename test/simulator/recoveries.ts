@@ -164,6 +164,8 @@ export class Recoveries {
       if (error === null || error instanceof PowerLoss) return;
       const { code, message } = toQuorateError(error);
       this.#world.cover(`recovery: refused, ${code}`);
+      // Its removal may have been committed after it was chosen to survive.
+      if (code === 'removed' && chosen.disk.model.meta()?.configuration.removed.includes(chosen.id) === true) return;
       if (!(error instanceof QuorateError) || !refusals.has(code))
         this.#world.violate('recovery', `${chosen.id} cannot go on alone: ${message}`);
     };
