@@ -27,6 +27,12 @@ export interface PseudoTerminal {
   end(): Promise<void>;
 }
 
+interface Waiting {
+  readonly text: string;
+  readonly resolve: (lines: readonly string[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export function openPseudoTerminal(size: { readonly columns: number; readonly rows: number }): PseudoTerminal {
@@ -36,26 +42,44 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
   const dimensions = ['-x', String(size.columns), '-y', String(size.rows)];
   const tmux: ChildProcess = spawn(toolPath('tmux'), [...args, ...dimensions, 'sleep 100000'], {
     env,
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   if (tmux.pid !== undefined) endWithUs(tmux.pid);
-  const { stdin, stdout } = tmux;
-  if (stdin === null || stdout === null) throw new Error('tmux has no pipes');
+  const { stdin, stdout, stderr } = tmux;
+  if (stdin === null || stdout === null || stderr === null) throw new Error('tmux has no pipes');
   let outputs: Output[] = [];
   let wake = (): void => undefined;
   /** Lines of an answer that is being read; null between answers. */
   let answer: string[] | null = null;
-  const waiting: ((lines: readonly string[]) => void)[] = [];
   // tmux answers the command that it was started with, too.
-  waiting.push(() => undefined);
+  const waiting: Waiting[] = [{ text: 'new-session', resolve: () => undefined, reject: () => undefined }];
+  let complaint = '';
+  let ended: Error | null = null;
+
+  /** Who waits for an answer would wait for ever, with nothing left that keeps the process alive to say so. */
+  function endsWith(reason: string): void {
+    ended ??= new Error(`tmux ended (${reason})${complaint === '' ? '' : `: ${complaint.trim()}`}`);
+    for (const each of waiting.splice(0)) each.reject(ended);
+    wake();
+  }
+  tmux.once('error', (error) => endsWith(error.message));
+  tmux.once('close', (code, signal) => endsWith(`${code ?? signal}`));
+  // That it reads no more is told by its end, and why.
+  stdin.on('error', () => undefined);
+  stderr.setEncoding('utf8').on('data', (data: string) => {
+    complaint += data;
+  });
 
   function take(line: string): void {
     if (line.startsWith('%begin')) answer = [];
     else if (line.startsWith('%end') || line.startsWith('%error')) {
       const lines = answer ?? [];
       answer = null;
-      waiting.shift()?.(lines);
+      const asked = waiting.shift();
+      if (line.startsWith('%end')) asked?.resolve(lines);
+      else asked?.reject(new Error(`tmux refused "${asked.text}": ${lines.join(' ')}`));
     } else if (answer !== null) answer.push(line);
+    else if (line.startsWith('%exit')) complaint += line.slice('%exit'.length);
     else if (line.startsWith('%output')) {
       outputs.push({ atMs: performance.now(), text: line.split(' ').slice(2).join(' ') });
       wake();
@@ -70,8 +94,12 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
   });
 
   const command = (text: string): Promise<readonly string[]> =>
-    new Promise((resolve) => {
-      waiting.push(resolve);
+    new Promise((resolve, reject) => {
+      if (ended !== null) {
+        reject(ended);
+        return;
+      }
+      waiting.push({ text, resolve, reject });
       stdin.write(`${text}\n`);
     });
   void command(`refresh-client -C ${size.columns}x${size.rows}`);
@@ -123,8 +151,8 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
       return performance.now();
     },
     async end() {
-      void command('kill-server');
-      await new Promise((resolve) => tmux.once('exit', resolve));
+      // It ends instead of answering.
+      await command('kill-server').catch(() => undefined);
       for (const pid of [tmux.pid, server]) if (pid !== undefined) hasEnded(pid);
     },
   };
