@@ -15,7 +15,7 @@ import {
   takesLong,
 } from './schemas/api.js';
 import { eventSchema, type QuorateEvent } from './schemas/events.js';
-import { type Operation, operationSchema } from './schemas/operations.js';
+import { type OperationView, operationViewSchema } from './schemas/operations.js';
 import { type NodeStatus, nodeStatusSchema } from './schemas/status.js';
 import { subjectsOf, subjectToken } from './subjects.js';
 
@@ -49,7 +49,7 @@ export interface ApiClient {
   watchStatus(handler: (status: NodeStatus) => void): () => void;
   /** Events; `filter` is the subject's part after `events.`, e.g. `cluster.>`. */
   watchEvents(handler: (event: QuorateEvent) => void, filter?: string): () => void;
-  watchOperations(handler: (operation: Operation) => void): () => void;
+  watchOperations(handler: (operation: OperationView) => void): () => void;
   /** Asks every controller for its status and gathers the answers for `waitMs`; `heard` is given each as it comes. */
   collectStatus(waitMs: number, heard?: (status: NodeStatus) => void): Promise<NodeStatus[]>;
   /** Messages that did not satisfy their schema, counted since the client was made. */
@@ -250,7 +250,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         (message, { node }) => subjectToken(message.subject, 1) === node,
       ),
     watchEvents: (handler, filter = '>') => watch(subjects.event(filter), eventSchema, handler),
-    watchOperations: (handler) => watch(subjects.operation('*'), operationSchema, handler),
+    watchOperations: (handler) => watch(subjects.operation('*'), operationViewSchema, handler),
     collectStatus,
     undecodable: () => undecodable,
   };

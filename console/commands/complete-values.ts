@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../../messaging/api-client.js';
-import type { Operation } from '../../messaging/schemas/operations.js';
+import type { OperationView } from '../../messaging/schemas/operations.js';
 import { clientSettings, setting } from '../config/common.js';
 import { contextsPath, readContexts } from '../config/contexts.js';
 import { resolveSettings, type Sources } from '../config/resolve.js';
@@ -111,6 +111,6 @@ const isOne = {
 
 const mayBe = {
   operation: () => true,
-  'running-operation': ({ finishedAt }: Operation) => finishedAt === null,
-  'failed-operation': ({ state }: Operation) => state === 'failed',
+  'running-operation': ({ finishedAt }: OperationView) => finishedAt === null,
+  'failed-operation': ({ state }: OperationView) => state === 'failed',
 } as const;

@@ -8,7 +8,7 @@ import { positionSchema } from '../../messaging/position.js';
 import { versionRangeSchema } from '../../messaging/protocol.js';
 import { eventSchema } from '../../messaging/schemas/events.js';
 import { entitySchema } from '../../messaging/schemas/model.js';
-import { operationPlanSchema, operationSchema } from '../../messaging/schemas/operations.js';
+import { operationPlanSchema, operationViewSchema } from '../../messaging/schemas/operations.js';
 import { routerViewSchema } from '../../messaging/schemas/router.js';
 import { nodeStatusSchema } from '../../messaging/schemas/status.js';
 import { contextKeys } from '../config/contexts.js';
@@ -81,7 +81,7 @@ const membersSchema = z.object({
   removed: z.array(z.string()),
 });
 
-const operationsSchema = z.object({ operations: z.array(operationSchema) });
+const operationsSchema = z.object({ operations: z.array(operationViewSchema) });
 
 const routersSchema = z.object({
   known: z.int(),
@@ -140,7 +140,7 @@ const versionSchema = z.object({
 /** On stderr, with exit code 1 or 2. */
 export const errorOutputSchema = z.object({ error: wireErrorSchema });
 
-const operation: JsonOutput = { schema: operationSchema, source: 'operationSchema' };
+const operation: JsonOutput = { schema: operationViewSchema, source: 'operationViewSchema' };
 const planned: JsonOutput = {
   ...operation,
   withFlag: { 'dry-run': operationPlanSchema },

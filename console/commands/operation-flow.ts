@@ -6,20 +6,23 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable, QuorateError } from '../../messaging/errors.js';
 import { identifierSchema } from '../../messaging/identifiers.js';
-import type {
-  Finding,
-  Impact,
-  Operation,
-  OperationParameters,
-  OperationPlan,
-  StepRecord,
-  WorkflowParameters,
+import {
+  type Finding,
+  type Impact,
+  isKnown,
+  type OperationPlan,
+  type OperationView,
+  type ParametersView,
+  type StepRecord,
+  type WorkflowParameters,
 } from '../../messaging/schemas/operations.js';
 import { setting } from '../config/common.js';
 import { type Asked, onOff, type SettingTable, type SettingValues } from '../config/setting.js';
 import { confirm } from '../output/confirm.js';
 import type { Output, Style } from '../output/output.js';
 import { plural } from '../state/format.js';
+import { ofName } from '../state/of-name.js';
+import { operationTitle } from '../state/workflow-names.js';
 import { argument, type CommandContext, type ExitCode } from './command.js';
 import { type ClientSettings, type Session, withSession } from './session.js';
 import { inScriptOf, refuseUnconfirmed } from './understood.js';
@@ -100,7 +103,7 @@ export async function runOperation(
   });
 }
 
-export function detached(out: Output, operation: Operation): ExitCode {
+export function detached(out: Output, operation: OperationView): ExitCode {
   if (out.json) out.printJson(operation);
   else out.print(operation.id);
   out.note(`It runs on the controllers: quorate operations watch ${operation.id}`);
@@ -114,14 +117,14 @@ export function detached(out: Output, operation: Operation): ExitCode {
 export async function followOperation(
   context: CommandContext,
   { client }: Session,
-  first: Operation,
+  first: OperationView,
   goal: 'done' | 'cancelled' = 'done',
 ): Promise<ExitCode> {
   const { out, signal } = context;
   const printer = new StepPrinter(out);
   let latest = first;
   let heardAt = performance.now();
-  const hear = (operation: Operation): void => {
+  const hear = (operation: OperationView): void => {
     if (operation.id !== first.id || operation.updatedAt < latest.updatedAt) return;
     latest = operation;
     heardAt = performance.now();
@@ -155,7 +158,7 @@ export async function followOperation(
 async function finish(
   out: Output,
   client: Session['client'],
-  operation: Operation,
+  operation: OperationView,
   goal: 'done' | 'cancelled',
 ): Promise<ExitCode> {
   if (out.json) out.printJson(operation);
@@ -171,7 +174,7 @@ async function finish(
   });
 }
 
-export function isFinished(operation: Operation): boolean {
+export function isFinished(operation: OperationView): boolean {
   return operation.state === 'done' || operation.state === 'failed' || operation.state === 'cancelled';
 }
 
@@ -185,7 +188,7 @@ class StepPrinter {
     this.#out = out;
   }
 
-  show(operation: Operation): void {
+  show(operation: OperationView): void {
     if (this.#out.json || this.#out.quiet) return;
     for (const [kind, records] of [
       ['step', operation.steps],
@@ -216,7 +219,10 @@ class StepPrinter {
   }
 }
 
-const stepMarks: Readonly<Record<StepRecord['state'], { mark: string; style: Style }>> = {
+/** Of what a newer controller says and this version does not know. */
+const newerMark = { mark: '○', style: 'accent' } as const;
+
+const stepMarks: Readonly<Record<string, { readonly mark: string; readonly style: Style }>> = {
   pending: { mark: '·', style: 'dim' },
   running: { mark: '▸', style: 'accent' },
   done: { mark: '✔', style: 'good' },
@@ -225,7 +231,7 @@ const stepMarks: Readonly<Record<StepRecord['state'], { mark: string; style: Sty
 };
 
 export function stepLine(out: Output, record: StepRecord): string {
-  const { mark, style } = stepMarks[record.state];
+  const { mark, style } = ofName(stepMarks, record.state) ?? newerMark;
   const took =
     record.startedAt !== null && record.finishedAt !== null
       ? `${((record.finishedAt - record.startedAt) / 1000).toFixed(1)} s`
@@ -234,7 +240,7 @@ export function stepLine(out: Output, record: StepRecord): string {
   return `  ${out.style(style, mark)} ${record.title}${more === '' ? '' : out.style('dim', `  ${more}`)}`;
 }
 
-const findingMarks: Readonly<Record<Finding['outcome'], { mark: string; style: Style }>> = {
+const findingMarks: Readonly<Record<string, { readonly mark: string; readonly style: Style }>> = {
   ok: { mark: '✔', style: 'good' },
   warn: { mark: '▲', style: 'warn' },
   fail: { mark: '✖', style: 'bad' },
@@ -245,7 +251,7 @@ export function findingLines(out: Output, findings: readonly Finding[]): readonl
   const groups = Map.groupBy(findings, ({ outcome, sentence, remedy }) => JSON.stringify([outcome, sentence, remedy]));
   return [...groups.values()].flatMap(([first, ...same]) => {
     if (first === undefined) return [];
-    const { mark, style } = findingMarks[first.outcome];
+    const { mark, style } = ofName(findingMarks, first.outcome) ?? newerMark;
     const more = same.length === 0 ? '' : out.style('dim', `  (${same.length + 1} checks)`);
     const remedy = first.outcome === 'ok' || first.remedy === '' ? [] : [`    ${out.style('dim', first.remedy)}`];
     return [`  ${out.style(style, mark)} ${first.sentence}${more}`, ...remedy];
@@ -281,7 +287,8 @@ export function impactLines(before: Impact, after: Impact): readonly string[] {
   ];
 }
 
-export function titleOf(parameters: OperationParameters): string {
+export function titleOf(parameters: ParametersView): string {
+  if (!isKnown(parameters)) return capital(operationTitle(parameters));
   switch (parameters.workflow) {
     case 'recover':
       return `Go on with ${parameters.node} alone`;
@@ -310,12 +317,17 @@ export function titleOf(parameters: OperationParameters): string {
   }
 }
 
-export function goalOf(parameters: OperationParameters): string {
+export function goalOf(parameters: ParametersView): string {
   const title = titleOf(parameters);
   return title.charAt(0).toLowerCase() + title.slice(1);
 }
 
-function doneSentence(parameters: OperationParameters): string {
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function doneSentence(parameters: ParametersView): string {
+  if (!isKnown(parameters)) return `${capital(operationTitle(parameters))}: done`;
   switch (parameters.workflow) {
     case 'recover':
       return `${parameters.node} leads alone`;
@@ -345,7 +357,10 @@ function doneSentence(parameters: OperationParameters): string {
 }
 
 /** What brings back what was, where there is such a thing; and what comes next. */
-async function afterwards(client: Session['client'], { id, parameters, steps }: Operation): Promise<readonly string[]> {
+async function afterwards(
+  client: Session['client'],
+  { id, parameters, steps }: OperationView,
+): Promise<readonly string[]> {
   switch (parameters.workflow) {
     case 'restore': {
       const [, node] = / on (\S+)$/.exec(steps.find(({ step }) => step === 'back-up')?.detail ?? '') ?? [];

@@ -1,13 +1,14 @@
 /** `quorate operations`: the workflows that were started, and how far they are. */
 import type { ApiClient } from '../../messaging/api-client.js';
 import { QuorateError } from '../../messaging/errors.js';
-import type { Operation } from '../../messaging/schemas/operations.js';
+import type { OperationView } from '../../messaging/schemas/operations.js';
 import { clientSettings, setting } from '../config/common.js';
 import { integer } from '../config/setting.js';
 import type { Output, Style } from '../output/output.js';
 import { type Column, renderTable } from '../output/table.js';
 import { watch } from '../output/watch.js';
 import { formatDuration, formatTime } from '../state/format.js';
+import { ofName } from '../state/of-name.js';
 import { type Command, defineCommand } from './command.js';
 import { watchSetting } from './member-table.js';
 import {
@@ -68,7 +69,7 @@ export const operationsListCommand: Command = {
   summary: 'List operations, newest first',
 };
 
-function listed(out: Output, operations: readonly Operation[]): { json: unknown; lines: readonly string[] } {
+function listed(out: Output, operations: readonly OperationView[]): { json: unknown; lines: readonly string[] } {
   const lines =
     operations.length === 0
       ? ['No operation was started yet.']
@@ -111,7 +112,7 @@ export const operationWatchCommand = defineCommand({
   },
 });
 
-async function getOperation(client: ApiClient, id: string): Promise<Operation> {
+async function getOperation(client: ApiClient, id: string): Promise<OperationView> {
   try {
     return await client.request('operation.get', { id });
   } catch (error) {
@@ -120,7 +121,7 @@ async function getOperation(client: ApiClient, id: string): Promise<Operation> {
   }
 }
 
-const stateStyles: Readonly<Record<Operation['state'], Style>> = {
+const stateStyles: Readonly<Record<string, Style>> = {
   running: 'accent',
   'rolling-back': 'warn',
   done: 'good',
@@ -128,11 +129,15 @@ const stateStyles: Readonly<Record<Operation['state'], Style>> = {
   cancelled: 'dim',
 };
 
-function columns(out: Output): readonly Column<Operation>[] {
+function columns(out: Output): readonly Column<OperationView>[] {
   return [
     { title: 'ID', value: (row) => row.id },
     { title: 'OPERATION', value: (row) => titleOf(row.parameters), widthMin: 12 },
-    { title: 'STATE', value: (row) => row.state, paint: (row, text) => out.style(stateStyles[row.state], text) },
+    {
+      title: 'STATE',
+      value: (row) => row.state,
+      paint: (row, text) => out.style(ofName(stateStyles, row.state) ?? 'accent', text),
+    },
     { title: 'STARTED', value: (row) => formatTime(row.startedAt), dropOrder: 2 },
     { title: 'TOOK', value: tookOf, align: 'right', dropOrder: 3 },
     { title: 'BY', value: (row) => row.requestedBy, widthMin: 6, dropOrder: 1 },
@@ -140,14 +145,14 @@ function columns(out: Output): readonly Column<Operation>[] {
   ];
 }
 
-function tookOf(operation: Operation): string {
+function tookOf(operation: OperationView): string {
   return isFinished(operation) && operation.finishedAt !== null
     ? formatDuration(operation.finishedAt - operation.startedAt)
     : '-';
 }
 
 /** Who asked for what, from where, and when. */
-function trailOf(operation: Operation): readonly string[] {
+function trailOf(operation: OperationView): readonly string[] {
   const { id, requestedBy, origin = null, startedAt, runner, cancellation, resumptions = [] } = operation;
   const from = (place: string | null) => (place === null ? '' : ` from ${place}`);
   return [
@@ -162,10 +167,10 @@ function trailOf(operation: Operation): readonly string[] {
   ];
 }
 
-function operationLines(out: Output, operation: Operation): readonly string[] {
+function operationLines(out: Output, operation: OperationView): readonly string[] {
   const { error } = operation;
   return [
-    `${out.style('bold', titleOf(operation.parameters))}  ${out.style(stateStyles[operation.state], operation.state)}`,
+    `${out.style('bold', titleOf(operation.parameters))}  ${out.style(ofName(stateStyles, operation.state) ?? 'accent', operation.state)}`,
     ...trailOf(operation).map((line) => out.style('dim', line)),
     '',
     'Checks',

@@ -3,19 +3,20 @@
  * controllers keep, not what this console remembers.
  */
 import { Box } from 'ink';
-import type { Impact, Operation, OperationPlan, StepRecord } from '../../messaging/index.js';
+import type { Finding, Impact, OperationPlan, OperationView, StepRecord } from '../../messaging/index.js';
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
 import { formatAge, formatDuration, formatTime, plural } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
+import { ofName } from '../state/of-name.js';
 import { operationState } from '../state/record-columns.js';
 import type { PreparingOverlay, ResumeHow, State, WorkflowOverlay } from '../state/state.js';
 import { fitted } from '../state/text.js';
 import { cancelWord } from '../state/workflow.js';
 import { operationTitle } from '../state/workflow-names.js';
-import { glyphs, type Tone } from '../theme.js';
+import { glyphs, type Level, type Tone } from '../theme.js';
 import { errorLines } from './details.js';
 import { remedyLines, sentenceLines, TextScreen } from './text.js';
 
@@ -167,7 +168,7 @@ function recordLines(
   state: State,
   id: string,
   problem: readonly Spans[],
-  next: (operation: Operation) => readonly Spans[],
+  next: (operation: OperationView) => readonly Spans[],
 ): readonly Spans[] {
   const held = state.operations.byId.get(id);
   if (held === undefined) return [...problem, [{ text: ' Reading the record of the operation ...', tone: 'dim' }]];
@@ -201,29 +202,35 @@ function planLines(plan: OperationPlan, width: number): readonly Spans[] {
   ];
 }
 
+const worstFirst: readonly Level[] = ['bad', 'warn', 'info', 'ok'];
+
 function findingLines(findings: OperationPlan['findings'], width: number): readonly Spans[] {
   const failed = findings.filter((finding) => finding.outcome === 'fail').length;
   const warned = findings.filter((finding) => finding.outcome === 'warn').length;
+  const odd = findings.filter((finding) => outcomeLevel(finding.outcome) === 'info').length;
   const verdict: Span =
     failed > 0
       ? { text: `${failed} failed`, tone: 'bad' }
       : warned > 0
         ? { text: `passed, ${plural(warned, 'warning')}`, tone: 'warn' }
-        : { text: 'all passed', tone: 'ok' };
+        : odd > 0
+          ? { text: `passed, ${odd} not understood by this version`, tone: 'info' }
+          : { text: 'all passed', tone: 'ok' };
   // What failed comes first: it is what has to be read.
-  const weight = { fail: 0, warn: 1, ok: 2 } as const;
-  const sorted = [...findings].sort((a, b) => weight[a.outcome] - weight[b.outcome]);
+  const sorted = [...findings].sort(
+    (a, b) => worstFirst.indexOf(outcomeLevel(a.outcome)) - worstFirst.indexOf(outcomeLevel(b.outcome)),
+  );
   return [
     [{ text: ' Checks  ', tone: 'strong' }, verdict],
     ...sorted.flatMap((finding) => {
-      const tone = outcomeTone(finding.outcome);
+      const tone = outcomeLevel(finding.outcome);
       const [first, ...rest] = sentenceLines(
         ' ',
         finding.sentence,
         width - 8,
         finding.outcome === 'ok' ? 'plain' : tone,
       );
-      const mark: Span = { text: `   ${outcomeGlyph(finding.outcome)} ${fitted(finding.outcome, 5)}`, tone };
+      const mark: Span = { text: `   ${glyphs[tone]} ${finding.outcome.padEnd(4)} `, tone };
       return [
         [mark, ...(first ?? []).slice(1)],
         ...rest.map((line): Spans => [{ text: '       ' }, ...line]),
@@ -233,12 +240,18 @@ function findingLines(findings: OperationPlan['findings'], width: number): reado
   ];
 }
 
-function outcomeTone(outcome: 'ok' | 'warn' | 'fail'): Tone {
-  return outcome === 'fail' ? 'bad' : outcome;
-}
-
-function outcomeGlyph(outcome: 'ok' | 'warn' | 'fail'): string {
-  return glyphs[outcome === 'fail' ? 'bad' : outcome];
+/** What a newer controller answers and this version does not know is neither good nor bad. */
+function outcomeLevel(outcome: Finding['outcome']): Level {
+  switch (outcome) {
+    case 'ok':
+      return 'ok';
+    case 'warn':
+      return 'warn';
+    case 'fail':
+      return 'bad';
+    default:
+      return 'info';
+  }
 }
 
 /** What the cluster is and would be, side by side; what gets worse is marked. */
@@ -274,7 +287,7 @@ export function impactLines(before: Impact, after: Impact): readonly Spans[] {
   ];
 }
 
-function operationLines(state: State, operation: Operation, next: readonly Spans[]): readonly Spans[] {
+function operationLines(state: State, operation: OperationView, next: readonly Spans[]): readonly Spans[] {
   const width = state.size.columns;
   const { text, tone } = operationState(operation);
   const took = formatDuration((operation.finishedAt ?? state.now) - operation.startedAt);
@@ -303,14 +316,19 @@ function operationLines(state: State, operation: Operation, next: readonly Spans
 }
 
 /** Who asked for it, from where and when, and what was asked of it since. */
-function historyLines(operation: Operation, width: number): readonly Spans[] {
+function historyLines(operation: OperationView, width: number): readonly Spans[] {
   const { requestedBy, origin, startedAt, runner, id, cancellation, resumptions = [] } = operation;
   const asked = `asked for ${byWhom(requestedBy, origin, startedAt)}, run by ${runner}, id ${id}`;
   return [
     ...sentenceLines(' ', asked, width, 'dim'),
     ...resumptions.flatMap(({ by, origin: from, at, how, after }) => [
       ...(after === null ? [] : sentenceLines(glyphs.bad, `failed: ${after.message}`, width, 'dim')),
-      ...sentenceLines(glyphs.info, `let go on ${byWhom(by, from, at)}: ${resumedWords[how]}`, width, 'dim'),
+      ...sentenceLines(
+        glyphs.info,
+        `let go on ${byWhom(by, from, at)}: ${ofName(resumedWords, how) ?? how}`,
+        width,
+        'dim',
+      ),
     ]),
     ...(cancellation === undefined
       ? []
@@ -323,11 +341,11 @@ function historyLines(operation: Operation, width: number): readonly Spans[] {
   ];
 }
 
-const resumedWords = {
+const resumedWords: Readonly<Record<string, string>> = {
   anew: 'from the beginning',
   forward: 'from where it had failed',
   back: 'on with taking back what was done',
-} as const;
+};
 
 function byWhom(name: string, origin: string | null | undefined, at: number): string {
   return `by ${name}${origin == null ? '' : ` from ${origin}`} at ${formatTime(at)}`;
@@ -350,7 +368,7 @@ function stepLines(title: string, steps: readonly StepRecord[], state: State, wi
       );
       return lines.map(
         (line, index): Spans => [
-          { text: index === 0 ? `   ${glyph} ${fitted(step.state, 8)}` : ' '.repeat(13), tone },
+          { text: index === 0 ? `   ${glyph} ${step.state.padEnd(7)} ` : ' '.repeat(13), tone },
           { text: index === 0 ? fitted(took, 7, 'right') : ' '.repeat(7), tone: 'dim' },
           ...line.slice(0, 1).map((span) => ({ ...span, text: '  ' })),
           ...line.slice(1),
@@ -373,18 +391,20 @@ function stepLook(state: StepRecord['state']): { readonly glyph: string; readonl
       return { glyph: glyphs.bad, tone: 'bad' };
     case 'skipped':
       return { glyph: glyphs.info, tone: 'dim' };
+    default:
+      return { glyph: glyphs.info, tone: 'info' };
   }
 }
 
 /** What the operator may still do about it. */
-function nextLines({ state, cancellation }: Operation): readonly Spans[] {
+function nextLines({ state, cancellation }: OperationView): readonly Spans[] {
   const key: Span = { text: '   a', tone: 'key' };
   if (state === 'failed') return [[key, { text: ' lets it go on', tone: 'dim' }], []];
   return state === 'running' && cancellation === undefined ? [[key, { text: ' cancels it', tone: 'dim' }], []] : [];
 }
 
 /** Success is said only where every verification has seen the effect. */
-function resultLines(operation: Operation, width: number): readonly Spans[] {
+function resultLines(operation: OperationView, width: number): readonly Spans[] {
   if (operation.state !== 'done') return [];
   const seen = operation.verifications.filter((each) => each.state === 'done').length;
   const all = seen === operation.verifications.length;

@@ -53,6 +53,7 @@ export function memberState(row: MemberRow, connected = true): Cell {
     return { text: `${glyphs.warn} ${state ?? 'unknown'}`, tone: 'warn' };
   }
   if (state === 'starting' || state === 'stopping') return { text: `${glyphs.warn} ${state}`, tone: 'warn' };
+  if (state !== undefined && state !== 'member') return { text: `${glyphs.warn} ${state}`, tone: 'warn' };
   if (row.progress !== null && !row.progress.active) return { text: `${glyphs.bad} no contact`, tone: 'bad' };
   if (row.progress?.state === 'snapshot') return { text: `${glyphs.warn} snapshot`, tone: 'warn' };
   return { text: `${glyphs.ok} up`, tone: 'ok' };

@@ -5,7 +5,7 @@
 
 import { formatPosition } from '../../messaging/position.js';
 import type { Entity } from '../../messaging/schemas/model.js';
-import type { Operation } from '../../messaging/schemas/operations.js';
+import type { OperationView } from '../../messaging/schemas/operations.js';
 import { type ThemeName, themeNames } from '../theme.js';
 import { beginCreate, beginDelete, beginUpdate } from './change.js';
 import { clockStamp, formatBytes } from './format.js';
@@ -332,19 +332,19 @@ function modelCommands(state: State): readonly Command[] {
 }
 
 /** The operation that the cursor is on, or that is shown. */
-function operationHere(state: State): Operation | null {
+function operationHere(state: State): OperationView | null {
   const place = placeOf(state);
   if (place.screen === 'operations') return selectedRow(state, 'operations');
   return place.screen === 'operation' ? (state.operations.byId.get(place.id)?.operation ?? null) : null;
 }
 
 /** What may be done with an operation; whether it can still be cancelled, or go on at all, the leader says. */
-function operationCommandIds({ id, state, cancellation }: Operation): readonly string[] {
+function operationCommandIds({ id, state, cancellation }: OperationView): readonly string[] {
   if (state === 'running') return cancellation === undefined ? [`cancel ${id}`] : [];
   return state === 'failed' ? [`resume ${id}`] : [];
 }
 
-export function openOperationActions(state: State, operation: Operation): Step<State> {
+export function openOperationActions(state: State, operation: OperationView): Step<State> {
   const commands = operationCommandIds(operation);
   if (commands.length === 0)
     return flashed(state, 'info', 'There is nothing to do: only what runs is cancelled, and what failed goes on.');

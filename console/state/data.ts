@@ -1,5 +1,5 @@
 /** What the cluster says, taken into the state: statuses, events, operations, answers. Every store here is bounded. */
-import type { NodeStatus, Operation, QuorateEvent, RouterView } from '../../messaging/index.js';
+import type { NodeStatus, OperationView, QuorateEvent, RouterView } from '../../messaging/index.js';
 import { eventRowOf } from './event-row.js';
 import {
   eventsMax,
@@ -99,7 +99,7 @@ export function countSeconds(state: State): State {
   return { ...state, events: { ...state.events, perSecond, counting: { second, count: 0 } } };
 }
 
-export function takeOperation(state: State, operation: Operation): State {
+export function takeOperation(state: State, operation: OperationView): State {
   const held = state.operations.byId.get(operation.id)?.operation;
   if (held !== undefined && held.updatedAt > operation.updatedAt) return state;
   const byId = new Map(state.operations.byId);

@@ -121,7 +121,14 @@ function outsiderReasons(row: MemberRow): readonly Reason[] {
     case 'starting':
     case 'stopping':
       return [];
+    default:
+      return [newerStateReason(row, status.state)];
   }
+}
+
+function newerStateReason(row: MemberRow, state: string): Reason {
+  const sentence = `says that it is "${state}", which this version does not know.`;
+  return about(row, 'newer-state', 'info', sentence, 'Look at it with a console of its version.');
 }
 
 function insiderReasons(facts: ClusterFacts, row: MemberRow, leader: Leader | null): readonly Reason[] {

@@ -4,7 +4,7 @@ import type {
   ApiResult,
   ApiVerb,
   NodeStatus,
-  Operation,
+  OperationView,
   QuorateEvent,
   WireError,
 } from '../../messaging/index.js';
@@ -92,7 +92,7 @@ export type Message =
   | { readonly type: 'status'; readonly status: NodeStatus }
   /** In the order in which they were heard. */
   | { readonly type: 'events'; readonly events: readonly QuorateEvent[] }
-  | { readonly type: 'operation'; readonly operation: Operation }
+  | { readonly type: 'operation'; readonly operation: OperationView }
   | Answer
   /** What the operator's editor left; `number` is that of the dialog. */
   | { readonly type: 'edited'; readonly number: number; readonly outcome: Outcome<string> }

@@ -1,7 +1,7 @@
 /** Columns of the lists that are a history or a content: entities, events, operations, backups. */
 import { formatPosition } from '../../messaging/position.js';
 import type { Entity } from '../../messaging/schemas/model.js';
-import type { Operation } from '../../messaging/schemas/operations.js';
+import type { OperationView } from '../../messaging/schemas/operations.js';
 import { glyphs } from '../theme.js';
 import { type Cell, type Column, none, numberCell } from './columns.js';
 import { formatAge, formatBytes, formatClock, formatDuration, formatTime } from './format.js';
@@ -103,7 +103,7 @@ export const eventColumns: readonly Column<EventRow>[] = [
   },
 ];
 
-export function operationState(operation: Operation): Cell {
+export function operationState(operation: OperationView): Cell {
   switch (operation.state) {
     case 'running':
       return { text: `${glyphs.info} running`, tone: 'info' };
@@ -115,17 +115,19 @@ export function operationState(operation: Operation): Cell {
       return { text: `${glyphs.bad} failed`, tone: 'bad' };
     case 'cancelled':
       return { text: `${glyphs.warn} cancelled`, tone: 'warn' };
+    default:
+      return { text: `${glyphs.info} ${operation.state}`, tone: 'info' };
   }
 }
 
-function stepNow(operation: Operation): string {
+function stepNow(operation: OperationView): string {
   const steps = [...operation.steps, ...operation.verifications];
   const at = steps.find((step) => step.state === 'failed') ?? steps.find((step) => step.state === 'running');
   const finished = steps.filter((step) => step.state === 'done' || step.state === 'skipped').length;
   return at === undefined ? `${finished} of ${steps.length} steps` : `${finished + 1} of ${steps.length}: ${at.title}`;
 }
 
-export const operationColumns: readonly Column<Operation>[] = [
+export const operationColumns: readonly Column<OperationView>[] = [
   {
     key: 'started',
     title: 'Started',

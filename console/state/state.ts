@@ -5,12 +5,11 @@ import type {
   ApiResult,
   Entity,
   NodeStatus,
-  Operation,
-  OperationParameters,
   OperationPlan,
+  OperationView,
+  ParametersView,
   Position,
   QuorateEvent,
-  RaftRole,
   RouterView,
   SnapshotView,
   WireError,
@@ -28,7 +27,11 @@ export interface NodeRecord {
   readonly status: NodeStatus;
   readonly heardAt: number;
   /** Since when it has the role and term that it has now, as far as this console knows. */
-  readonly roleSince: { readonly role: RaftRole | null; readonly term: number; readonly at: number };
+  readonly roleSince: {
+    readonly role: NonNullable<NodeStatus['raft']>['role'] | null;
+    readonly term: number;
+    readonly at: number;
+  };
   /** What was measured of it, and from where its next rates are measured. */
   readonly measured: Measured;
 }
@@ -68,7 +71,7 @@ export interface EventData {
 }
 
 export interface OperationData {
-  readonly byId: ReadonlyMap<string, { readonly operation: Operation; readonly heardAt: number }>;
+  readonly byId: ReadonlyMap<string, { readonly operation: OperationView; readonly heardAt: number }>;
   readonly readAt: number | null;
   readonly reading: boolean;
   readonly notBefore: number;
@@ -192,7 +195,7 @@ export type Overlay =
       /** Tells the answers for this dialog from those for one that was closed. */
       readonly number: number;
       readonly aim: WorkflowAim;
-      readonly parameters: OperationParameters;
+      readonly parameters: ParametersView;
       readonly input: TextInput;
       readonly top: number;
       readonly phase: WorkflowPhase;

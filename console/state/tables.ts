@@ -2,7 +2,7 @@
  * What each list shows: its rows, and its columns as data. The same columns are drawn, sorted by and searched, so that
  * what is on the screen is what the filter finds.
  */
-import type { Entity, Operation, RouterView } from '../../messaging/index.js';
+import type { Entity, OperationView, RouterView } from '../../messaging/index.js';
 import {
   type Column,
   memberColumns,
@@ -78,15 +78,15 @@ export const tables = {
   events,
   operations: {
     rows: (state: State) => operationsOf(state),
-    id: (row: Operation) => row.id,
-    search: (row: Operation) => `${operationTitle(row.parameters)} ${row.state} ${row.requestedBy} ${row.id}`,
+    id: (row: OperationView) => row.id,
+    search: (row: OperationView) => `${operationTitle(row.parameters)} ${row.state} ${row.requestedBy} ${row.id}`,
     columns: operationColumns,
     follows: false,
     empty: (state: State) =>
       state.operations.readAt === null
         ? 'The list of operations has not been read yet.'
         : 'No operation was ever started.',
-  } satisfies Table<Operation>,
+  } satisfies Table<OperationView>,
   backups: {
     ...members,
     // Who was never heard has said nothing of backups.
@@ -110,7 +110,7 @@ export const tables = {
 export type RowOf<Name extends ListName> = (typeof tables)[Name] extends Table<infer Row> ? Row : never;
 
 /** Newest first. */
-export function operationsOf(state: State): readonly Operation[] {
+export function operationsOf(state: State): readonly OperationView[] {
   return [...state.operations.byId.values()]
     .map((each) => each.operation)
     .sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1));

@@ -2,7 +2,8 @@
  * How an operation is called, whatever its workflow: made from its parameters, so that a workflow that a later version
  * brings has a name here too.
  */
-import type { OperationParameters } from '../../messaging/index.js';
+import type { ParametersView } from '../../messaging/index.js';
+import { ofName } from './of-name.js';
 
 /** Where the name of the workflow alone does not say what is done. */
 const verbs: Readonly<Record<string, string>> = {
@@ -35,18 +36,19 @@ const prepositions: Readonly<Record<string, string>> = {
 const unnamed: ReadonlySet<string> = new Set(['workflow', 'sha256', 'sizeBytes']);
 
 /** `join n4 as voter`, `remove n3`, `transfer leadership to n2` */
-export function operationTitle(parameters: OperationParameters): string {
+export function operationTitle(parameters: ParametersView): string {
   const { workflow } = parameters;
+  const ending = ofName(becomes, workflow);
   const phrases = Object.entries(parameters).flatMap(([name, value]: [string, unknown]) => {
-    const end = name === 'node' && becomes[workflow] !== undefined ? [becomes[workflow]] : [];
+    const end = name === 'node' && ending !== undefined ? [ending] : [];
     if (unnamed.has(name) || value === null || value === undefined || value === false) return end;
-    const before = prepositions[name] ?? wordsOf(name);
+    const before = ofName(prepositions, name) ?? wordsOf(name);
     if (value === true) return [before];
     if (Array.isArray(value) ? value.length === 0 : typeof value === 'object') return [];
     const shown = Array.isArray(value) ? value.join(', ') : String(value);
     return [before === '' ? shown : `${before} ${shown}`, ...end];
   });
-  return [verbs[workflow] ?? wordsOf(workflow), ...phrases].join(' ');
+  return [ofName(verbs, workflow) ?? wordsOf(workflow), ...phrases].join(' ');
 }
 
 /** `rollBack` and `roll-back` read as `roll back`. */

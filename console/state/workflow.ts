@@ -2,7 +2,7 @@
  * A workflow, driven from the console: plan (checks, impact), confirmation by name, start, steps, verified result. The
  * name can be typed only where no check failed, and nothing here decides whether an operation may run: the leader does.
  */
-import type { Operation, OperationParameters, OperationPlan, WorkflowParameters } from '../../messaging/index.js';
+import type { OperationPlan, OperationView, ParametersView, WorkflowParameters } from '../../messaging/index.js';
 import { isUncertain } from './change.js';
 import { takeOperation } from './data.js';
 import { changeTimeoutMs, operationSilentMs, pollTimeoutMs } from './limits.js';
@@ -28,16 +28,16 @@ export function beginWorkflow(state: State, parameters: WorkflowParameters): Ste
 }
 
 /** How an operation that failed would go on, and its checks. */
-export function beginResume(state: State, { id, parameters }: Operation): Step<State> {
+export function beginResume(state: State, { id, parameters }: OperationView): Step<State> {
   return opened(state, { type: 'resume', operation: id }, parameters);
 }
 
 /** Shows how far it is, and waits for the word. Whether it can still be cancelled is for the leader to say. */
-export function beginCancel(state: State, { id, parameters }: Operation): Step<State> {
+export function beginCancel(state: State, { id, parameters }: OperationView): Step<State> {
   return opened(state, { type: 'cancel', operation: id }, parameters);
 }
 
-function opened(state: State, aim: WorkflowAim, parameters: OperationParameters): Step<State> {
+function opened(state: State, aim: WorkflowAim, parameters: ParametersView): Step<State> {
   const number = state.count + 1;
   const phase: WorkflowPhase = aim.type === 'cancel' ? { step: 'asking' } : { step: 'planning', since: state.now };
   const overlay: WorkflowOverlay = { kind: 'workflow', number, aim, parameters, input: emptyInput, top: 0, phase };
@@ -59,7 +59,7 @@ function planRequest(
 }
 
 /** Shows an operation that runs or ran. */
-export function watchOperation(state: State, operation: Operation): Step<State> {
+export function watchOperation(state: State, operation: OperationView): Step<State> {
   const number = state.count + 1;
   const overlay: WorkflowOverlay = {
     kind: 'workflow',

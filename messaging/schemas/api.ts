@@ -17,7 +17,7 @@ import {
 } from './model.js';
 import {
   operationPlanSchema,
-  operationSchema,
+  operationViewSchema,
   originSchema,
   sha256Schema,
   workflowParametersSchema,
@@ -301,7 +301,7 @@ export const apiVerbs = {
     takesLong: true,
     changes: true,
     params: workflowParametersSchema,
-    result: operationSchema,
+    result: operationViewSchema,
   },
   'operation.cancel': {
     summary:
@@ -310,7 +310,7 @@ export const apiVerbs = {
     changes: true,
     since: 2,
     params: z.object({ id: z.string() }),
-    result: operationSchema,
+    result: operationViewSchema,
   },
   'operation.plan-resume': {
     summary: 'Says how an operation that failed would go on, and runs the checks for that.',
@@ -332,7 +332,7 @@ export const apiVerbs = {
     changes: true,
     since: 2,
     params: z.object({ id: z.string() }),
-    result: operationSchema,
+    result: operationViewSchema,
   },
   'log.level': {
     summary:
@@ -356,14 +356,14 @@ export const apiVerbs = {
     to: 'leader',
     changes: false,
     params: z.object({ id: z.string() }),
-    result: operationSchema,
+    result: operationViewSchema,
   },
   'operation.list': {
     summary: 'Operations, newest first.',
     to: 'leader',
     changes: false,
     params: z.object({ limit: z.int().min(1).max(100).default(20) }),
-    result: z.object({ operations: z.array(operationSchema) }),
+    result: z.object({ operations: z.array(operationViewSchema) }),
   },
 } as const satisfies Record<string, Verb>;
 

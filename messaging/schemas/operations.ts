@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { wireErrorSchema } from '../errors.js';
 import { identifierSchema, nodeIdSchema } from '../identifiers.js';
+import { newerNameSchema, orNewer } from './newer.js';
 
 /** SHA-256 of a file, in hexadecimal. */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal');
@@ -91,7 +92,7 @@ export function isDangerous(workflow: WorkflowName): boolean {
 export const findingSchema = z.object({
   /** Stable name of the check, e.g. `candidate-is-blank`. */
   check: z.string(),
-  outcome: z.enum(['ok', 'warn', 'fail']),
+  outcome: orNewer(z.enum(['ok', 'warn', 'fail'])),
   sentence: z.string(),
   /** What to do; empty where the outcome is ok. */
   remedy: z.string(),
@@ -112,7 +113,7 @@ export const stepRecordSchema = z.object({
   step: z.string(),
   /** One sentence for people. */
   title: z.string(),
-  state: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+  state: orNewer(z.enum(['pending', 'running', 'done', 'failed', 'skipped'])),
   detail: z.string(),
   startedAt: z.number().nullable(),
   finishedAt: z.number().nullable(),
@@ -122,14 +123,18 @@ export type StepRecord = z.infer<typeof stepRecordSchema>;
 /** Where a request came from, as the client says of itself; nothing proves it. */
 export const originSchema = z.string().max(256);
 
-export const operationSchema = z.object({
+/** A workflow, or something of one, that a newer version brought: it can be read and shown, and not be run. */
+const newerParametersSchema = z.looseObject({ workflow: newerNameSchema });
+
+/** A record as those take it who only read it: whatever it is about. */
+export const operationViewSchema = z.object({
   id: identifierSchema,
-  parameters: operationParametersSchema,
+  parameters: z.union([operationParametersSchema, newerParametersSchema]),
   /** Name of the operator: the token of the subject, which permissions bind. */
   requestedBy: z.string(),
   /** Where the request came from, as the client says: user and machine. */
   origin: originSchema.nullable().optional(),
-  state: z.enum(['running', 'rolling-back', 'done', 'failed', 'cancelled']),
+  state: orNewer(z.enum(['running', 'rolling-back', 'done', 'failed', 'cancelled'])),
   startedAt: z.number(),
   updatedAt: z.number(),
   finishedAt: z.number().nullable(),
@@ -152,13 +157,23 @@ export const operationSchema = z.object({
         origin: originSchema.nullable(),
         at: z.number(),
         /** From the beginning; on from where it failed; or on with taking back what was done. */
-        how: z.enum(['anew', 'forward', 'back']),
+        how: orNewer(z.enum(['anew', 'forward', 'back'])),
         /** How it had failed. */
         after: wireErrorSchema.nullable(),
       }),
     )
     .optional(),
 });
+export type OperationView = z.infer<typeof operationViewSchema>;
+export type ParametersView = OperationView['parameters'];
+
+/** Whether this version knows what it is about, whoever it was heard from. */
+export function isKnown(parameters: ParametersView): parameters is OperationParameters {
+  return operationParametersSchema.safeParse(parameters).success;
+}
+
+/** A record as a leader keeps it, and runs it. */
+export const operationSchema = operationViewSchema.extend({ parameters: operationParametersSchema });
 export type Operation = z.infer<typeof operationSchema>;
 
 /** What a dry run answers. */

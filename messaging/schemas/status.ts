@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { nodeIdSchema } from '../identifiers.js';
 import { positionSchema, timelineSchema } from '../position.js';
 import { versionRangeSchema } from '../protocol.js';
+import { orNewer } from './newer.js';
 
 export const configurationSchema = z.object({
   voters: z.array(z.string()),
@@ -15,7 +16,7 @@ export type ConfigurationView = z.infer<typeof configurationSchema>;
 /** What the leader knows of one member's replication. */
 export const progressSchema = z.object({
   id: z.string(),
-  state: z.enum(['probe', 'replicate', 'snapshot']),
+  state: orNewer(z.enum(['probe', 'replicate', 'snapshot'])),
   match: z.int(),
   next: z.int(),
   /** Entries that the member is behind the leader's log. */
@@ -31,7 +32,7 @@ export type RaftRole = z.infer<typeof raftRoleSchema>;
 
 export const alarmSchema = z.object({
   code: z.string(),
-  severity: z.enum(['warning', 'error']),
+  severity: orNewer(z.enum(['warning', 'error'])),
   message: z.string(),
   remedy: z.string(),
   since: z.number(),
@@ -83,7 +84,7 @@ export const nodeStatusSchema = z.object({
   addresses: z.array(z.string()),
   /** Where it serves health and metrics over HTTP, as `127.0.0.1:4280`; null: nowhere. */
   http: z.string().nullable().default(null),
-  state: nodeStateSchema,
+  state: orNewer(nodeStateSchema),
   /** Among members that are well, the one with the highest leads. */
   priority: z.int().min(0).default(0),
   /** Milliseconds since 1970. */
@@ -99,7 +100,7 @@ export const nodeStatusSchema = z.object({
   logTimeline: timelineSchema.nullable().default(null),
   raft: z
     .object({
-      role: raftRoleSchema,
+      role: orNewer(raftRoleSchema),
       term: z.int(),
       leader: z.string().nullable(),
       firstIndex: z.int(),

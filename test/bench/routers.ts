@@ -8,7 +8,7 @@
  * what is measured, and most of its time is theirs: it is given beside each figure, with the load of the machine before.
  */
 import { loadavg } from 'node:os';
-import type { EntityDraft, Operation } from '../../messaging/index.js';
+import type { EntityDraft, OperationView } from '../../messaging/index.js';
 import { fileAt, stage } from '../restore/support.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { CountedLoad, differences, inJournal, servingNode } from '../support/counted-load.js';
@@ -268,7 +268,7 @@ async function changesMode({ cluster }: Bench, workflow: 'migrate' | 'rollback')
   return duration(await cluster.run({ workflow }, patienceMs));
 }
 
-function duration({ steps, verifications, startedAt, finishedAt }: Operation): Figures {
+function duration({ steps, verifications, startedAt, finishedAt }: OperationView): Figures {
   const took = [...steps, ...verifications].map(
     (each) => `${each.step} ${((each.finishedAt ?? 0) - (each.startedAt ?? 0)) / 1000} s`,
   );

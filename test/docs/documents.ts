@@ -29,7 +29,7 @@ import {
   findingSchema,
   impactSchema,
   operationPlanSchema,
-  operationSchema,
+  operationViewSchema,
   stepRecordSchema,
   workflowParametersSchema,
 } from '../../messaging/schemas/operations.js';
@@ -84,7 +84,7 @@ const named = {
   findingSchema: { title: 'Finding', schema: findingSchema },
   impactSchema: { title: 'Impact', schema: impactSchema },
   stepRecordSchema: { title: 'Step record', schema: stepRecordSchema },
-  operationSchema: { title: 'Operation', schema: operationSchema },
+  operationViewSchema: { title: 'Operation', schema: operationViewSchema },
   operationPlanSchema: { title: 'Operation plan', schema: operationPlanSchema },
 } as const satisfies Record<string, NamedSchema>;
 

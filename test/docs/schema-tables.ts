@@ -7,6 +7,8 @@ import { checkoutRoot } from '../support/checkout.js';
 /** What of JSON Schema zod writes for ours. */
 interface Node {
   readonly $ref?: string;
+  /** Says what it is where its form does not. */
+  readonly title?: string;
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, Node>>;
   readonly required?: readonly string[];
@@ -100,6 +102,7 @@ export class SchemaTables {
 
   #typeOf(node: Node): string {
     if (node.$ref !== undefined) return link(node.$ref);
+    if (node.title !== undefined) return node.title;
     if (node.const !== undefined) return code(JSON.stringify(node.const));
     if (node.enum !== undefined) return node.enum.map((value) => code(JSON.stringify(value))).join(', ');
     const variants = node.oneOf ?? node.anyOf;

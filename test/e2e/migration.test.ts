@@ -3,7 +3,7 @@
  * is lost, done twice, or refused as old. (Where a process is killed at each step: migration-killed.test.ts.)
  */
 import test, { type ExecutionContext } from 'ava';
-import { connectRouter, type Operation, type RouterView, subjectsOf } from '../../messaging/index.js';
+import { connectRouter, type OperationView, type RouterView, subjectsOf } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
@@ -74,7 +74,7 @@ function positionsOf(views: readonly RouterView[]): readonly string[] {
   return views.map(({ position }) => `${position?.indexType} ${position?.timeline.epoch}`);
 }
 
-const stepsOf = ({ steps, verifications }: Operation) =>
+const stepsOf = ({ steps, verifications }: OperationView) =>
   [...steps, ...verifications].map(
     ({ step, state, detail, startedAt, finishedAt }) =>
       `${step} ${state} (${(finishedAt ?? 0) - (startedAt ?? 0)} ms): ${detail}`,

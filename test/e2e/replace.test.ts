@@ -1,6 +1,6 @@
 /** Replace, promote and demote with real processes: nothing says success before the effect was seen. */
 import test, { type ExecutionContext } from 'ava';
-import type { Operation } from '../../messaging/index.js';
+import type { OperationView } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/wait.js';
 import { startLoad } from './load.js';
@@ -10,7 +10,7 @@ async function rolesOf(cluster: TestCluster): Promise<readonly string[]> {
   return members.map(({ id, role }) => `${id} ${role}`);
 }
 
-const steps = (operation: Operation): readonly string[] =>
+const steps = (operation: OperationView): readonly string[] =>
   [...operation.steps, ...operation.verifications].map(({ step, state }) => `${step} ${state}`);
 
 test.serial('a dead member is replaced by a blank one under load; when it comes back it learns of it', async (t) => {

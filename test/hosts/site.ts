@@ -11,7 +11,7 @@ import {
   createApiClient,
   type NatsConnection,
   type NodeStatus,
-  type Operation,
+  type OperationView,
   subjectsOf,
 } from '../../messaging/index.js';
 import { toolPath } from '../support/checkout.js';
@@ -199,7 +199,7 @@ async function made(args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`quorate ${args.join(' ')} failed:\n${stderr}`);
 }
 
-async function run(api: ApiClient, node: string): Promise<Operation> {
+async function run(api: ApiClient, node: string): Promise<OperationView> {
   const { id } = await api.request('operation.start', { workflow: 'join', node, role: 'voter' });
   const record = await eventually(
     async () => {

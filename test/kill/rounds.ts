@@ -6,7 +6,7 @@
  */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Operation, Position } from '../../messaging/index.js';
+import type { OperationView, Position } from '../../messaging/index.js';
 import { startClients } from '../chaos/clients.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { type Random, seededRandom } from '../support/random.js';
@@ -85,7 +85,7 @@ class Run {
   #rounds = 0;
   #last: Position | null = null;
   #epoch = 1;
-  #operation: Operation | undefined;
+  #operation: OperationView | undefined;
 
   constructor(
     private readonly cluster: TestCluster,

@@ -1,7 +1,7 @@
 /** Whether a quorum is lost, and which survivor to go on with. */
 import test from 'ava';
 import { mayBeLost } from '../../console/commands/recover-report.js';
-import { type NodeStatus, type Timeline, viewOfRecovery } from '../../messaging/index.js';
+import { type NodeState, type NodeStatus, type Timeline, viewOfRecovery } from '../../messaging/index.js';
 import { nodeStatus } from '../workflows/world.js';
 
 interface Holding {
@@ -13,7 +13,7 @@ interface Holding {
   readonly votersOutgoing?: readonly string[];
   readonly learners?: readonly string[];
   readonly logTimeline?: Timeline;
-  readonly state?: NodeStatus['state'];
+  readonly state?: NodeState;
   readonly clusterId?: string;
   readonly logDamaged?: boolean;
 }

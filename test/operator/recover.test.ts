@@ -2,7 +2,7 @@
 import path, { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
-import { type Operation, operationSchema, type QuorateEvent } from '../../messaging/index.js';
+import { type Operation, type OperationView, operationSchema, type QuorateEvent } from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { runQuorate } from '../support/process.js';
 import { findTool, startTerminal } from '../support/tmux.js';
@@ -46,8 +46,8 @@ function recordsIn(directory: string): readonly Operation[] {
 /** Who, from where, when, what, and each answer. */
 function assertRecord(
   t: ExecutionContext,
-  record: Operation | undefined,
-  parameters: Partial<Operation['parameters']>,
+  record: OperationView | undefined,
+  parameters: Partial<OperationView['parameters']>,
 ) {
   t.like(record?.parameters, parameters);
   t.regex(record?.requestedBy ?? '', /./);

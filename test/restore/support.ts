@@ -1,7 +1,7 @@
 /** The vocabulary of the tests that restore: a file from a cluster, and the way it goes back. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type ApiClient, compareModels, type Operation, type WorkflowParameters } from '../../messaging/index.js';
+import { type ApiClient, compareModels, type OperationView, type WorkflowParameters } from '../../messaging/index.js';
 import { uploadChunkBytesMax } from '../../messaging/schemas/api.js';
 import type { TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/wait.js';
@@ -61,7 +61,7 @@ export async function sameHashes(api: ApiClient, nodes: readonly string[]): Prom
   );
 }
 
-export async function ended(api: ApiClient, id: string, timeoutMs = 60_000): Promise<Operation> {
+export async function ended(api: ApiClient, id: string, timeoutMs = 60_000): Promise<OperationView> {
   return eventually(
     async () => {
       const operation = await api.request('operation.get', { id }, { timeoutMs: 30_000 });

@@ -12,7 +12,7 @@ import {
   type ModelChange,
   type NatsConnection,
   type NodeStatus,
-  type Operation,
+  type OperationView,
 } from '../../messaging/index.js';
 import { type NatsServer, startNatsServer } from './nats.js';
 import { quorateMain, type RunningProcess, startProcess, tailOf } from './process.js';
@@ -99,11 +99,11 @@ export interface TestCluster {
   agrees(timeoutMs?: number): Promise<void>;
 
   /** Runs a workflow to its end. @throws where it does not end as `done`. */
-  run(parameters: ApiParams<'operation.start'>, timeoutMs?: number): Promise<Operation>;
-  join(id: string, role?: 'voter' | 'learner'): Promise<Operation>;
-  remove(id: string): Promise<Operation>;
-  replace(old: string, by: string): Promise<Operation>;
-  transfer(to?: string): Promise<Operation>;
+  run(parameters: ApiParams<'operation.start'>, timeoutMs?: number): Promise<OperationView>;
+  join(id: string, role?: 'voter' | 'learner'): Promise<OperationView>;
+  remove(id: string): Promise<OperationView>;
+  replace(old: string, by: string): Promise<OperationView>;
+  transfer(to?: string): Promise<OperationView>;
 
   /** All entities as this controller holds them, without asking the leader. */
   modelOf(id: string): Promise<readonly Entity[]>;
@@ -348,7 +348,7 @@ class RunningCluster implements TestCluster {
     }
   }
 
-  async run(parameters: ApiParams<'operation.start'>, timeoutMs = operationTimeoutMs): Promise<Operation> {
+  async run(parameters: ApiParams<'operation.start'>, timeoutMs = operationTimeoutMs): Promise<OperationView> {
     const { id } = await this.api.request('operation.start', parameters);
     const operation = await eventually(
       async () => {
@@ -361,19 +361,19 @@ class RunningCluster implements TestCluster {
     throw new Error(`${parameters.workflow} ended as ${operation.state}: ${JSON.stringify(operation, undefined, 2)}`);
   }
 
-  join(id: string, role: 'voter' | 'learner' = 'voter'): Promise<Operation> {
+  join(id: string, role: 'voter' | 'learner' = 'voter'): Promise<OperationView> {
     return this.run({ workflow: 'join', node: id, role });
   }
 
-  remove(id: string): Promise<Operation> {
+  remove(id: string): Promise<OperationView> {
     return this.run({ workflow: 'remove', node: id });
   }
 
-  replace(old: string, by: string): Promise<Operation> {
+  replace(old: string, by: string): Promise<OperationView> {
     return this.run({ workflow: 'replace', node: old, with: by });
   }
 
-  transfer(to?: string): Promise<Operation> {
+  transfer(to?: string): Promise<OperationView> {
     return this.run({ workflow: 'transfer', to: to ?? null });
   }
 

@@ -3,7 +3,7 @@
  * the step runs: it ends as done, or is taken back, or says why not and what to do; it is never half, and writes go on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAsked, type Operation, type StepRecord } from '../../messaging/index.js';
+import { isAsked, isKnown, type OperationView, type StepRecord } from '../../messaging/index.js';
 import { workflows } from '../../node/workflows/index.js';
 import { type RunningProcess, startQuorate, tailOf } from '../support/process.js';
 import { eventually, within } from '../support/wait.js';
@@ -26,7 +26,7 @@ export const isPlayed = ({ outcome }: Row): boolean => outcome !== notPlayedOutc
 export const notPlayedOutcome = 'not played';
 
 const downMs = 500;
-const stateOf = (operation: Operation, name: string): StepRecord['state'] =>
+const stateOf = (operation: OperationView, name: string): StepRecord['state'] =>
   [...operation.steps, ...operation.verifications].find(({ step }) => step === name)?.state ?? 'pending';
 
 export async function playRound(
@@ -41,7 +41,7 @@ export async function playRound(
   const stop = world.api.watchOperations((operation) => strike.hear(operation));
   await world.cluster.connection.flush();
   const problems: string[] = [];
-  let ended: Operation | undefined;
+  let ended: OperationView | undefined;
   try {
     await terminal.start();
     await strike.begun();
@@ -64,7 +64,7 @@ async function judge(
   world: World,
   cell: Cell,
   prepared: Prepared,
-  ended: Operation,
+  ended: OperationView,
   terminal: Terminal,
 ): Promise<readonly string[]> {
   const { cluster } = world;
@@ -84,11 +84,11 @@ async function judge(
   return problems;
 }
 
-function outcomeOf(ended: Operation | undefined): string {
+function outcomeOf(ended: OperationView | undefined): string {
   if (ended === undefined) return 'no end';
   if (ended.state === 'done') return 'done';
   const { parameters } = ended;
-  const steps = isAsked(parameters) ? workflows[parameters.workflow].steps : [];
+  const steps = isKnown(parameters) && isAsked(parameters) ? workflows[parameters.workflow].steps : [];
   const isBeyond = steps.some(({ name, noReturn }) => noReturn !== undefined && stateOf(ended, name) === 'done');
   const isWhole = !isBeyond && ended.error?.details?.['takenBack'] !== false;
   return `${isWhole ? 'taken back' : 'failed'}: ${ended.error?.message ?? ended.state}`;
@@ -122,7 +122,7 @@ class Terminal {
   }
 
   /** It lived through it, and says what the record says. */
-  async agreesWith(ended: Operation): Promise<readonly string[]> {
+  async agreesWith(ended: OperationView): Promise<readonly string[]> {
     const { code } = (await this.#process?.waitForExit(patienceMs)) ?? { code: null };
     const expected = ended.state === 'done' ? 0 : 1;
     return code === expected ? [] : [`the terminal ended with ${code}, not ${expected}: ${this.said()}`];
@@ -132,7 +132,7 @@ class Terminal {
 /** Waits for its moment, kills once, and starts again what was killed. */
 class Strike {
   hasStruck = false;
-  #latest: Operation | undefined;
+  #latest: OperationView | undefined;
   readonly #from = Date.now();
   #work: Promise<unknown> = Promise.resolve();
   #awaited: string | undefined;
@@ -144,7 +144,7 @@ class Strike {
     private readonly terminal: Terminal,
   ) {}
 
-  hear(operation: Operation): void {
+  hear(operation: OperationView): void {
     if (operation.parameters.workflow !== this.cell.workflow || operation.startedAt < this.#from - clockSlackMs) return;
     this.#latest = operation;
     // A record that was not heard does not let the moment pass.
@@ -160,7 +160,7 @@ class Strike {
     this.#work = this.#work.then(work);
   }
 
-  async #kill({ runner }: Operation): Promise<void> {
+  async #kill({ runner }: OperationView): Promise<void> {
     const { cluster } = this.world;
     const { victim } = this.cell;
     if (victim === 'terminal') return this.terminal.kill();
@@ -189,7 +189,7 @@ class Strike {
   }
 
   /** Resolves to the record as it ended. */
-  async ended(): Promise<Operation> {
+  async ended(): Promise<OperationView> {
     const id = this.#latest?.id ?? '';
     return eventually(
       async () => {

@@ -1,6 +1,6 @@
 /** How each workflow is asked for on the command line, whom it is about, and what is whole afterwards. */
 import { isDeepStrictEqual } from 'node:util';
-import { type Operation, supportedVersions, type WorkflowName } from '../../messaging/index.js';
+import { type OperationView, supportedVersions, type WorkflowName } from '../../messaging/index.js';
 import type { Launch } from '../support/cluster.js';
 import { eventually } from '../support/wait.js';
 import { patienceMs, type World } from './world.js';
@@ -16,9 +16,9 @@ export interface Prepared {
   readonly args: readonly string[];
   readonly target: string;
   /** What whoever runs the machines does meanwhile. */
-  readonly assist?: (operation: Operation) => Promise<void>;
+  readonly assist?: (operation: OperationView) => Promise<void>;
   /** One sentence for each thing that is half. */
-  readonly problems: (ended: Operation) => Promise<readonly string[]>;
+  readonly problems: (ended: OperationView) => Promise<readonly string[]>;
   readonly tidy?: () => Promise<void>;
 }
 
@@ -49,7 +49,7 @@ async function knows(world: World, id: string): Promise<readonly string[]> {
   );
 }
 
-const done = ({ state }: Operation) => state === 'done';
+const done = ({ state }: OperationView) => state === 'done';
 const confirmed = (word: string) => ['--yes', '--i-understand', word];
 
 async function joinLearner(world: World): Promise<string> {

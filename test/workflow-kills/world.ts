@@ -1,6 +1,6 @@
 /** A cluster of real processes that workflows are run on again and again, with a client that never stops writing. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiParams, type ApiResult, type Operation, QuorateError } from '../../messaging/index.js';
+import { type ApiParams, type ApiResult, type OperationView, QuorateError } from '../../messaging/index.js';
 import { type ClusterOptions, startCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/wait.js';
 
@@ -86,7 +86,7 @@ export class World {
   }
 
   /** Of the workflow, to its end, as often as it takes: what was killed just now may not be heard by all yet. */
-  async run(parameters: ApiParams<'operation.start'>): Promise<Operation> {
+  async run(parameters: ApiParams<'operation.start'>): Promise<OperationView> {
     return eventually(() => this.cluster.run(parameters, patienceMs), {
       what: `${parameters.workflow} to be done`,
       timeoutMs: patienceMs,

@@ -4,6 +4,7 @@
  */
 import {
   type Member,
+  type NodeState,
   type NodeStatus,
   type Operation,
   QuorateError,
@@ -61,7 +62,7 @@ export interface Controller {
   alive: boolean;
   /** Lives, but nobody hears it. */
   cutOff: boolean;
-  state: NodeStatus['state'];
+  state: NodeState;
   /** Entries a second that it takes as a learner; 0: it never catches up. */
   rate: number;
   addedAt: number;
@@ -286,7 +287,7 @@ export class World {
 
   // ---------------------------------------------------------------------------------------------------- the cluster
 
-  private addController(id: string, state: NodeStatus['state']): void {
+  private addController(id: string, state: NodeState): void {
     this.controllers.set(id, {
       id,
       engine: new OperationEngine(this.actionsOf(id), id),
@@ -707,7 +708,7 @@ const retryable: ReadonlySet<string> = new Set([
   'version-mismatch',
 ]);
 
-export function healthyProbe(node: string, state: NodeStatus['state'] = 'blank'): Extract<Probe, { type: 'answered' }> {
+export function healthyProbe(node: string, state: NodeState = 'blank'): Extract<Probe, { type: 'answered' }> {
   return {
     type: 'answered',
     node,
@@ -726,7 +727,7 @@ export function healthyProbe(node: string, state: NodeStatus['state'] = 'blank')
   };
 }
 
-export function nodeStatus(id: string, state: NodeStatus['state'], raft: NodeStatus['raft']): NodeStatus {
+export function nodeStatus(id: string, state: NodeState, raft: NodeStatus['raft']): NodeStatus {
   const timeline = { id: 'timeline-one', epoch: 1 };
   return {
     v: 1,

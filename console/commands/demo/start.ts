@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ApiClient } from '../../../messaging/api-client.js';
 import { isRetryable, QuorateError } from '../../../messaging/errors.js';
-import type { Operation } from '../../../messaging/schemas/operations.js';
+import type { OperationView } from '../../../messaging/schemas/operations.js';
 import type { NodeStatus } from '../../../messaging/schemas/status.js';
 import { isFinished } from '../operation-flow.js';
 import type { StatusListener } from './listener.js';
@@ -145,7 +145,7 @@ async function joinAll({ signal, say }: DemoPlan, { client, listener, controller
 const pollMs = 200;
 const joinMaxMs = 30_000;
 
-async function join(client: ApiClient, node: string, signal: AbortSignal): Promise<Operation> {
+async function join(client: ApiClient, node: string, signal: AbortSignal): Promise<OperationView> {
   let operation = await client.request(
     'operation.start',
     { workflow: 'join', node, role: 'voter' },

@@ -66,6 +66,8 @@ function stateFailure({ status }: ControllerFacts): string | null {
       return 'starting';
     case 'stopping':
       return 'stopping';
+    default:
+      return status.state;
   }
 }
 
