@@ -1,4 +1,5 @@
 /** The name of a part of the screen, what is to be known of it as a whole, and a rule to the end. */
+import { cells } from '../state/text.js';
 import { Line, type Spans, widthOf } from './line.js';
 
 interface HeadingProps {
@@ -17,6 +18,11 @@ export function headingSpans({ title, info = [], width, active = false }: Headin
   ];
   const rule = Math.max(0, width - widthOf(left) - 1);
   return rule < 2 ? left : [...left, { text: ' ' }, { text: '─'.repeat(rule), tone: 'rule' }];
+}
+
+/** What a title and what is known of the whole take of the width. */
+export function roomTaken(title: string, info: Spans): number {
+  return cells(title) + 2 + widthOf(info);
 }
 
 export function Heading(props: HeadingProps) {

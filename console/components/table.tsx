@@ -134,7 +134,7 @@ function emptyText<Name extends ListName>(state: State, name: Name): string {
   const { filter } = state.view.lists[name];
   const { total } = shownRows(state, name);
   return filter !== '' && total > 0
-    ? `None of ${total} matches "${filter}". Esc clears the filter.`
+    ? `None of ${formatCount(total)} matches "${filter}". Esc clears the filter.`
     : tableOf(name).empty(state);
 }
 
@@ -188,21 +188,26 @@ export function filterSpans<Name extends ListName>(state: State, name: Name): Sp
       ? []
       : [
           { text: `  /${filter}`, tone: 'accent' as const },
-          { text: ` ${rows.length} of ${total}`, tone: 'dim' as const },
+          { text: ` ${formatCount(rows.length)} of ${formatCount(total)}`, tone: 'dim' as const },
         ]),
-    ...(marks.length === 0 ? [] : [{ text: `  * ${marks.length} marked`, tone: 'accent' as const }]),
+    ...(marks.length === 0 ? [] : [{ text: `  * ${formatCount(marks.length)} marked`, tone: 'accent' as const }]),
     ...(column === undefined
       ? []
       : [{ text: `  by ${column.title}${sort?.descending === true ? ', falling' : ''}`, tone: 'dim' as const }]),
   ];
 }
 
-/** What the heading of a list says where rows are out of sight, and no footer counts them: how many, and the key that shows all. */
-export function moreSpans(state: State, name: ListName, height: number, screen: Digit): Spans {
+/**
+ * What the heading of a list says where rows are out of sight, and no footer counts them: how many, and the key that shows all.
+ * Where there is no room for that within `width`, the key alone.
+ */
+export function moreSpans(state: State, name: ListName, height: number, screen: Digit, width: number): Spans {
   const hidden = shownRows(state, name).rows.length - height;
   if (hidden <= 0) return [];
+  const count = height === 0 ? 'all of them' : `${formatCount(hidden)} more`;
+  const fits = cells(`  … ${count} (3)`) <= width;
   return [
-    { text: height === 0 ? '  … all of them (' : `  … ${formatCount(hidden)} more (`, tone: 'dim' },
+    { text: fits ? `  … ${count} (` : '  … (', tone: 'dim' },
     { text: keyFor(state.keymap, `screen-${screen}`), tone: 'key' },
     { text: ')', tone: 'dim' },
   ];

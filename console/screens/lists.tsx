@@ -1,7 +1,7 @@
 /** The screens that are one list from top to bottom: controllers, routers, the model by kind, events, operations. */
 import { Box } from 'ink';
 import { formatPosition } from '../../messaging/position.js';
-import { Heading } from '../components/heading.js';
+import { Heading, roomTaken } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
 import { filterSpans, moreSpans, TableView } from '../components/table.js';
 import { formatCount, formatDuration, listed, plural } from '../state/format.js';
@@ -71,7 +71,9 @@ function pausedSpans(state: State): Spans {
 export function Operations({ state }: ScreenProps) {
   const { readAt, error, byId } = state.operations;
   const running = [...byId.values()].filter((each) => each.operation.finishedAt === null).length;
-  const info: Span[] = [{ text: `${byId.size} known, ${running} running`, tone: running > 0 ? 'info' : 'dim' }];
+  const info: Span[] = [
+    { text: `${formatCount(byId.size)} known, ${formatCount(running)} running`, tone: running > 0 ? 'info' : 'dim' },
+  ];
   if (error !== null) {
     const age = readAt === null ? 'never read' : `read ${formatDuration(state.now - readAt)} ago`;
     info.push({ text: `  ${glyphs.warn} ${age}: ${error.message}`, tone: 'warn' });
@@ -93,7 +95,11 @@ export function Backups({ state }: ScreenProps) {
   const height = listRows(state, 'backups');
   return (
     <Box flexDirection="column">
-      <Heading title="Schedules" info={[...info, ...moreSpans(state, 'backups', height, 2)]} width={columns} />
+      <Heading
+        title="Schedules"
+        info={[...info, ...moreSpans(state, 'backups', height, 2, columns - roomTaken('Schedules', info))]}
+        width={columns}
+      />
       <TableView state={state} name="backups" width={columns} height={height} active={false} />
       <Line spans={[]} width={columns} />
       <ListScreen state={state} name="snapshots" title="Snapshots" info={snapshotsInfo(state)} />

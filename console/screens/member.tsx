@@ -86,14 +86,14 @@ function identityFields(status: NodeStatus, now: number): readonly Field[] {
     { name: 'Version', value: `${status.version}, protocol ${min === max ? max : `${min} to ${max}`}` },
     {
       name: 'Started',
-      value: `${formatTime(status.startedAt)}, ${formatDuration(now - status.startedAt)} ago, incarnation ${status.incarnation}`,
+      value: `${formatTime(status.startedAt)}, ${formatDuration(now - status.startedAt)} ago, incarnation ${formatCount(status.incarnation)}`,
     },
     { name: 'Cluster id', value: status.clusterId ?? '-' },
     { name: 'Position', value: formatPosition(status.position) },
     { name: 'Reached at', value: status.addresses.join(', ') || '-' },
     ...(status.http === null ? [] : [{ name: 'Health at', value: `http://${status.http}/readyz, /metrics` }]),
     { name: 'Feature gates', value: gateText(status.gates) || 'none is raised' },
-    { name: 'Routers', value: `${status.routers.online} of ${status.routers.known} online` },
+    { name: 'Routers', value: `${formatCount(status.routers.online)} of ${formatCount(status.routers.known)} online` },
   ];
 }
 
@@ -105,7 +105,7 @@ function raftFields(row: MemberRow, raft: RaftView): readonly Field[] {
   const fields: Field[] = [
     {
       name: 'Role',
-      value: `${raft.role} in term ${raft.term}, hears ${raft.hasQuorum ? 'a quorum' : 'no quorum'}`,
+      value: `${raft.role} in term ${formatCount(raft.term)}, hears ${raft.hasQuorum ? 'a quorum' : 'no quorum'}`,
       tone: raft.hasQuorum ? undefined : 'bad',
     },
     { name: 'Leader', value: raft.leader ?? 'none known', tone: raft.leader === null ? 'bad' : undefined },
@@ -182,7 +182,10 @@ function backupFields({ backup, counters }: NodeStatus, now: number): readonly F
   if (backup === null) return [...fields, { name: 'Planned', value: 'none' }];
   const { last, failure } = backup;
   fields.push(
-    { name: 'Planned', value: `every ${formatDuration(backup.everyMs)}, ${backup.keep} kept, in ${backup.directory}` },
+    {
+      name: 'Planned',
+      value: `every ${formatDuration(backup.everyMs)}, ${formatCount(backup.keep)} kept, in ${backup.directory}`,
+    },
     {
       name: 'Last',
       value:

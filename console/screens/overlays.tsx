@@ -100,7 +100,7 @@ export function Palette({
       {found.slice(top, top + height).map((command, offset) => (
         <Line
           key={command.id}
-          spans={commandSpans(command, top + offset === index, columns)}
+          spans={commandSpans(command, top + offset === index, paletteTitleWidth(columns))}
           width={columns}
           selected={top + offset === index}
         />
@@ -117,6 +117,8 @@ export function Menu({
   readonly overlay: Extract<Overlay, { kind: 'menu' }>;
 }) {
   const { columns } = state.size;
+  const titles = overlay.commands.map((id) => cells(findCommand(state, id)?.title ?? ''));
+  const titleWidth = Math.min(columns - wordsWidthMin, Math.max(paletteTitleWidth(columns - 2), ...titles));
   return (
     <Box flexDirection="column" aria-role="menu">
       <Line
@@ -134,7 +136,7 @@ export function Menu({
             ? [{ text: `  ${id}: no longer possible`, tone: 'dim' }]
             : [
                 { text: index < mendsMax ? ` ${index + 1}` : '  ', tone: 'key' },
-                ...commandSpans(command, index === overlay.index, columns - 2),
+                ...commandSpans(command, index === overlay.index, titleWidth),
               ];
         return <Line key={id} spans={spans} width={columns} selected={index === overlay.index} />;
       })}
@@ -142,9 +144,16 @@ export function Menu({
   );
 }
 
+/** Of a menu, that is left for what may be typed. */
+const wordsWidthMin = 22;
+
+/** The same whatever is found, so that nothing moves while one types. */
+function paletteTitleWidth(columns: number): number {
+  return Math.min(56, Math.floor(columns * 0.6));
+}
+
 /** Its title, and at the right what may be typed for it, or why it cannot be done now. */
-function commandSpans(command: Command, selected: boolean, width: number): Spans {
-  const titleWidth = Math.min(56, Math.floor(width * 0.6));
+function commandSpans(command: Command, selected: boolean, titleWidth: number): Spans {
   const { blocked } = command;
   return [
     { text: selected ? '▸ ' : '  ', tone: 'accent' },

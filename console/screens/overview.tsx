@@ -1,12 +1,12 @@
 /** The cluster at a glance: what needs attention, the controllers, the rates, the routers, what happened last. */
 import { Box, useIsScreenReaderEnabled } from 'ink';
-import { Heading } from '../components/heading.js';
+import { Heading, roomTaken } from '../components/heading.js';
 import { justify, Line, type Span, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
 import { chart, sparkline } from '../components/spark.js';
 import { moreSpans, TableView } from '../components/table.js';
 import { keyFor } from '../keys.js';
-import { formatDuration, formatLatency, formatRate, plural } from '../state/format.js';
+import { formatCount, formatDuration, formatLatency, formatRate, plural } from '../state/format.js';
 import { overviewLayoutOf } from '../state/layout.js';
 import { staleAfterMs } from '../state/limits.js';
 import { configurationOf, leaderOf, membersOf } from '../state/members.js';
@@ -69,10 +69,12 @@ const panelInfos = { members: membersInfo, routers: routersInfo, events: eventsI
 
 function Panel({ state, panel, width, height, titles = true }: PanelProps) {
   const active = state.view.panel === panel;
-  const more = moreSpans(state, `overview.${panel}`, height, panelScreens[panel]);
+  const info = panelInfos[panel](state);
+  const room = width - roomTaken(panelTitles[panel], info);
+  const more = moreSpans(state, `overview.${panel}`, height, panelScreens[panel], room);
   return (
     <Box flexDirection="column" width={width}>
-      <Heading title={panelTitles[panel]} info={[...panelInfos[panel](state), ...more]} width={width} active={active} />
+      <Heading title={panelTitles[panel]} info={[...info, ...more]} width={width} active={active} />
       {height > 0 ? (
         <TableView
           state={state}
@@ -97,7 +99,7 @@ function Attention({ state, shown }: { readonly state: State; readonly shown: nu
       ? []
       : [
           [
-            { text: `   … ${hidden} more (`, tone: 'dim' },
+            { text: `   … ${formatCount(hidden)} more (`, tone: 'dim' },
             { text: keyFor(state.keymap, 'screen-7'), tone: 'key' },
             { text: ')', tone: 'dim' },
           ],
@@ -133,8 +135,8 @@ function membersInfo(state: State): Spans {
   const parts = [
     plural(configuration?.voters.length ?? 0, 'voter'),
     ...(learners === 0 ? [] : [plural(learners, 'learner')]),
-    ...(blank === 0 ? [] : [`${blank} blank`]),
-    ...(leader === null ? [] : [`term ${leader.raft.term}`]),
+    ...(blank === 0 ? [] : [`${formatCount(blank)} blank`]),
+    ...(leader === null ? [] : [`term ${formatCount(leader.raft.term)}`]),
   ];
   const moving = leader?.raft.transferringTo ?? null;
   return [
@@ -148,14 +150,19 @@ export function routersInfo(state: State): Spans {
   if (readAt === null) {
     if (error !== null) return [{ text: `${glyphs.warn} ${error.message}`, tone: 'warn' }];
     const routers = leaderOf(state)?.record.status.routers;
-    return routers === undefined ? [] : [{ text: `${routers.online} of ${routers.known} online`, tone: 'dim' }];
+    return routers === undefined
+      ? []
+      : [{ text: `${formatCount(routers.online)} of ${formatCount(routers.known)} online`, tone: 'dim' }];
   }
   const { online, inSync, refused } = countRouters(views);
   const well = online === views.length && inSync === views.length;
   const counts: Span[] = [
-    { text: `${online} of ${views.length} online, ${inSync} in sync`, tone: well ? 'dim' : 'warn' },
+    {
+      text: `${formatCount(online)} of ${formatCount(views.length)} online, ${formatCount(inSync)} in sync`,
+      tone: well ? 'dim' : 'warn',
+    },
   ];
-  if (refused > 0) counts.push({ text: `  ${glyphs.bad} ${refused} refused`, tone: 'bad' });
+  if (refused > 0) counts.push({ text: `  ${glyphs.bad} ${formatCount(refused)} refused`, tone: 'bad' });
   return [...counts, ...ageSpans(state, readAt, error?.message ?? null)];
 }
 
@@ -189,7 +196,7 @@ export function ageSpans(state: State, readAt: number, problem: string | null): 
 
 function eventsInfo(state: State): Spans {
   const { rows } = state.events;
-  return rows.length === 0 ? [] : [{ text: `newest first, ${rows.length} kept`, tone: 'dim' }];
+  return rows.length === 0 ? [] : [{ text: `newest first, ${formatCount(rows.length)} kept`, tone: 'dim' }];
 }
 
 interface Rate {

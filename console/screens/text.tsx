@@ -3,6 +3,7 @@ import { Box } from 'ink';
 import { Line, type Spans } from '../components/line.js';
 import { Lines } from '../components/lines.js';
 import { keysIn } from '../keys.js';
+import { formatCount } from '../state/format.js';
 import { contextsOf } from '../state/input.js';
 import { bodyRows } from '../state/layout.js';
 import type { State } from '../state/state.js';
@@ -23,7 +24,10 @@ export function TextScreen({ state, lines, top = state.view.scroll, height = bod
   const room = height - (scrolls ? 1 : 0);
   const from = Math.max(0, Math.min(top, lines.length - room));
   const where: Spans = [
-    { text: ` lines ${from + 1} to ${Math.min(lines.length, from + room)} of ${lines.length}  `, tone: 'dim' },
+    {
+      text: ` lines ${formatCount(from + 1)} to ${formatCount(Math.min(lines.length, from + room))} of ${formatCount(lines.length)}  `,
+      tone: 'dim',
+    },
     { text: keysIn(state.keymap, contextsOf(state), ['down', 'page-down']), tone: 'key' },
     { text: ' scroll', tone: 'dim' },
   ];

@@ -2,6 +2,7 @@
 import { formatPosition } from '../../messaging/position.js';
 import type { QuorateEvent } from '../../messaging/schemas/events.js';
 import type { Level } from '../theme.js';
+import { formatCount } from './format.js';
 import type { EventRow } from './state.js';
 import { clean } from './text.js';
 
@@ -89,7 +90,7 @@ function clusterLevel(type: string): Level {
 function clusterSentence(event: Extract<QuorateEvent, { namespace: 'cluster' }>): string {
   const parts = [event.eventType.replaceAll(/[._]/gu, ' ')];
   if (event.leaderId !== undefined && event.leaderId !== null) parts.push(`leader ${event.leaderId}`);
-  if (event.term !== undefined) parts.push(`term ${event.term}`);
+  if (event.term !== undefined) parts.push(`term ${formatCount(event.term)}`);
   if (event.peers !== undefined && event.peers.length > 0) parts.push(event.peers.map((peer) => peer.id).join(', '));
   return parts.join(', ');
 }

@@ -38,7 +38,7 @@ export function rivalReasons(facts: ClusterFacts, leader: Leader | null): readon
       reasons.push({
         code: 'two-leaders-in-one-term',
         level: 'bad',
-        sentence: `${record.status.node} and ${id} both say that they lead term ${raft.term}: that must never be.`,
+        sentence: `${record.status.node} and ${id} both say that they lead term ${formatCount(raft.term)}: that must never be.`,
         remedy: 'Stop writing, stop both, keep their data directories, and report it with their logs.',
         node: id,
       });
@@ -47,7 +47,7 @@ export function rivalReasons(facts: ClusterFacts, leader: Leader | null): readon
       reasons.push({
         code: 'stale-leader',
         level: 'warn',
-        sentence: `${id} still believes that it leads term ${rival.raft.term}; ${record.status.node} leads term ${raft.term}.`,
+        sentence: `${id} still believes that it leads term ${formatCount(rival.raft.term)}; ${record.status.node} leads term ${formatCount(raft.term)}.`,
         remedy: `Nothing it accepts can be committed. Check the network between ${id} and the others.`,
         node: id,
       });

@@ -4,7 +4,7 @@
  */
 import type { ConfigurationView } from '../../messaging/index.js';
 import type { Level } from '../theme.js';
-import { formatClock, formatDuration, inOrder, listed, plural } from './format.js';
+import { formatClock, formatCount, formatDuration, inOrder, listed, plural } from './format.js';
 import { alarmReasons, configurationReasons, memberReasons, type Reason, rivalReasons } from './health-reasons.js';
 import { insecureReasons } from './insecurity.js';
 import { listenMs, silentAfterMs, staleAfterMs } from './limits.js';
@@ -222,7 +222,7 @@ function withLeader(
     const reason: Reason = {
       code: 'no-quorum',
       level: 'bad',
-      sentence: `${id} leads term ${raft.term} but does not reach a majority: nothing can be committed.`,
+      sentence: `${id} leads term ${formatCount(raft.term)} but does not reach a majority: nothing can be committed.`,
       remedy: 'Bring back the voters that are away.',
       node: id,
     };

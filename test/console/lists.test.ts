@@ -120,3 +120,46 @@ test('a router that the controllers refuse is shown as refused, in the list and 
   t.regex(opened, /the router speaks versions 7 to 9 and the controllers 1 to 2/);
   t.regex(opened, /Upgrade the controllers\./);
 });
+
+test('counts are written with their thousands apart wherever they stand', (t) => {
+  const routers = Array.from({ length: 10_000 }, (_, index) =>
+    routerOf(`edge-${index}`, { online: index >= 1_234, inSync: index >= 2_345 }),
+  );
+  const request = { verb: 'routers.list' as const, params: { limit: 500 } };
+  const statuses = ['n1', 'n2', 'n3'].map((id) =>
+    statusOf(id, {
+      raft: { term: 12_345, leader: 'n1' },
+      routers: { online: 8_766, known: 10_000 },
+      sequence: 200,
+    }),
+  );
+  const state = stateAfter(
+    healthyState({ columns: 120, rows: 40 }),
+    // The list is read again.
+    tick(startAt + 20_000),
+    ...statuses.map((status) => ({ type: 'status' as const, status })),
+    answerOf('routers.list', request, { routers, more: false }),
+    {
+      type: 'events',
+      events: Array.from({ length: 1_500 }, (_, index) =>
+        changeEvent(20_000 + index, entityOf('service', `service-${index}`), 0),
+      ),
+    },
+  );
+  const frames = [
+    [],
+    ['2', 'enter', 'enter'],
+    ['3'],
+    ['3', '/', '7', 'enter'],
+    ['3', '/', 'x', 'x', 'enter'],
+    ['5'],
+  ].map((pressed) => frameOf(stateAfter(state, ...keys(...pressed))));
+  t.regex(frames[0] ?? '', /8,766 of 10,000 online, 7,655 in sync/u);
+  t.regex(frames[0] ?? '', /3 voters, term 12,345/u);
+  t.regex(frames[0] ?? '', /7,655 in sync {2}… 9,\d{3} more \(3\)|7,655 in sync {2}… \(3\)/u, 'where all of them are');
+  t.regex(frames[1] ?? '', /8,766 of 10,000 online/u);
+  t.regex(frames[3] ?? '', /\/7 3,439 of 10,000/u);
+  t.regex(frames[4] ?? '', /None of 10,000 matches/u);
+  // A position is a name (r18190@1), and a port or a time of day is no count.
+  for (const frame of frames) t.deepEqual(frame.match(/(?<![\d,@:.\w-])\d{4,}(?![\d@:.\w-])/gu), null);
+});
