@@ -651,6 +651,10 @@ export class Checker {
     this.#judgedNow.set(requestId, changed);
   }
 
+  wasJudgedEarlier(requestId: string): boolean {
+    return this.#judgedEarlier.has(requestId);
+  }
+
   /** The model was exchanged, and whoever did it ended before it told anybody: for it, the entry is done. */
   #restoredBeforeItDied(disk: SimulatedDisk): void {
     const position = disk.model.meta()?.position;

@@ -32,7 +32,7 @@ export interface Recovery {
   readonly parent: Log;
   /** Of each key that clients write. */
   readonly states: ReadonlyMap<string, EntityState>;
-  /** Requests whose outcome the survivor knew: a retry is answered by that. And whether it was then known to be committed. */
+  /** Requests whose outcome the survivor knew: a retry is answered by that. And whether clients can have been told just that. */
   readonly inherited: ReadonlyMap<string, boolean>;
 }
 
@@ -60,7 +60,9 @@ export function beginRecoveredLog(world: World, recovered: RecoveredLog): Log {
   for (const requestId of world.requestIds()) {
     const row = model.outcomeOf(requestId);
     if (row === undefined) continue;
-    inherited.set(requestId, isCommittedHere(recovered, row.index));
+    // One that was judged on each side of a restore may have been answered by what the restore took back.
+    const isAnswer = isCommittedHere(recovered, row.index) && !parent.checker.wasJudgedEarlier(requestId);
+    inherited.set(requestId, isAnswer);
     checker.inherit(requestId, row.index, row.type !== 'refused');
   }
   const states = new Map(world.keys.map((key) => [key, entityStateOf(model, key)] as const));

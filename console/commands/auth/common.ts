@@ -69,9 +69,9 @@ export interface Applied {
   readonly seen: boolean | null;
 }
 
-const effectMaxMs = 5_000;
+const effectMaxMs = 10_000;
 const effectPollMs = 50;
-const attemptMaxMs = 2_000;
+const attemptMaxMs = 5_000;
 
 /** Has the NATS servers read it anew, and looks whether the key in `seedFile` may connect now, or may not. */
 export async function apply(
@@ -88,9 +88,9 @@ export async function apply(
   const deadline = performance.now() + effectMaxMs;
   for (;;) {
     const accepted = await mayConnect(store, expected.seedFile, expected.servers ?? serversOf(deployment));
-    if (accepted === null) return { reload: done, seen: null };
     if (accepted === expected.accepted) return { reload: done, seen: true };
-    if (performance.now() > deadline) return { reload: done, seen: false };
+    // A server that has just read its configuration may be slow to answer once.
+    if (performance.now() > deadline) return { reload: done, seen: accepted === null ? null : false };
     await new Promise((resolve) => setTimeout(resolve, effectPollMs));
   }
 }
