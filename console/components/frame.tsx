@@ -6,7 +6,7 @@ import { formatClock, formatCount } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { contextsOf } from '../state/input.js';
 import { insecurityOf } from '../state/insecurity.js';
-import { bodyRows } from '../state/layout.js';
+import { bodyRows, flashIndent, flashLines } from '../state/layout.js';
 import { cursorOf, shownRows } from '../state/lists.js';
 import { mendCommands } from '../state/mends.js';
 import { listOf, screenTitles } from '../state/navigation.js';
@@ -14,8 +14,10 @@ import { paletteCommands } from '../state/overlay-input.js';
 import { type Place, placeOf, type State } from '../state/state.js';
 import { graphemes } from '../state/text.js';
 import type { TextInput } from '../state/text-input.js';
+import { operationTitle } from '../state/workflow-names.js';
 import { badgeTone, glyphs } from '../theme.js';
 import { justify, Line, type Span, type Spans, widthOf } from './line.js';
+import { Lines } from './lines.js';
 
 export function Frame({ state, children }: { readonly state: State; readonly children: ReactNode }) {
   const { columns, rows } = state.size;
@@ -40,7 +42,7 @@ export function Frame({ state, children }: { readonly state: State; readonly chi
 function headerSpans(state: State, spoken: boolean): Spans {
   const crumbs = state.view.places.flatMap((place, index): Span[] => [
     { text: ' › ', tone: 'dim' },
-    { text: crumbOf(place), tone: index === state.view.places.length - 1 ? 'strong' : 'dim' },
+    { text: crumbOf(state, place), tone: index === state.view.places.length - 1 ? 'strong' : 'dim' },
   ]);
   const right: Span[] = [
     { text: state.operator, tone: 'dim' },
@@ -54,7 +56,7 @@ function headerSpans(state: State, spoken: boolean): Spans {
   );
 }
 
-function crumbOf(place: Place): string {
+function crumbOf(state: State, place: Place): string {
   switch (place.screen) {
     case 'member':
       return place.node;
@@ -63,10 +65,16 @@ function crumbOf(place: Place): string {
     case 'entity':
       return `${place.kind} ${place.id}`;
     case 'operation':
-      return `Operation ${place.id}`;
+      return operationCrumb(state, place.id);
     default:
       return screenTitles[place.screen];
   }
+}
+
+/** What it does says more than its id. */
+function operationCrumb({ operations }: State, id: string): string {
+  const operation = operations.byId.get(id)?.operation;
+  return operation === undefined ? `Operation ${id}` : operationTitle(operation.parameters);
 }
 
 function HealthLine({ state }: { readonly state: State }) {
@@ -96,13 +104,15 @@ function InsecureLine({ state }: { readonly state: State }) {
 function Flash({ state }: { readonly state: State }) {
   const { flash } = state.view;
   if (flash === null) return null;
-  const { columns } = state.size;
-  return (
-    <Box flexDirection="column">
-      <Line spans={[{ text: ` ${glyphs[flash.level]} ${flash.sentence}`, tone: flash.level }]} width={columns} />
-      {flash.remedy === '' ? null : <Line spans={[{ text: `   ${flash.remedy}`, tone: 'dim' }]} width={columns} />}
-    </Box>
-  );
+  const { sentence, remedy } = flashLines(state);
+  const indent = ' '.repeat(flashIndent);
+  const lines: readonly Spans[] = [
+    ...sentence.map(
+      (text, row): Spans => [{ text: `${row === 0 ? ` ${glyphs[flash.level]} ` : indent}${text}`, tone: flash.level }],
+    ),
+    ...remedy.map((text): Spans => [{ text: `${indent}${text}`, tone: 'dim' }]),
+  ];
+  return <Lines lines={lines} width={state.size.columns} height={lines.length} />;
 }
 
 /** A line that is typed into, with its cursor shown as an inverted cell. */
@@ -154,9 +164,9 @@ function footerEntry({ keys, footer = '' }: Binding): Spans {
   ];
 }
 
-/** Without these nobody finds anything, or the way back. */
+/** Without these nobody finds anything, or the way back and out. */
 function isVital({ action }: Binding): boolean {
-  return ['help', 'palette', 'mend', 'enter', 'back'].includes(action);
+  return ['help', 'palette', 'mend', 'enter', 'back', 'quit'].includes(action);
 }
 
 function worksNow(state: State, { action }: Binding): boolean {

@@ -205,9 +205,9 @@ export function moreSpans(state: State, name: ListName, height: number, screen: 
   const hidden = shownRows(state, name).rows.length - height;
   if (hidden <= 0) return [];
   const count = height === 0 ? 'all of them' : `${formatCount(hidden)} more`;
-  const fits = cells(`  … ${count} (3)`) <= width;
+  const fits = cells(`  … ${count} (key 3)`) <= width;
   return [
-    { text: fits ? `  … ${count} (` : '  … (', tone: 'dim' },
+    { text: fits ? `  … ${count} (key ` : '  … (key ', tone: 'dim' },
     { text: keyFor(state.keymap, `screen-${screen}`), tone: 'key' },
     { text: ')', tone: 'dim' },
   ];

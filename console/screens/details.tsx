@@ -94,7 +94,7 @@ function routerFields(state: State, view: RouterView): readonly Field[] {
     },
     { name: 'Holds', value: view.scope === 'own' ? 'its own part of the model' : 'the whole model' },
     {
-      name: 'Counts in',
+      name: 'Index types',
       value: view.indexTypes === null ? 'it has not said' : view.indexTypes.join(', '),
     },
     { name: 'Timeline', value: position === null ? '-' : `${position.timeline.id}, epoch ${position.timeline.epoch}` },

@@ -77,10 +77,10 @@ function cellLines(state: State, record: NodeRecord, key: MetricKey, size: CellS
       ? [{ text: 'not measured', tone: 'dim' }]
       : [
           { text: now === null ? '-' : valueText(key, now), tone: 'strong' },
-          { text: `  most ${valueText(key, Math.max(...measured))}`, tone: 'dim' },
+          { text: `  max ${valueText(key, Math.max(...measured))}`, tone: 'dim' },
         ];
   const left: Spans = [{ text: title }, { text: `  ${explains}`, tone: 'dim' }];
-  const heading = widthOf(left) + widthOf(right) + 1 > size.width ? left.slice(0, 1) : left;
+  const heading = widthOf(left) + widthOf(right) + 3 > size.width ? left.slice(0, 1) : left;
   const broad = Array.from(
     { length: size.width },
     (_, at) => values[Math.floor((at * size.points) / size.width)] ?? null,

@@ -99,7 +99,7 @@ function Attention({ state, shown }: { readonly state: State; readonly shown: nu
       ? []
       : [
           [
-            { text: `   … ${formatCount(hidden)} more (`, tone: 'dim' },
+            { text: `   … ${formatCount(hidden)} more (key `, tone: 'dim' },
             { text: keyFor(state.keymap, 'screen-7'), tone: 'key' },
             { text: ')', tone: 'dim' },
           ],

@@ -28,7 +28,14 @@ export function TextScreen({ state, lines, top = state.view.scroll, height = bod
       text: ` lines ${formatCount(from + 1)} to ${formatCount(Math.min(lines.length, from + room))} of ${formatCount(lines.length)}  `,
       tone: 'dim',
     },
-    { text: keysIn(state.keymap, contextsOf(state), ['down', 'page-down']), tone: 'key' },
+    {
+      text: keysIn(
+        state.keymap,
+        contextsOf(state),
+        from + room < lines.length ? ['down', 'page-down'] : ['up', 'page-up'],
+      ),
+      tone: 'key',
+    },
     { text: ' scroll', tone: 'dim' },
   ];
   return (

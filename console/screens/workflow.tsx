@@ -7,7 +7,7 @@ import type { Finding, Impact, OperationPlan, OperationView, StepRecord } from '
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
-import { formatAge, formatDuration, formatTime, plural } from '../state/format.js';
+import { formatAge, formatCount, formatDuration, formatTime, plural } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import { ofName } from '../state/of-name.js';
@@ -192,19 +192,27 @@ export function OperationScreen({ state, id }: { readonly state: State; readonly
 }
 
 function planLines(plan: OperationPlan, width: number): readonly Spans[] {
+  const passed = plan.findings.filter((finding) => finding.outcome === 'ok');
   return [
-    ...findingLines(plan.findings, width),
+    verdictLine(plan.findings),
+    ...findingLines(
+      plan.findings.filter((finding) => finding.outcome !== 'ok'),
+      width,
+    ),
     [],
     ...impactLines(plan.before, plan.after),
     [],
     [{ text: ' What will be done', tone: 'strong' }],
     ...plan.steps.map((step, index): Spans => [{ text: `   ${index + 1}. `, tone: 'dim' }, { text: step.title }]),
+    // Last: nobody has to read it before deciding, and in a small terminal it would hide what has to be read.
+    ...(passed.length === 0 ? [] : [[], [{ text: ' Checks that passed', tone: 'strong' as const }]]),
+    ...findingLines(passed, width),
   ];
 }
 
 const worstFirst: readonly Level[] = ['bad', 'warn', 'info', 'ok'];
 
-function findingLines(findings: OperationPlan['findings'], width: number): readonly Spans[] {
+function verdictLine(findings: readonly Finding[]): Spans {
   const failed = findings.filter((finding) => finding.outcome === 'fail').length;
   const warned = findings.filter((finding) => finding.outcome === 'warn').length;
   const odd = findings.filter((finding) => outcomeLevel(finding.outcome) === 'info').length;
@@ -215,29 +223,25 @@ function findingLines(findings: OperationPlan['findings'], width: number): reado
         ? { text: `passed, ${plural(warned, 'warning')}`, tone: 'warn' }
         : odd > 0
           ? { text: `passed, ${odd} not understood by this version`, tone: 'info' }
-          : { text: 'all passed', tone: 'ok' };
-  // What failed comes first: it is what has to be read.
+          : { text: `all ${formatCount(findings.length)} passed`, tone: 'ok' };
+  return [{ text: ' Checks  ', tone: 'strong' }, verdict];
+}
+
+/** What failed comes first: it is what has to be read. */
+function findingLines(findings: readonly Finding[], width: number): readonly Spans[] {
   const sorted = [...findings].sort(
     (a, b) => worstFirst.indexOf(outcomeLevel(a.outcome)) - worstFirst.indexOf(outcomeLevel(b.outcome)),
   );
-  return [
-    [{ text: ' Checks  ', tone: 'strong' }, verdict],
-    ...sorted.flatMap((finding) => {
-      const tone = outcomeLevel(finding.outcome);
-      const [first, ...rest] = sentenceLines(
-        ' ',
-        finding.sentence,
-        width - 8,
-        finding.outcome === 'ok' ? 'plain' : tone,
-      );
-      const mark: Span = { text: `   ${glyphs[tone]} ${finding.outcome.padEnd(4)} `, tone };
-      return [
-        [mark, ...(first ?? []).slice(1)],
-        ...rest.map((line): Spans => [{ text: '       ' }, ...line]),
-        ...remedyLines(finding.remedy, width - 8).map((line): Spans => [{ text: '       ' }, ...line]),
-      ];
-    }),
-  ];
+  return sorted.flatMap((finding) => {
+    const tone = outcomeLevel(finding.outcome);
+    const [first, ...rest] = sentenceLines(' ', finding.sentence, width - 8, finding.outcome === 'ok' ? 'plain' : tone);
+    const mark: Span = { text: `   ${glyphs[tone]} ${finding.outcome.padEnd(4)} `, tone };
+    return [
+      [mark, ...(first ?? []).slice(1)],
+      ...rest.map((line): Spans => [{ text: '       ' }, ...line]),
+      ...remedyLines(finding.remedy, width - 8).map((line): Spans => [{ text: '       ' }, ...line]),
+    ];
+  });
 }
 
 /** What a newer controller answers and this version does not know is neither good nor bad. */
@@ -311,6 +315,7 @@ function operationLines(state: State, operation: OperationView, next: readonly S
     ...stepLines('Verified', operation.verifications, state, width),
     ...impactLines(operation.before, operation.after),
     [],
+    verdictLine(operation.findings),
     ...findingLines(operation.findings, width),
   ];
 }

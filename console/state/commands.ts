@@ -75,13 +75,11 @@ function openSnapshot(state: State): Step<State> {
 function fileCommands(state: State): readonly Command[] {
   const blocked = barredBy(state);
   return snapshotRows(state).flatMap((row) => [
-    plain(`verify ${row.id}`, `Read ${row.name} on ${row.node} whole, and check it`, 'snapshot backup', (now) =>
-      verifySnapshot(now, row),
-    ),
+    plain(`verify ${row.id}`, `Verify ${row.name}`, 'read check snapshot backup', (now) => verifySnapshot(now, row)),
     changing(
       `restore ${row.id}`,
-      `Restore the model from ${row.name}`,
-      'snapshot backup',
+      `Restore ${row.name}`,
+      'model snapshot backup',
       row.problem === null ? blocked : 'the file is damaged',
       (now) => prepareRestore(now, row),
     ),
@@ -118,8 +116,8 @@ function takeSnapshot(state: State, node: string): Step<State> {
 export function takeSnapshotAnswer(state: State, answer: Extract<Answer, { verb: 'snapshot.create' }>): Step<State> {
   if (!answer.outcome.ok) return [flash(state, 'bad', answer.outcome.error.message, answer.outcome.error.remedy), []];
   const { path, sizeBytes, position } = answer.outcome.value;
-  const what = `${formatBytes(sizeBytes)} at ${formatPosition(position)}`;
-  return [flash(state, 'ok', `${answer.request.node} wrote a snapshot: ${path}`, what), []];
+  const what = `${answer.request.node} wrote a snapshot: ${formatBytes(sizeBytes)} at ${formatPosition(position)}`;
+  return [flash(state, 'ok', what, path), []];
 }
 
 function membershipCommands(state: State): readonly Command[] {

@@ -3,6 +3,7 @@ import { judgeHealth } from './health.js';
 import { columnsMin, rowsMin } from './limits.js';
 import { membersOf } from './members.js';
 import type { ListName, State } from './state.js';
+import { wrap } from './text.js';
 
 export interface Size {
   readonly columns: number;
@@ -16,10 +17,25 @@ export function isTooSmall(size: Size): boolean {
 /** Header, health, a blank line and the footer stand on every screen. */
 const chromeRows = 4;
 
+export interface FlashLines {
+  readonly sentence: readonly string[];
+  readonly remedy: readonly string[];
+}
+
+/** What is said in passing, in as many rows as it takes: a remedy that is cut is none. */
+export function flashLines({ view: { flash }, size }: State): FlashLines {
+  if (flash === null) return { sentence: [], remedy: [] };
+  const inRows = (text: string): readonly string[] => wrap(text, size.columns - flashIndent - 1).slice(0, flashRowsMax);
+  return { sentence: inRows(flash.sentence), remedy: flash.remedy === '' ? [] : inRows(flash.remedy) };
+}
+
+export const flashIndent = 3;
+/** Of the sentence, and of the remedy. */
+const flashRowsMax = 3;
+
 export function flashRows(state: State): number {
-  const { flash } = state.view;
-  if (flash === null) return 0;
-  return flash.remedy === '' ? 1 : 2;
+  const { sentence, remedy } = flashLines(state);
+  return sentence.length + remedy.length;
 }
 
 export function bodyRows(state: State): number {

@@ -61,7 +61,7 @@ function offersFor(row: MemberRow, rows: readonly MemberRow[]): readonly Offer[]
       : offer(id, `demote ${id}`, `Make ${id} a learner`, 'voter member', { workflow: 'demote', node: id }),
   );
   offers.push(
-    offer(id, `upgrade ${id}`, `Upgrade ${id}: drain it, wait for its new version`, 'restart version drain', {
+    offer(id, `upgrade ${id}`, `Upgrade ${id}: drain it, then wait for it`, 'restart version drain', {
       workflow: 'upgrade',
       node: id,
       from: null,
@@ -98,7 +98,7 @@ function migrateOffer(id: string): Offer {
 
 function clusterOffers(state: State): readonly Offer[] {
   if (leaderOf(state) === null) return [];
-  const title = 'Transfer leadership to whoever has caught up furthest';
+  const title = 'Transfer leadership to the most up to date';
   return [
     offer(null, 'transfer', title, 'leader move step down', { workflow: 'transfer', to: null }),
     offer(null, 'rollback', 'Go back to one standalone controller', 'migrate undo', {

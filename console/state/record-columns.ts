@@ -278,7 +278,7 @@ export const backupColumns: readonly Column<MemberRow>[] = [
   },
   {
     key: 'where',
-    title: 'Where, or why it failed',
+    title: 'Where, or why not',
     width: 20,
     widthMax: 90,
     dispensable: 1,
@@ -334,7 +334,7 @@ export const snapshotColumns: readonly Column<SnapshotRow>[] = [
   },
   {
     key: 'name',
-    title: 'Name, or what is wrong with it',
+    title: 'Name, or problem',
     width: 16,
     widthMax: 80,
     cell: (row) =>

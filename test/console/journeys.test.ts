@@ -33,7 +33,7 @@ async function restoreByKeys(terminal: Terminal, cluster: TestCluster): Promise<
   await terminal.waitForText(/▸ \d{4}-/u, waitMs);
   await cluster.api.request('model.delete', { kind: 'service', id: 'billing' });
   await terminal.sendKeys('Enter');
-  await terminal.waitForText('Restore the model from', waitMs);
+  await terminal.waitForText(/Restore \S+\.snapshot \.\.\./u, waitMs);
   await terminal.sendKeys('2');
   await confirm(terminal, cluster.name);
   await terminal.waitForText(verified, waitMs);

@@ -68,7 +68,7 @@ for (const alarms of [0, 12]) {
     const routers = counted(overview, 'Routers', /^ {2}edge-/u);
     t.is(routers.shown + routers.more, 5, overview);
     const reasons = overview.split('\n').filter((line) => /^ [✖▲] n\d:/u.test(line)).length;
-    t.is(reasons + Number(/^ {3}… (\d+) more \(7\)/mu.exec(overview)?.[1] ?? 0), alarms, overview);
+    t.is(reasons + Number(/^ {3}… (\d+) more \(key 7\)/mu.exec(overview)?.[1] ?? 0), alarms, overview);
     const backups = frameOf(stateAfter(sevenState(size, alarms), ...keys('9')));
     const schedules = counted(backups, 'Schedules', /^ {2}n\d /u);
     t.is(schedules.shown + schedules.more, 7, backups);
@@ -78,7 +78,7 @@ for (const alarms of [0, 12]) {
 test('the key that shows all of a list is the one that the operator gave it', (t) => {
   const keymap = keymapOf(bindings.map((each) => (each.action === 'screen-2' ? { ...each, keys: ['c'] } : each)));
   const frame = frameOf({ ...sevenState({ columns: 80, rows: 24 }, 12), keymap });
-  t.true(frame.includes('… 1 more (c)'), frame);
+  t.true(frame.includes('… 1 more (key c)'), frame);
 });
 
 for (const size of [
@@ -156,7 +156,11 @@ test('counts are written with their thousands apart wherever they stand', (t) =>
   ].map((pressed) => frameOf(stateAfter(state, ...keys(...pressed))));
   t.regex(frames[0] ?? '', /8,766 of 10,000 online, 7,655 in sync/u);
   t.regex(frames[0] ?? '', /3 voters, term 12,345/u);
-  t.regex(frames[0] ?? '', /7,655 in sync {2}… 9,\d{3} more \(3\)|7,655 in sync {2}… \(3\)/u, 'where all of them are');
+  t.regex(
+    frames[0] ?? '',
+    /7,655 in sync {2}… 9,\d{3} more \(key 3\)|7,655 in sync {2}… \(key 3\)/u,
+    'where all of them are',
+  );
   t.regex(frames[1] ?? '', /8,766 of 10,000 online/u);
   t.regex(frames[3] ?? '', /\/7 3,439 of 10,000/u);
   t.regex(frames[4] ?? '', /None of 10,000 matches/u);
