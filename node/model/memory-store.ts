@@ -76,16 +76,28 @@ export class MemoryModelStore implements ModelStore {
     if (table === undefined) return [];
     table.order ??= [...table.byId.keys()].sort(byCodeUnit);
     const text = options.filter === undefined ? undefined : asciiLowerCase(options.filter);
+    const { through, limit, bytesMax = Number.POSITIVE_INFINITY } = options;
     const found: Entity[] = [];
+    let bytes = 0;
+    const end = through === undefined ? table.order.length : upperBound(table.order, through);
     for (
       let at = options.after === undefined ? 0 : upperBound(table.order, options.after);
-      at < table.order.length && found.length < options.limit;
+      at < end && found.length < limit && bytes < bytesMax;
       at += 1
     ) {
       const entity = table.byId.get(table.order[at] ?? '');
-      if (entity !== undefined && (text === undefined || holds(entity, text))) found.push(entity);
+      if (entity === undefined || (text !== undefined && !holds(entity, text))) continue;
+      found.push(entity);
+      if (bytesMax !== Number.POSITIVE_INFINITY) bytes += JSON.stringify(entity).length;
     }
     return found;
+  }
+
+  idFurther(kind: string, after: string, count: number): string | undefined {
+    const table = this.tables.get(kind);
+    if (table === undefined) return undefined;
+    table.order ??= [...table.byId.keys()].sort(byCodeUnit);
+    return table.order[upperBound(table.order, after) + count - 1];
   }
 
   countsByKind(): Readonly<Record<string, number>> {
@@ -113,11 +125,14 @@ export class MemoryModelStore implements ModelStore {
     return this.rowByRequest.get(requestId);
   }
 
-  changesAfter(index: number, limit: number): readonly ChangeRow[] {
+  changesAfter(index: number, limit: number, bytesMax = Number.POSITIVE_INFINITY): readonly ChangeRow[] {
     const found: ChangeRow[] = [];
-    for (let at = this.firstRowAfter(index); at < this.journal.length && found.length < limit; at += 1) {
+    let [at, bytes] = [this.firstRowAfter(index), 0];
+    for (; at < this.journal.length && found.length < limit && bytes < bytesMax; at += 1) {
       const row = this.journal[at];
-      if (row !== undefined && row.type !== 'refused') found.push(row);
+      if (row === undefined || row.type === 'refused') continue;
+      found.push(row);
+      if (bytesMax !== Number.POSITIVE_INFINITY) bytes += JSON.stringify(row.entity).length;
     }
     return found;
   }

@@ -98,7 +98,11 @@ export const recordBuckets = ['member', 'operation', 'gate'] as const satisfies 
 export interface ListOptions {
   /** Ids greater than this one; absent: from the first. */
   readonly after?: string;
+  /** Ids up to and including this one; absent: to the last. */
+  readonly through?: string;
   readonly limit: number;
+  /** None is read after the one with which what was read comes to so many bytes. */
+  readonly bytesMax?: number;
   /** Only entities whose id or name holds this text; letters A-Z and a-z count as equal. */
   readonly filter?: string;
 }
@@ -119,6 +123,11 @@ export interface ModelStore {
   delete(kind: string, id: string): void;
   /** In the order of their ids. */
   list(kind: string, options: ListOptions): readonly Entity[];
+  /**
+   * The id of the entity that is `count` further than `after` in the order of ids: what lies between is so much work to look
+   * through. Undefined where there are fewer.
+   */
+  idFurther(kind: string, after: string, count: number): string | undefined;
   /** Only kinds of which there is at least one. */
   countsByKind(): Readonly<Record<string, number>>;
   /** Who refers to this entity, ordered by kind and id; at most `limit`. */
@@ -126,8 +135,8 @@ export interface ModelStore {
 
   appendJournal(row: JournalRow): void;
   outcomeOf(requestId: string): JournalRow | undefined;
-  /** Changes (not refusals) with an index greater than this one, oldest first. */
-  changesAfter(index: number, limit: number): readonly ChangeRow[];
+  /** Changes (not refusals) with an index greater than this one, oldest first; `bytesMax` as in {@link ListOptions}. */
+  changesAfter(index: number, limit: number, bytesMax?: number): readonly ChangeRow[];
   /** All rows with an index greater than this one, oldest first. */
   journalAfter(index: number, limit: number): readonly JournalRow[];
   /** Deletes the rows with an index up to and including this one. */

@@ -36,12 +36,25 @@ export interface RequestContext {
   readonly origin: string | null;
 }
 
+/**
+ * What takes long to read is read when the turn of who asked has come, a piece at a time, and encoded at once: so nothing that
+ * was read waits. Called again until it returns something.
+ */
+export type Reading<Result> = () => Result | undefined;
+
 export type ApiHandlers = {
   readonly [V in ApiVerb]: (
     params: ApiParsedParams<V>,
     context: RequestContext,
-  ) => ApiResult<V> | Promise<ApiResult<V>>;
+  ) => ApiResult<V> | Reading<ApiResult<V>> | Promise<ApiResult<V> | Reading<ApiResult<V>>>;
 };
+
+/** What is to be encoded and sent. */
+interface Due {
+  readonly message: Msg;
+  readonly verb: ApiVerb;
+  readonly result: unknown;
+}
 
 export interface ApiServerOptions {
   readonly connection: NatsConnection;
@@ -61,14 +74,18 @@ export interface ApiServerOptions {
 const askers: readonly Role[] = ['operator', 'controller', 'registrar'];
 /** Requests that are being answered; more are refused as `overloaded`. */
 export const requestsMax = 20_000;
+/** Of these so many of one sender: there is room left for others. */
+export const requestsOfSenderMax = requestsMax / 2;
 /** Of one sender: about two thirds of what a controller can answer. */
 export const requestsPerSecondMaxDefault = 20_000;
 /** Refusals of what is over that which are answered; who sends on gets none. */
 const refusalsPerSecondMax = 1_000;
 /** Senders whose requests are counted. */
 const sendersMax = 10_000;
-/** Begun in one turn of the event loop: some milliseconds of work. */
+/** Begun in one turn of the event loop. */
 const requestsPerTurnMax = 256;
+/** Beginning takes so long of a turn, and answering as much again: a tenth of the shortest election timeout each. */
+const perTurnMsMax = 10;
 const requestBytesPerTurnMax = 1024 * 1024;
 const requestBytesWaitingMax = 64 * 1024 * 1024;
 /** What waits is done by then. */
@@ -81,17 +98,13 @@ export class ApiServer {
   readonly #subscriptions: Subscription[] = [];
   #leader: Subscription | undefined;
   #any: Subscription | undefined;
+  /** Begun, and not answered. */
   #running = 0;
+  #stopped = false;
   readonly #limits: SenderLimits;
   readonly #refusals: SenderLimits;
-  readonly #queue = new TurnQueue<Msg>({
-    handle: (message) => this.#begin(message),
-    bytesOf: ({ data }) => data.length,
-    perTurnMax: requestsPerTurnMax,
-    perTurnBytesMax: requestBytesPerTurnMax,
-    waitingMax: requestsMax,
-    waitingBytesMax: requestBytesWaitingMax,
-  });
+  readonly #queue: TurnQueue<Msg>;
+  readonly #answers: TurnQueue<Due>;
   readonly counters = { requests: 0, refused: 0 };
   /** By error code. */
   readonly refusedBy: Record<string, number> = {};
@@ -102,6 +115,24 @@ export class ApiServer {
     const perSecondMax = options.requestsPerSecondMax ?? requestsPerSecondMaxDefault;
     this.#limits = new SenderLimits({ perSecondMax, sendersMax, now });
     this.#refusals = new SenderLimits({ perSecondMax: refusalsPerSecondMax, sendersMax, now });
+    const waiting = { waitingMax: requestsMax, waitingOfSenderMax: requestsOfSenderMax, perTurnMsMax, now };
+    this.#queue = new TurnQueue({
+      handle: (message) => this.#begin(message),
+      senderOf,
+      bytesOf: ({ data }) => data.length,
+      perTurnMax: requestsPerTurnMax,
+      perTurnBytesMax: requestBytesPerTurnMax,
+      waitingBytesMax: requestBytesWaitingMax,
+      ...waiting,
+    });
+    const unlimited = Number.POSITIVE_INFINITY;
+    this.#answers = new TurnQueue({
+      handle: (due) => this.#answer(due),
+      senderOf: ({ message }) => senderOf(message),
+      // Of those that were begun there are not more than that.
+      ...{ bytesOf: () => 0, perTurnMax: unlimited, perTurnBytesMax: unlimited, waitingBytesMax: unlimited },
+      ...{ ...waiting, waitingOfSenderMax: requestsMax },
+    });
   }
 
   /** Requests that are being answered now. */
@@ -142,6 +173,10 @@ export class ApiServer {
     this.setServing(false);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#subscriptions.length = 0;
+    // The model is about to be closed.
+    this.#stopped = true;
+    const waiting = [...this.#queue.clear(), ...this.#answers.clear().map(({ message }) => message)];
+    for (const message of waiting) this.#refuse(message, new QuorateError('stopping'));
   }
 
   #subscribe(subject: string, queue?: string): Subscription {
@@ -156,7 +191,7 @@ export class ApiServer {
   /** Before anything is read of it: a flood must cost little. */
   #take(message: Msg): void {
     this.counters.requests += 1;
-    const from = subjectToken(message.subject, 2);
+    const from = senderOf(message);
     const retryAfterMs = this.#limits.take(from);
     if (retryAfterMs > 0) this.#refuseFlood(message, from, retryAfterMs);
     else if (!this.#queue.push(message)) this.#refuseFlood(message, from, retryAfterFullMs);
@@ -171,20 +206,39 @@ export class ApiServer {
     this.#respond(message, JSON.stringify({ v: protocolVersion, ok: false, node: this.#options.nodeId, error }));
   }
 
-  #begin(message: Msg): void {
+  #begin(message: Msg): boolean {
     this.#running += 1;
     this.#handle(message)
-      .then((answer) => {
-        this.#respond(message, answer);
-        if (this.#options.log.writes('debug')) this.#options.log.debug('answered a request', requestIn(message));
+      .then((due) => {
+        // What is there already costs little to send, and waits for nobody's reading.
+        if (typeof due.result !== 'function') this.#answer(due);
+        else if (!this.#answers.push(due)) throw new QuorateError('overloaded');
       })
-      .catch((error: unknown) => this.#refuse(message, forWhomItWasMeant(message, toQuorateError(error))))
-      .finally(() => {
+      .catch((error: unknown) => {
         this.#running -= 1;
+        this.#refuse(message, error);
       });
+    return true;
   }
 
-  async #handle(message: Msg): Promise<Uint8Array> {
+  /** Once the whole result is there. */
+  #answer({ message, verb, result }: Due): boolean {
+    const { nodeId: node, connection, log } = this.#options;
+    try {
+      if (this.#stopped && typeof result === 'function') throw new QuorateError('stopping');
+      const read: unknown = typeof result === 'function' ? result() : result;
+      if (read === undefined) return false;
+      const bytesMax = connection.info?.max_payload ?? maxPayloadDefault;
+      this.#respond(message, encodeAnswer(verb, read, { node, bytesMax }));
+      if (log.writes('debug')) log.debug('answered a request', requestIn(message));
+    } catch (error) {
+      this.#refuse(message, error);
+    }
+    this.#running -= 1;
+    return true;
+  }
+
+  async #handle(message: Msg): Promise<Due> {
     if (this.#running > requestsMax)
       throw new QuorateError('overloaded', undefined, { details: { retryAfterMs: retryAfterFullMs } });
     const request = validate(apiRequestSchema, parseJson(message), 'invalid-request', 'the request');
@@ -199,15 +253,14 @@ export class ApiServer {
     if (!isVerb(verb) || sinceOf(verb) > max) throw new QuorateError('unknown-verb', `there is no verb ${verb}`);
     const params = validate(apiVerbs[verb].params, request.params ?? {}, 'invalid-request', verb);
     const { requestId, origin = null } = request;
-    const context = { requestId, origin, from: subjectToken(message.subject, 2) };
+    const context = { requestId, origin, from: senderOf(message) };
     // Each verb's parameters were validated by its own schema one line above; TypeScript cannot follow that by key.
     const handler = this.#options.handlers[verb] as (params: unknown, context: RequestContext) => unknown;
-    const { nodeId: node, connection } = this.#options;
-    const bytesMax = connection.info?.max_payload ?? maxPayloadDefault;
-    return encodeAnswer(verb, await handler(params, context), { node, bytesMax });
+    return { message, verb, result: await handler(params, context) };
   }
 
-  #refuse(message: Msg, error: QuorateError): void {
+  #refuse(message: Msg, cause: unknown): void {
+    const error = forWhomItWasMeant(message, toQuorateError(cause));
     this.counters.refused += 1;
     this.refusedBy[error.code] = (this.refusedBy[error.code] ?? 0) + 1;
     const { log } = this.#options;
@@ -224,7 +277,7 @@ export class ApiServer {
 
   #respond(message: Msg, answer: Uint8Array | string): void {
     const { subjects } = this.#options;
-    if (!isOwnInbox(subjects, message.reply, askers, subjectToken(message.subject, 2))) return;
+    if (!isOwnInbox(subjects, message.reply, askers, senderOf(message))) return;
     try {
       message.respond(answer);
     } catch (error) {
@@ -237,10 +290,13 @@ export class ApiServer {
   }
 }
 
+/** The name that permissions bind. */
+const senderOf = ({ subject }: Msg): string => subjectToken(subject, 2);
+
 /** For the log. */
 function requestIn(message: Msg) {
   const parsed = apiRequestSchema.safeParse(parseJson(message));
-  const [verb, from] = [subjectRest(message.subject, 3), subjectToken(message.subject, 2)];
+  const [verb, from] = [subjectRest(message.subject, 3), senderOf(message)];
   return { requestId: parsed.success ? parsed.data.requestId : undefined, verb, from };
 }
 

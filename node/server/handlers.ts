@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { isErrorCode, QuorateError } from '../../messaging/errors.js';
 import type { Position } from '../../messaging/position.js';
-import type { ApiResult, SnapshotView } from '../../messaging/schemas/api.js';
+import type { ApiParsedParams, ApiResult, SnapshotView } from '../../messaging/schemas/api.js';
+import type { Entity } from '../../messaging/schemas/model.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 import type { AppliedEntry, Replica } from '../cluster/replica.js';
@@ -11,6 +12,7 @@ import {
   type EntityCommand,
   encodeCommand,
   type ModelMeta,
+  type ModelStore,
   prepareCreate,
   prepareDelete,
   prepareImport,
@@ -19,7 +21,7 @@ import {
 } from '../model/index.js';
 import { type Configuration, membersOf } from '../raft/index.js';
 import { type CataloguedSnapshot, type DirectoryStorage, listSnapshots, type Storage } from '../storage/index.js';
-import type { ApiHandlers, RequestContext } from './api.js';
+import type { ApiHandlers, Reading, RequestContext } from './api.js';
 import type { LogLevels } from './log-levels.js';
 import { ModelHashes } from './model-hashes.js';
 import type { OperationService } from './operations.js';
@@ -49,6 +51,11 @@ export interface HandlerSources {
   /** As the leader. */
   compareModelsNow(): void;
 }
+
+/** Looked through at a time: some milliseconds, with a filter too. */
+const pieceRows = 2_000;
+/** Read for one answer: more than NATS carries by default is not sent anyway. */
+const pageBytesMax = 1024 * 1024;
 
 export function createHandlers(sources: HandlerSources): ApiHandlers {
   const { storage, clock } = sources;
@@ -114,27 +121,31 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
     'members.list': async () => {
       await readBarrier(replica());
-      const meta = storage.model.meta();
-      const { leader } = replica().leadership();
-      if (meta === undefined || leader === undefined) throw new QuorateError('no-leader');
-      const { voters, learners, removed } = meta.configuration;
-      const known = new Map(storage.model.records('member').map(({ key, value }) => [key, value]));
-      const members = [
-        ...voters.map((id) => ({ id, role: 'voter' as const })),
-        ...learners.map((id) => ({ id, role: 'learner' as const })),
-      ].flatMap(({ id, role }) => {
-        const record = known.get(id);
-        return record === undefined ? [] : [{ ...record, role }];
-      });
-      return { position: meta.position, members, removed: [...removed], leader };
+      return () => {
+        const meta = storage.model.meta();
+        const { leader } = replica().leadership();
+        if (meta === undefined || leader === undefined) throw new QuorateError('no-leader');
+        const { voters, learners, removed } = meta.configuration;
+        const known = new Map(storage.model.records('member').map(({ key, value }) => [key, value]));
+        const members = [
+          ...voters.map((id) => ({ id, role: 'voter' as const })),
+          ...learners.map((id) => ({ id, role: 'learner' as const })),
+        ].flatMap(({ id, role }) => {
+          const record = known.get(id);
+          return record === undefined ? [] : [{ ...record, role }];
+        });
+        return { position: meta.position, members, removed: [...removed], leader };
+      };
     },
 
     'routers.list': (params) => {
       const service = sources.routers();
       if (service === undefined) throw new QuorateError(sources.absence());
       const { after, limit } = params;
-      const routers = service.routers(after, limit + 1);
-      return { routers: routers.slice(0, limit), more: routers.length > limit };
+      return () => {
+        const routers = service.routers(after, limit + 1);
+        return { routers: routers.slice(0, limit), more: routers.length > limit };
+      };
     },
 
     'model.create': (draft, context) => write(prepareCreate(draft, stamp(context))),
@@ -151,20 +162,24 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
 
     'model.get': async ({ kind, id, name, stale }) => {
       await linearizable(stale);
-      const found = id ?? (name === undefined ? undefined : storage.model.idOfName(kind, name));
-      const entity = found === undefined ? undefined : storage.model.get(kind, found);
-      if (entity === undefined)
-        throw new QuorateError('not-found', `there is no ${kind} ${id ?? name ?? ''}`.trimEnd());
-      return { entity, position: position() };
+      return () => {
+        const found = id ?? (name === undefined ? undefined : storage.model.idOfName(kind, name));
+        const entity = found === undefined ? undefined : storage.model.get(kind, found);
+        if (entity === undefined)
+          throw new QuorateError('not-found', `there is no ${kind} ${id ?? name ?? ''}`.trimEnd());
+        return { entity, position: position() };
+      };
     },
 
-    'model.list': async ({ kind, filter, after, limit, stale }) => {
-      await linearizable(stale);
-      const entities = storage.model.list(kind, { filter, after, limit: limit + 1 });
-      return { entities: entities.slice(0, limit), position: position(), more: entities.length > limit };
+    'model.list': async (params) => {
+      await linearizable(params.stale);
+      return pageReading(storage.model, params, position);
     },
 
-    'model.changes': ({ after, limit }) => changesAfter(storage, after, limit),
+    'model.changes':
+      ({ after, limit }) =>
+      () =>
+        changesAfter(storage, after, limit),
 
     'model.hash': (params, context) => hashes.answer(params, context.requestId),
 
@@ -228,14 +243,18 @@ export function createHandlers(sources: HandlerSources): ApiHandlers {
     'operation.resume': ({ id }, context) => operations().resume(id, context),
     'operation.get': async ({ id }) => {
       await readBarrier(replica());
-      const record = storage.model.record('operation', id);
-      if (record === undefined) throw new QuorateError('not-found', `there is no operation ${id}`);
-      return record.operation;
+      return () => {
+        const record = storage.model.record('operation', id);
+        if (record === undefined) throw new QuorateError('not-found', `there is no operation ${id}`);
+        return record.operation;
+      };
     },
     'operation.list': async ({ limit }) => {
       await readBarrier(replica());
-      const all = storage.model.records('operation').map(({ value }) => value.operation);
-      return { operations: all.sort((a, b) => b.startedAt - a.startedAt).slice(0, limit) };
+      return () => {
+        const all = storage.model.records('operation').map(({ value }) => value.operation);
+        return { operations: all.sort((a, b) => b.startedAt - a.startedAt).slice(0, limit) };
+      };
     },
   };
 }
@@ -281,12 +300,47 @@ function changesAfter(storage: Storage, after: Position | null, limit: number): 
     (after.timeline.id === timeline.id && after.timeline.epoch === timeline.epoch && after.indexType === indexType);
   const from = after?.index ?? meta.journalStart;
   if (!sameHistory || from < meta.journalStart) throw new QuorateError('snapshot-required');
-  const rows = storage.model.changesAfter(from, limit + 1);
+  const rows = storage.model.changesAfter(from, limit + 1, pageBytesMax);
   const changes = rows.slice(0, limit).map(({ index, previousIndex, type, entity }) => ({
     position: { timeline, indexType, index },
     previousIndex,
     type,
     entity,
   }));
-  return { changes, position: meta.position, more: rows.length > limit };
+  const wasCut = rows.length > 0 && (rows.at(-1)?.index ?? 0) < meta.lastChangeIndex;
+  return { changes, position: meta.position, more: rows.length > limit || wasCut };
+}
+
+/**
+ * A page of entities, read in pieces: neither a filter that finds little among very many, nor entities as large as may be,
+ * take the event loop for longer than some milliseconds. Where changes come in between, the page holds them or does not, and
+ * its position is that of its beginning: whoever follows the changes from there has all of them.
+ */
+export function pageReading(
+  model: Pick<ModelStore, 'list' | 'idFurther'>,
+  { kind, filter, after, limit }: Omit<ApiParsedParams<'model.list'>, 'stale'>,
+  position: () => Position,
+): Reading<ApiResult<'model.list'>> {
+  const entities: Entity[] = [];
+  let begun: Position | undefined;
+  let from = after ?? '';
+  return () => {
+    begun ??= position();
+    const through = model.idFurther(kind, from, pieceRows);
+    const wanted = limit + 1 - entities.length;
+    const found = model.list(kind, { filter, after: from, through, limit: wanted, bytesMax: pageBytesMax });
+    entities.push(...found);
+    const more = found.length === wanted;
+    const last = found.at(-1);
+    // Fewer than wanted were found: that was all of the piece, or as many bytes as an answer may have.
+    const isCut =
+      !more &&
+      last !== undefined &&
+      model.list(kind, { filter, after: last.id, through, limit: 1, bytesMax: 1 }).length > 0;
+    if (!more && !isCut && through !== undefined) {
+      from = through;
+      return undefined;
+    }
+    return { entities: entities.slice(0, limit), position: begun, more: more || isCut };
+  };
 }

@@ -135,18 +135,19 @@ export class SqliteModelStore implements SelfDurableModelStore {
   }
 
   list(kind: string, options: ListOptions): readonly Entity[] {
-    const after = options.after ?? '';
-    const bodies = this.#read(() =>
-      options.filter === undefined || options.filter === ''
-        ? this.#statements.list.all(kind, after, options.limit)
-        : this.#statements.listFiltered.all({
-            kind,
-            after,
-            limit: options.limit,
-            filter: asciiLowerCase(options.filter),
-          }),
-    );
-    return this.#read(() => bodies.map(parseEntity));
+    const { after = '', through = lastId, limit, bytesMax, filter = '' } = options;
+    const { list, listFiltered } = this.#statements;
+    return this.#read(() => {
+      const wanted = { kind, after, through, limit, filter: asciiLowerCase(filter) };
+      const statement = filter === '' ? list : listFiltered;
+      const bodies =
+        bytesMax === undefined ? statement.all(wanted) : upTo(bytesMax, statement.iterate(wanted), lengthOf);
+      return bodies.map(parseEntity);
+    });
+  }
+
+  idFurther(kind: string, after: string, count: number): string | undefined {
+    return this.#read(() => this.#statements.idFurther.get(kind, after, count - 1));
   }
 
   countsByKind(): Readonly<Record<string, number>> {
@@ -184,8 +185,14 @@ export class SqliteModelStore implements SelfDurableModelStore {
     return index === undefined ? undefined : this.journalAfter(index - 1, 1)[0];
   }
 
-  changesAfter(index: number, limit: number): readonly ChangeRow[] {
-    const rows = this.#read(() => this.#statements.changesAfter.all(index, limit).map(toJournalRow));
+  changesAfter(index: number, limit: number, bytesMax?: number): readonly ChangeRow[] {
+    const { changesAfter } = this.#statements;
+    const rows = this.#read(() =>
+      (bytesMax === undefined
+        ? changesAfter.all(index, limit)
+        : upTo(bytesMax, changesAfter.iterate(index, limit), ({ entity }) => lengthOf(entity ?? ''))
+      ).map(toJournalRow),
+    );
     return rows.filter((row) => row.type !== 'refused');
   }
 
@@ -378,6 +385,23 @@ export class SqliteModelStore implements SelfDurableModelStore {
   }
 }
 
+/** Behind every id: they are ASCII. */
+const lastId = '\u{10FFFF}';
+/** Characters, which is what their bytes are near enough for a bound. */
+const lengthOf = (body: string): number => body.length;
+
+/** Reads on until what was read comes to `bytesMax`. */
+function upTo<Row>(bytesMax: number, rows: Iterable<Row>, bytesOf: (row: Row) => number): readonly Row[] {
+  const taken: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += bytesOf(row);
+    if (bytes >= bytesMax) break;
+  }
+  return taken;
+}
+
 /** What can be read on a connection of its own, as it stands in that connection's transaction. */
 export function readerOf(database: Connection): HashedModel {
   const statements = prepare(database);
@@ -387,7 +411,8 @@ export function readerOf(database: Connection): HashedModel {
       return body === undefined ? undefined : parse<ModelMeta>(body);
     },
     countsByKind: () => Object.fromEntries(statements.counts.all()),
-    list: (kind, { after = '', limit }) => statements.list.all(kind, after, limit).map(parseEntity),
+    list: (kind, { after = '', limit }) =>
+      statements.list.all({ kind, after, through: lastId, limit, filter: '' }).map(parseEntity),
     journalAfter: (index, limit) => statements.journalAfter.all(index, limit).map(toJournalRow),
     records: <Bucket extends RecordBucket>(bucket: Bucket) =>
       statements.records.all(bucket).map(({ key, value }) => ({ key, value: parse<RecordTypes[Bucket]>(value) })),
@@ -422,6 +447,14 @@ function toJournalRow(row: JournalColumns): JournalRow {
   };
 }
 
+interface Listed {
+  readonly kind: string;
+  readonly after: string;
+  readonly through: string;
+  readonly limit: number;
+  readonly filter: string;
+}
+
 function prepare(database: Connection) {
   const journal = 'idx, request_id, type, previous_index, entity, asked_by, asked_at, refusal';
   return {
@@ -446,13 +479,18 @@ function prepare(database: Connection) {
     ),
     delete: database.prepare<[string, string]>('DELETE FROM entities WHERE kind = ? AND id = ?'),
     list: database
+      .prepare<[Listed], string>(
+        'SELECT body FROM entities WHERE kind = $kind AND id > $after AND id <= $through ORDER BY id LIMIT $limit',
+      )
+      .pluck(),
+    idFurther: database
       .prepare<[string, string, number], string>(
-        'SELECT body FROM entities WHERE kind = ? AND id > ? ORDER BY id LIMIT ?',
+        'SELECT id FROM entities WHERE kind = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?',
       )
       .pluck(),
     listFiltered: database
-      .prepare<[{ kind: string; after: string; limit: number; filter: string }], string>(
-        `SELECT body FROM entities WHERE kind = $kind AND id > $after AND (instr(lower(id), $filter) > 0 OR instr(lower(name), $filter) > 0)
+      .prepare<[Listed], string>(
+        `SELECT body FROM entities WHERE kind = $kind AND id > $after AND id <= $through AND (instr(lower(id), $filter) > 0 OR instr(lower(name), $filter) > 0)
          ORDER BY id LIMIT $limit`,
       )
       .pluck(),

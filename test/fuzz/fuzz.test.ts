@@ -14,6 +14,10 @@ const messages = 1_500;
 const flood = 12_000;
 /** Of one sender: a small part of what a controller can do, so that it is seen to hold. */
 const requestsPerSecond = 300;
+/** What one reading of the flood looks through, and how many there are: many seconds of work, if they were done at once. */
+const entities = 4_000;
+const readings = 8_000;
+const writesInFlood = 10;
 const given = process.env['FUZZ_SEED'];
 /** So that a machine that has other work too holds no election for that. */
 const running = startFuzzCluster([
@@ -136,9 +140,59 @@ test.serial(
     await cluster.settles(120_000);
     t.is(await cluster.leader(), leader);
     t.is(termOf(), term, 'no election');
-    await cluster.end();
   },
 );
+
+/**
+ * Each is dear (it looks through thousands of entities and finds none) and short, and comes from a sender of its own, so that
+ * the limits of senders keep none of them out: what keeps the leader is only that a turn of its event loop has a bound.
+ */
+test.serial('a flood of readings that take seconds together: no election, and others are answered in it', async (t) => {
+  t.timeout(300_000);
+  const { cluster } = await running;
+  let created = 0;
+  const fill = async (): Promise<void> => {
+    while (created < entities) {
+      created += 1;
+      const draft = { kind: 'service', name: `one of many ${created}` } as const;
+      await writerOf(created).request('model.create', draft, { timeoutMs: 120_000 });
+    }
+  };
+  const writerOf = (number: number) =>
+    createApiClient({ connection: cluster.connection, cluster: cluster.name, from: `filler-${number % 100}` });
+  await Promise.all(Array.from({ length: 64 }, fill));
+  await cluster.settles(120_000);
+  const leader = await cluster.leader();
+  const termOf = () => Math.max(...[...cluster.statuses().values()].map(({ raft }) => raft?.term ?? 0));
+  const term = termOf();
+  const subjects = subjectsOf(cluster.name);
+  const attacker = await connectNats({ servers: [cluster.natsUrl], name: 'readers' });
+  let answered = 0;
+  attacker.subscribe('_INBOX.readers', {
+    callback: () => {
+      answered += 1;
+    },
+  });
+  const params = { kind: 'service', filter: 'of which there is none', stale: true };
+  for (let place = 0; place < readings; place += 1)
+    attacker.publish(
+      subjects.api(leader, `reader-${place % 100}`, 'model.list'),
+      JSON.stringify({ v: 1, requestId: `reading-${place}`, params }),
+      { reply: '_INBOX.readers' },
+    );
+  await attacker.flush();
+  await eventually(() => answered > 0, { what: 'the first reading', timeoutMs: 60_000 });
+  const beganAt = performance.now();
+  for (let place = 0; place < writesInFlood; place += 1)
+    await cluster.api.request('model.create', { kind: 'service', name: `in it ${place}` }, { timeoutMs: 120_000 });
+  t.log(`${answered} of ${readings} after ${writesInFlood} writes in ${Math.round(performance.now() - beganAt)} ms`);
+  t.true(answered < readings, 'the flood lasted while others were answered');
+  await attacker.close();
+  await cluster.settles(120_000);
+  t.is(termOf(), term, 'no election');
+  t.is(await cluster.leader(), leader);
+  await cluster.end();
+});
 
 test('every subject is a target', (t) => {
   t.deepEqual(

@@ -7,7 +7,7 @@ import { systemClock } from '../../node/cluster/clock.js';
 import { type ApiHandlers, ApiServer } from '../../node/server/api.js';
 import { createLog } from '../../node/server/log.js';
 import { SenderLimits } from '../../node/server/sender-limits.js';
-import { TurnQueue } from '../../node/server/turn-queue.js';
+import { TurnQueue, type TurnQueueOptions } from '../../node/server/turn-queue.js';
 import { startNatsServer } from '../support/nats.js';
 import { eventually } from '../support/wait.js';
 
@@ -33,14 +33,31 @@ test('senders are remembered up to a bound', (t) => {
 
 interface Work {
   readonly number: number;
-  readonly bytes: number;
+  readonly bytes?: number;
+  readonly from?: string;
+  /** How long a step of it takes, and how many steps it has. */
+  readonly ms?: number;
+  readonly steps?: number;
 }
 
-function queueOf(done: number[]) {
+/** Work is as long as it says, by a clock of its own. */
+function queueOf(done: number[], limits: Partial<TurnQueueOptions<Work>> = {}) {
+  let nowMs = 0;
+  const steps = new Map<Work, number>();
   return new TurnQueue<Work>({
-    handle: ({ number }) => void done.push(number),
-    bytesOf: ({ bytes }) => bytes,
-    ...{ perTurnMax: 3, perTurnBytesMax: 100, waitingMax: 5, waitingBytesMax: 1_000 },
+    handle: (work) => {
+      nowMs += work.ms ?? 0;
+      const step = (steps.get(work) ?? 0) + 1;
+      steps.set(work, step);
+      if (step < (work.steps ?? 1)) return false;
+      done.push(work.number);
+      return true;
+    },
+    senderOf: ({ from = 'a' }) => from,
+    bytesOf: ({ bytes = 1 }) => bytes,
+    ...{ perTurnMax: 3, perTurnBytesMax: 100, perTurnMsMax: 5, now: () => nowMs },
+    ...{ waitingMax: 5, waitingOfSenderMax: 5, waitingBytesMax: 1_000 },
+    ...limits,
   });
 }
 
@@ -56,13 +73,13 @@ async function turns(queue: TurnQueue<Work>, done: readonly number[]): Promise<n
 test('work of one turn is bounded, what is over it waits in order, and what is over that is refused', async (t) => {
   const done: number[] = [];
   const queue = queueOf(done);
-  const taken = Array.from({ length: 10 }, (_, number) => queue.push({ number, bytes: 1 }));
+  const taken = Array.from({ length: 10 }, (_, number) => queue.push({ number }));
   t.deepEqual(done, [0, 1, 2], 'at once');
   t.deepEqual(taken, [...Array.from({ length: 8 }, () => true), false, false]);
   t.is(queue.depth, 5);
   t.deepEqual(await turns(queue, done), [6, 8]);
   t.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7]);
-  t.true(queue.push({ number: 8, bytes: 1 }));
+  t.true(queue.push({ number: 8 }));
 });
 
 test('so it is by bytes: large messages get fewer to a turn, and fewer of them wait', async (t) => {
@@ -73,6 +90,59 @@ test('so it is by bytes: large messages get fewer to a turn, and fewer of them w
   t.deepEqual(taken, [true, true, true, false, false]);
   t.deepEqual(await turns(queue, done), [2, 3]);
   t.true(queue.push({ number: 3, bytes: 400 }), 'there is room again');
+});
+
+test('and by time: what takes long is alone in its turn, and what has steps gives the turn away between them', async (t) => {
+  const done: number[] = [];
+  const queue = queueOf(done);
+  for (const [number, ms] of [7, 1, 1, 7].entries()) queue.push({ number, ms });
+  t.deepEqual(done, [0], 'it took the turn');
+  t.deepEqual(await turns(queue, done), [4], 'what is short shares one');
+  const stepped = [{ number: 4, ms: 6, steps: 3 }, { number: 5 }];
+  for (const work of stepped) queue.push(work);
+  t.deepEqual(await turns(queue, done), [4, 4, 5, 6], 'each of its steps takes a turn');
+  t.deepEqual(done, [0, 1, 2, 3, 4, 5]);
+});
+
+test('who waits is served in turns, so that a flood of one sender holds up nobody else', async (t) => {
+  const done: number[] = [];
+  const queue = queueOf(done, { perTurnMax: 1, waitingMax: 10 });
+  const floods = [0, 1, 2, 3, 4, 5, 6].map((number) => queue.push({ number, from: 'flood' }));
+  t.deepEqual(floods, [true, true, true, true, true, true, false], 'of one sender not so many wait as of all');
+  t.true(queue.push({ number: 10, from: 'b' }));
+  t.true(queue.push({ number: 20, from: 'c', steps: 2 }));
+  t.true(queue.push({ number: 11, from: 'b' }));
+  await turns(queue, done);
+  t.deepEqual(done, [0, 1, 10, 2, 11, 20, 3, 4, 5]);
+});
+
+test('a queue that is cleared hands back what waits, and goes on', async (t) => {
+  const done: number[] = [];
+  const queue = queueOf(done, { perTurnMax: 1 });
+  for (const [number, from] of ['a', 'b', 'a'].entries()) queue.push({ number, from });
+  t.deepEqual(
+    queue.clear().map(({ number }) => number),
+    [1, 2],
+  );
+  t.is(queue.depth, 0);
+  t.true(queue.push({ number: 3 }));
+  await turns(queue, done);
+  t.deepEqual(done, [0, 3]);
+});
+
+test('a sender that always waits for something is served in order for as long as that lasts', async (t) => {
+  const done: number[] = [];
+  const unbounded = { waitingOfSenderMax: 10_000, waitingBytesMax: 10_000, perTurnBytesMax: 10_000 };
+  const queue = queueOf(done, { perTurnMax: 1_000, waitingMax: 10_000, ...unbounded });
+  for (let number = 0; number < 4_000; number += 1) queue.push({ number });
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let number = 4_000; number < 8_000; number += 1) queue.push({ number });
+  await turns(queue, done);
+  t.deepEqual(
+    done,
+    Array.from({ length: done.length }, (_, number) => number),
+  );
+  t.is(done.length, 8_000);
 });
 
 const subjects = subjectsOf('test');

@@ -489,10 +489,11 @@ class SimulatedModelStore implements DurableModelStore {
   get: ModelStore['get'] = (kind, id) => this.#disk.model.get(kind, id);
   idOfName: ModelStore['idOfName'] = (kind, name) => this.#disk.model.idOfName(kind, name);
   list: ModelStore['list'] = (kind, options) => this.#disk.model.list(kind, options);
+  idFurther: ModelStore['idFurther'] = (kind, after, count) => this.#disk.model.idFurther(kind, after, count);
   countsByKind: ModelStore['countsByKind'] = () => this.#disk.model.countsByKind();
   referrers: ModelStore['referrers'] = (kind, id, limit) => this.#disk.model.referrers(kind, id, limit);
   outcomeOf: ModelStore['outcomeOf'] = (requestId) => this.#disk.model.outcomeOf(requestId);
-  changesAfter: ModelStore['changesAfter'] = (index, limit) => this.#disk.model.changesAfter(index, limit);
+  changesAfter: ModelStore['changesAfter'] = (...args) => this.#disk.model.changesAfter(...args);
   journalAfter: ModelStore['journalAfter'] = (index, limit) => this.#disk.model.journalAfter(index, limit);
   record: ModelStore['record'] = (bucket, key) => this.#disk.model.record(bucket, key);
   records: ModelStore['records'] = (bucket) => this.#disk.model.records(bucket);

@@ -149,6 +149,28 @@ export function modelStoreContract(test: TestFn, name: string, makeSetting: () =
     }
   });
 
+  test(title('what is read at a time has a bound in rows looked at, and one in bytes'), (t) => {
+    const setting = makeSetting();
+    setting.store().transaction(() => {
+      for (const id of ['a', 'b', 'c', 'd', 'e'])
+        setting.store().insert({ ...entity('service', id), tags: { long: 'x'.repeat(1_000) } }, []);
+    });
+    for (const store of everyView(setting)) {
+      const listed = (options: Parameters<ModelStore['list']>[1]) =>
+        store.list('service', options).map((each) => each.id);
+      t.deepEqual(listed({ limit: 100, after: 'a', through: 'c' }), ['b', 'c']);
+      t.deepEqual(listed({ limit: 100, through: 'c', filter: 'd' }), []);
+      t.deepEqual(listed({ limit: 100, bytesMax: 1 }), ['a'], 'at least one');
+      t.deepEqual(listed({ limit: 100, bytesMax: 2_500 }), ['a', 'b', 'c'], 'the one that reaches it is the last');
+      t.deepEqual(listed({ limit: 100, bytesMax: 2_500, filter: 'b' }), ['b']);
+      t.deepEqual(listed({ limit: 2, bytesMax: 100_000 }), ['a', 'b']);
+      t.is(store.idFurther('service', '', 2), 'b');
+      t.is(store.idFurther('service', 'b', 3), 'e');
+      t.is(store.idFurther('service', 'b', 4), undefined);
+      t.is(store.idFurther('router', '', 1), undefined);
+    }
+  });
+
   test(title('who refers to an entity is known, and forgotten with what refers'), (t) => {
     const setting = makeSetting();
     const target = { kind: 'service', id: 's1' };
