@@ -130,6 +130,19 @@ test('a queue that is cleared hands back what waits, and goes on', async (t) => 
   t.deepEqual(done, [0, 3]);
 });
 
+test('what is done may clear the queue that it came from', async (t) => {
+  const queue: TurnQueue<Work> = queueOf([], {
+    perTurnMax: 1,
+    handle: ({ number }) => {
+      if (number === 1) queue.clear();
+      return true;
+    },
+  });
+  for (const number of [0, 1, 2]) queue.push({ number });
+  await turns(queue, []);
+  t.is(queue.depth, 0);
+});
+
 test('a sender that always waits for something is served in order for as long as that lasts', async (t) => {
   const done: number[] = [];
   const unbounded = { waitingOfSenderMax: 10_000, waitingBytesMax: 10_000, perTurnBytesMax: 10_000 };
