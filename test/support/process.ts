@@ -1,6 +1,6 @@
 /** Real processes for tests: started, watched, stopped, killed, paused, and never left behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkoutRoot } from './checkout.js';
 import { endWithUs, hasEnded } from './children.js';
@@ -38,7 +38,7 @@ export interface RunningProcess {
   stop(timeoutMs?: number): Promise<ExitStatus>;
   /** Sends a signal that ends it (default SIGKILL) and waits until it has. */
   kill(signal?: NodeJS.Signals): Promise<ExitStatus>;
-  /** SIGSTOP and SIGCONT: a process that hangs, seen from outside. */
+  /** SIGSTOP and SIGCONT: a process that hangs, seen from outside. Paused, none of its threads does anything any more. */
   pause(): void;
   resume(): void;
   waitForExit(timeoutMs?: number): Promise<ExitStatus>;
@@ -148,7 +148,10 @@ function handleOf(
       signal(name);
       return waitForExit();
     },
-    pause: () => signal('SIGSTOP'),
+    pause: () => {
+      signal('SIGSTOP');
+      waitUntilStopped(pid);
+    },
     resume: () => signal('SIGCONT'),
     async waitForLog(expected, timeoutMs) {
       const isThere = (text: string): boolean =>
@@ -166,6 +169,30 @@ function handleOf(
       throw new Error(`${name} ended (${child.exitCode ?? child.signalCode}) before ${expected}:\n${tailOf(logs())}`);
     },
   };
+}
+
+const stopAttemptsMax = 5_000;
+
+/** A signal stops the threads of a process one after the other; those that still run may answer a last message. */
+function waitUntilStopped(pid: number): void {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return;
+  const pauser = new Int32Array(new SharedArrayBuffer(4));
+  for (let attempt = 0; attempt < stopAttemptsMax; attempt += 1) {
+    if (readdirSync(tasks).every((task) => isStopped(path.join(tasks, task, 'stat')))) return;
+    Atomics.wait(pauser, 0, 0, 1);
+  }
+  throw new Error(`process ${pid} was sent SIGSTOP and goes on`);
+}
+
+/** The state stands behind the name of the program, which may hold anything, and is in parentheses. */
+function isStopped(stat: string): boolean {
+  try {
+    const text = readFileSync(stat, 'utf8');
+    return 'TtZX'.includes(text.charAt(text.lastIndexOf(')') + 2));
+  } catch {
+    return true; // The thread has ended.
+  }
 }
 
 /** Runs a program to its end. */
