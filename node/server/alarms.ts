@@ -2,6 +2,26 @@
 import type { Alarm } from '../../messaging/schemas/status.js';
 import type { Clock } from '../cluster/clock.js';
 
+/** Every code of an alarm: docs/operations.md says of each what it means and what to do. */
+export const alarmCodes = [
+  'storage-full',
+  'log-damaged',
+  'damaged',
+  'model-differs',
+  'timeline-conflict',
+  'foreign-cluster',
+  'lost-log',
+  'unsupported-version',
+  'nats-max-payload',
+  'unknown-operation',
+  'sender-mismatch',
+  'backup-failed',
+  'backup-overdue',
+] as const;
+export type AlarmCode = (typeof alarmCodes)[number];
+/** One that is raised here; what is heard of others may have codes that are newer. */
+type RaisedAlarm = Omit<Alarm, 'since' | 'code'> & { readonly code: AlarmCode };
+
 /** More would not be read. */
 const alarmsMax = 64;
 
@@ -15,7 +35,7 @@ export class Alarms {
     this.#onChange = onChange;
   }
 
-  raise(key: string, alarm: Omit<Alarm, 'since'>): void {
+  raise(key: string, alarm: RaisedAlarm): void {
     const held = this.#alarms.get(key);
     if (held?.message === alarm.message || (held === undefined && this.#alarms.size >= alarmsMax)) return;
     this.#alarms.set(key, { ...alarm, since: held?.since ?? this.#clock.now() });
