@@ -1,5 +1,6 @@
 /** One controller: what it says of itself, and what the leader knows of it. */
 import { formatPosition } from '../../messaging/position.js';
+import { entityTypeOfKind } from '../../messaging/schemas/model.js';
 import type { NodeStatus } from '../../messaging/schemas/status.js';
 import { headingSpans } from '../components/heading.js';
 import type { Spans } from '../components/line.js';
@@ -14,6 +15,7 @@ import {
   formatRate,
   formatTime,
   inOrder,
+  plural,
 } from '../state/format.js';
 import { judgeHealth } from '../state/health.js';
 import { lagOf, type MemberRow, membersOf, type RaftView } from '../state/members.js';
@@ -206,7 +208,7 @@ function backupFields({ backup, counters }: NodeStatus, now: number): readonly F
 
 function storageFields({ storage }: NodeStatus): readonly Field[] {
   if (storage === null) return [];
-  const entities = Object.entries(storage.entities).map(([kind, count]) => `${formatCount(count)} ${kind}`);
+  const entities = Object.entries(storage.entities).map(([kind, count]) => plural(count, kind, entityTypeOfKind[kind]));
   return [
     { name: 'Log', value: formatBytes(storage.raftBytes) },
     {

@@ -62,6 +62,7 @@ export function memberState(row: MemberRow, connected = true): Cell {
 export function memberRole(row: MemberRow): Cell {
   if (row.membership === 'none') return none;
   if (row.leads) return { text: 'leader', tone: 'strong' };
+  if (row.led) return { text: 'old leader', tone: 'dim' };
   if (row.membership === 'learner') return { text: 'learner', tone: 'info' };
   if (row.membership === 'joining' || row.membership === 'leaving') return { text: row.membership, tone: 'info' };
   return { text: row.raft?.role ?? 'voter' };
@@ -70,7 +71,8 @@ export function memberRole(row: MemberRow): Cell {
 /** What a controller said that is silent now, it was: it may not be so any more. */
 function roleAsHeard(row: MemberRow, state: State): Cell {
   const cell = memberRole(row);
-  const stale = row.record !== null && row.raft !== null && row.membership !== 'none' && !isFresh(state, row.record);
+  const stale =
+    row.record !== null && row.raft !== null && row.membership !== 'none' && !row.led && !isFresh(state, row.record);
   return stale ? { text: `was ${cell.text}`, tone: 'dim' } : cell;
 }
 
@@ -268,7 +270,7 @@ export const routerColumns: readonly Column<RouterView>[] = [
   },
   {
     key: 'endpoints',
-    title: 'List',
+    title: 'List at',
     width: 8,
     align: 'right',
     dispensable: 5,

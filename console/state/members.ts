@@ -34,6 +34,8 @@ export interface MemberRow {
   /** What the leader knows of it; null on the leader itself and while there is no leader. */
   readonly progress: ProgressView | null;
   readonly leads: boolean;
+  /** It said last that it leads, in a term that is over: another leads now. */
+  readonly led: boolean;
   /** Milliseconds since its last status. */
   readonly ageMs: number | null;
   readonly silent: boolean;
@@ -114,14 +116,16 @@ export function membersOf(facts: ClusterFacts): readonly MemberRow[] {
     .map((id): MemberRow => {
       const record = facts.nodes.get(id) ?? null;
       const age = record === null ? null : ageOf(facts, record);
+      const raft = record?.status.raft ?? null;
       return {
         id,
         name: record?.status.name ?? names.get(id) ?? '',
         membership: membershipIn(configuration, id),
         record,
-        raft: record?.status.raft ?? null,
+        raft,
         progress: leader?.raft.progress.find((each) => each.id === id && id !== leader.record.status.node) ?? null,
         leads: leader?.record.status.node === id,
+        led: leader !== null && raft?.role === 'leader' && raft.term < leader.raft.term,
         ageMs: age,
         silent: age === null || age > silentAfterMs,
       };

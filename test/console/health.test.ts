@@ -1,7 +1,8 @@
 import test from 'ava';
+import { memberRole } from '../../console/state/columns.js';
 import { judgeHealth } from '../../console/state/health.js';
 import { insecurityOf } from '../../console/state/insecurity.js';
-import { lagOf } from '../../console/state/members.js';
+import { lagOf, membersOf } from '../../console/state/members.js';
 import type { Message } from '../../console/state/messages.js';
 import type { State } from '../../console/state/state.js';
 import { featureGateNames, type NodeStatus } from '../../messaging/index.js';
@@ -109,6 +110,18 @@ test('the word of an old leader from before the election is no second leader', (
   });
   const state = stateAfter(hearing(...all), tick(startAt + 300), { type: 'status', status: elected });
   t.is(judgeHealth(state).sentence, 'Healthy: 3 of 3 voters, leader n2, survives 1 failure');
+});
+
+test('right after a failover the list has one leader: the other was it', (t) => {
+  const before = statusOf('n2', { raft: { role: 'leader', term: 4, leader: 'n2' } });
+  const rows = membersOf(hearing(before, statusOf('n1'), statusOf('n3')));
+  t.deepEqual(
+    rows.map((row) => memberRole(row).text),
+    ['leader', 'old leader', 'follower'],
+  );
+  const rival = statusOf('n2', { raft: { role: 'leader', leader: 'n2' } });
+  const two = membersOf(hearing(rival, statusOf('n1'), statusOf('n3')));
+  t.is(two.filter((row) => memberRole(row).text === 'leader').length, 2, 'two in one term are both shown');
 });
 
 test('one who still says that it leads an older term is a stale leader', (t) => {
