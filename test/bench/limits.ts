@@ -1,6 +1,6 @@
 /**
  * `npm run limits`: what the table of limits in docs/operations.md says and no other benchmark measures: what an entity takes
- * on disk, how a write grows slower with each two members more, and how large an entity and its event can become.
+ * on disk, how a write grows slower with each two members more (rounds, beside the first number in each), and how large an entity and its event can become.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -9,7 +9,7 @@ import { startCluster, type TestCluster } from '../support/cluster.js';
 import { readOptions } from '../support/options.js';
 import { eventually } from '../support/wait.js';
 import { costOf } from './costs.js';
-import { type Measurement, measure } from './measure.js';
+import { type Measurement, measure, median } from './measure.js';
 
 const given = readOptions(
   {
@@ -18,7 +18,8 @@ const given = readOptions(
       'Bytes of an entity on disk, latency of a write by the number of members, the largest entity and its event.',
     examples: [
       ['', '10,000 and 100,000 entities; 3, 5, 7 and 9 members'],
-      ['--entities 10000 --members 3,5 --seconds 2', 'a short look'],
+      ['--entities 10000 --members 3,5 --seconds 2 --rounds 1', 'a short look'],
+      ['--entities "" --rounds 7 --json', 'the members alone, on a machine that does nothing else'],
     ],
   },
   {
@@ -29,6 +30,12 @@ const given = readOptions(
       describe: 'voters, rising; the first is what the others are compared with',
     },
     seconds: { type: 'string', number: 'any', default: '5', describe: 'of each measurement of latency' },
+    rounds: {
+      type: 'string',
+      number: 'whole',
+      default: '5',
+      describe: 'of these measurements; each begins with another number of members, and medians of all are told',
+    },
     json: { type: 'boolean', default: false, describe: 'for machines' },
   },
 );
@@ -104,42 +111,93 @@ function sizeOf(directory: string, name: string): number {
     .reduce((sum, file) => sum + statSync(path.join(directory, file)).size, 0);
 }
 
-interface ByMembers {
+/** The middle of all rounds, and the least and the greatest. */
+interface Spread {
+  readonly median: number;
+  readonly least: number;
+  readonly greatest: number;
+}
+
+/** One number of members in one round. */
+interface Sample {
   readonly members: number;
   readonly one: Measurement;
   readonly many: Measurement;
-  /** By the median of one write at a time, and by what 64 at a time come to, beside the first row. */
-  readonly latencyRatio: number;
-  readonly throughputRatio: number;
 }
 
-async function latencyByMembers(counts: readonly number[]): Promise<readonly ByMembers[]> {
+interface ByMembers {
+  readonly members: number;
+  /** Of one write at a time. */
+  readonly p50Ms: Spread;
+  readonly p99Ms: Spread;
+  /** Of 64 at a time. */
+  readonly perSecond: Spread;
+  /** Beside the first number of members, each in its own round: what the machine did besides was then nearly the same. */
+  readonly latencyRatio: Spread;
+  readonly throughputRatio: Spread;
+}
+
+function spreadOf(values: readonly number[]): Spread {
+  return { median: median(values), least: Math.min(...values), greatest: Math.max(...values) };
+}
+
+/** A cluster of its own, so that each round can begin with another number, and what grows slower by age is nobody's alone. */
+async function sample(members: number, seconds: number): Promise<Sample> {
+  const cluster = await startCluster({ controllers: members, nodeArguments });
+  try {
+    // What is compiled and cached while it runs for the first time is not what is measured.
+    await measure(writers, 1_000, writesOn(cluster, 'warm'));
+    await cluster.settles(patienceMs);
+    const one = await measure(1, seconds * 1_000, writesOn(cluster, 'one'));
+    const many = await measure(writers, seconds * 1_000, writesOn(cluster, 'many'));
+    say(
+      `  ${members} voters: one at a time p50 ${one.p50Ms.toFixed(2)} / p99 ${one.p99Ms.toFixed(1)} ms; ${writers} at a time ${Math.round(many.perSecond)} a second (${load()})`,
+    );
+    return { members, one, many };
+  } finally {
+    await cluster.end();
+  }
+}
+
+async function latencyByMembers(
+  counts: readonly number[],
+  { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
+): Promise<readonly ByMembers[]> {
   const [first] = counts;
   if (first === undefined) return [];
-  const cluster = await startCluster({ controllers: first, nodeArguments });
-  const rows: ByMembers[] = [];
-  let members = first;
-  for (const wanted of counts) {
-    for (; members < wanted; members += 1) {
-      const id = `n${members + 1}`;
-      await cluster.startBlank(id);
-      await cluster.join(id);
-    }
-    await cluster.settles(patienceMs);
-    const one = await measure(1, Number(given.seconds) * 1_000, writesOn(cluster, `one-${members}`));
-    const many = await measure(writers, Number(given.seconds) * 1_000, writesOn(cluster, `many-${members}`));
-    const base = rows[0] ?? { one, many };
-    const row = {
-      ...{ members, one, many, latencyRatio: one.p50Ms / base.one.p50Ms },
-      throughputRatio: many.perSecond / base.many.perSecond,
-    };
-    rows.push(row);
-    say(
-      `${members} voters: one at a time p50 ${one.p50Ms.toFixed(2)} / p99 ${one.p99Ms.toFixed(1)} ms (x ${row.latencyRatio.toFixed(2)}); ${writers} at a time ${Math.round(many.perSecond)} a second (x ${row.throughputRatio.toFixed(2)}), p99 ${many.p99Ms.toFixed(0)} ms (${load()})`,
-    );
+  const byRound: (readonly Sample[])[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    say(`round ${round + 1} of ${rounds} (${load()})`);
+    const samples: Sample[] = [];
+    const from = round % counts.length;
+    for (const members of [...counts.slice(from), ...counts.slice(0, from)])
+      samples.push(await sample(members, seconds));
+    byRound.push(samples);
   }
-  await cluster.end();
-  return rows;
+  const spread = (members: number, of: (sample: Sample, base: Sample) => number): Spread =>
+    spreadOf(
+      byRound.flatMap((samples) => {
+        const [found, base] = [members, first].map((each) => samples.find((one) => one.members === each));
+        return found === undefined || base === undefined ? [] : [of(found, base)];
+      }),
+    );
+  return counts.map((members) => ({
+    members,
+    p50Ms: spread(members, ({ one }) => one.p50Ms),
+    p99Ms: spread(members, ({ one }) => one.p99Ms),
+    perSecond: spread(members, ({ many }) => many.perSecond),
+    latencyRatio: spread(members, ({ one }, base) => one.p50Ms / base.one.p50Ms),
+    throughputRatio: spread(members, ({ many }, base) => many.perSecond / base.many.perSecond),
+  }));
+}
+
+function describe(rows: readonly ByMembers[]): void {
+  const between = ({ median: middle, least, greatest }: Spread, digits: number): string =>
+    `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${greatest.toFixed(digits)})`;
+  for (const { members, p50Ms, latencyRatio, perSecond, throughputRatio } of rows)
+    say(
+      `${members} voters, median (least to greatest round): one at a time p50 ${between(p50Ms, 2)} ms, x ${between(latencyRatio, 2)}; ${writers} at a time ${between(perSecond, 0)} a second, x ${between(throughputRatio, 2)}`,
+    );
 }
 
 function writesOn(cluster: TestCluster, name: string): (number: number) => Promise<void> {
@@ -195,6 +253,14 @@ async function largestEntity(): Promise<Largest> {
 
 const largest = await largestEntity();
 const onDisk = await entitiesOnDisk(numbersOf(given.entities));
-const byMembers = await latencyByMembers(numbersOf(given.members));
-if (given.json) process.stdout.write(`${JSON.stringify({ largest, onDisk, byMembers }, undefined, 2)}\n`);
+const loadBefore = loadavg()[0];
+const byMembers = await latencyByMembers(numbersOf(given.members), {
+  rounds: Number(given.rounds),
+  seconds: Number(given.seconds),
+});
+describe(byMembers);
+if (given.json)
+  process.stdout.write(
+    `${JSON.stringify({ largest, onDisk, byMembers, load: { before: loadBefore, after: loadavg()[0] } }, undefined, 2)}\n`,
+  );
 process.exit(0);
