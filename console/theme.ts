@@ -212,6 +212,9 @@ export function themeFor(name: ThemeName, depth: ColorDepth): Theme {
 /** Each level has a glyph of its own form, so that it reads without colour. */
 export const glyphs: Readonly<Record<Level, string>> = { ok: '●', info: '○', warn: '▲', bad: '✖' };
 
+/** As lists write them. */
+export const levelWords: Readonly<Record<Level, string>> = { ok: 'ok', info: 'info', warn: 'warn', bad: 'error' };
+
 export function badgeTone(level: Level): Tone {
   switch (level) {
     case 'ok':

@@ -13,7 +13,7 @@ import { leaderOf, membersOf } from '../state/members.js';
 import { type Mend, mendsOf } from '../state/mends.js';
 import type { EventRow, State } from '../state/state.js';
 import { textLines, yamlLines } from '../state/yaml.js';
-import { glyphs } from '../theme.js';
+import { glyphs, levelWords } from '../theme.js';
 import { section } from './member.js';
 import { ageSpans, mendSpans } from './overview.js';
 import { type Field, fieldLines, remedyLines, sentenceLines, TextScreen } from './text.js';
@@ -126,7 +126,7 @@ export function EventScreen({ state, row }: ScreenProps & { readonly row: EventR
   const width = state.size.columns;
   const info: Spans = [
     {
-      text: `${glyphs[row.level]} ${row.level}  ${formatTime(row.at)}`,
+      text: `${glyphs[row.level]} ${levelWords[row.level]}  ${formatTime(row.at)}`,
       tone: row.level === 'info' ? 'dim' : row.level,
     },
   ];

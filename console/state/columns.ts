@@ -73,7 +73,8 @@ function roleAsHeard(row: MemberRow, state: State): Cell {
   const cell = memberRole(row);
   const stale =
     row.record !== null && row.raft !== null && row.membership !== 'none' && !row.led && !isFresh(state, row.record);
-  return stale ? { text: `was ${cell.text}`, tone: 'dim' } : cell;
+  // There is no room to say that it had not begun yet.
+  return stale ? { text: `was ${cell.text.replace('pre-', '')}`, tone: 'dim' } : cell;
 }
 
 export const memberColumns: readonly Column<MemberRow>[] = [

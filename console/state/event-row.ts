@@ -1,7 +1,7 @@
 /** An event as one line: what it means, how much it matters, who said it. */
 import { formatPosition } from '../../messaging/position.js';
 import type { QuorateEvent } from '../../messaging/schemas/events.js';
-import type { Level } from '../theme.js';
+import { type Level, levelWords } from '../theme.js';
 import { formatCount } from './format.js';
 import type { EventRow } from './state.js';
 import { clean } from './text.js';
@@ -25,7 +25,7 @@ export function eventRowOf(event: QuorateEvent, now: number): EventRow {
     source: clean(source),
     sentence: clean(sentence),
   };
-  return { ...row, search: `${row.type} ${row.source} ${row.sentence} ${level}`.toLowerCase() };
+  return { ...row, search: `${row.type} ${row.source} ${row.sentence} ${levelWords[level]}`.toLowerCase() };
 }
 
 /** Model events are the same where their positions are; a new leader publishes again what the old one may not have. */

@@ -181,7 +181,9 @@ function contactReason(row: MemberRow, leader: Leader | null): Reason | null {
           'member-silent',
           grave,
           `(${row.membership}) ${how}.`,
-          `Start it, or mend its network. If it is lost for good: :remove ${row.id}`,
+          leader === null
+            ? 'Start it, or mend its network. While nobody leads it cannot be removed.'
+            : `Start it, or mend its network. If it is lost for good: :remove ${row.id}`,
         );
   }
   if (progress === null) return null;

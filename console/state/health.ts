@@ -173,8 +173,8 @@ function withoutLeader(
     const reason: Reason = {
       code: 'no-quorum',
       level: 'bad',
-      sentence: 'Nothing can be written and no membership can change until a majority is back.',
-      remedy: `Start the voters that are away: ${inOrder(voters.filter((id) => !heard.has(id)))}.`,
+      sentence: 'Nothing can be written until a majority of the voters is back.',
+      remedy: `Start ${inOrder(voters.filter((id) => !heard.has(id)))}. If lost for good: \`quorate recover\`, in a shell.`,
       node: null,
     };
     return result(
@@ -223,7 +223,7 @@ function withLeader(
       code: 'no-quorum',
       level: 'bad',
       sentence: `${id} leads term ${formatCount(raft.term)} but does not reach a majority: nothing can be committed.`,
-      remedy: 'Bring back the voters that are away.',
+      remedy: 'Start the voters that are away. If lost for good: `quorate recover`, in a shell.',
       node: id,
     };
     return result(

@@ -2,7 +2,7 @@
 import { formatPosition } from '../../messaging/position.js';
 import type { Entity } from '../../messaging/schemas/model.js';
 import type { OperationView } from '../../messaging/schemas/operations.js';
-import { glyphs } from '../theme.js';
+import { glyphs, levelWords } from '../theme.js';
 import { type Cell, type Column, none, numberCell } from './columns.js';
 import { formatAge, formatBytes, formatClock, formatDuration, formatTime } from './format.js';
 import type { MemberRow } from './members.js';
@@ -71,9 +71,12 @@ export const eventColumns: readonly Column<EventRow>[] = [
   {
     key: 'level',
     title: 'Level',
-    width: 6,
+    width: 7,
     dispensable: 1,
-    cell: (row) => ({ text: `${glyphs[row.level]} ${row.level}`, tone: row.level === 'info' ? 'dim' : row.level }),
+    cell: (row) => ({
+      text: `${glyphs[row.level]} ${levelWords[row.level]}`,
+      tone: row.level === 'info' ? 'dim' : row.level,
+    }),
     by: (row) => row.level,
   },
   {

@@ -70,7 +70,7 @@ test('one voter of three that is heard is no quorum', (t) => {
   });
   const health = judgeHealth(silent);
   t.is(health.sentence, 'NO QUORUM: 1 of 3 voters heard, 2 needed; nothing can be written');
-  t.is(health.reasons[0]?.remedy, 'Start the voters that are away: n1 and n3.');
+  t.is(health.reasons[0]?.remedy, 'Start n1 and n3. If lost for good: `quorate recover`, in a shell.');
   t.is(health.failuresSurvived, null);
 });
 
