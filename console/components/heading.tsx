@@ -1,5 +1,5 @@
 /** The name of a part of the screen, what is to be known of it as a whole, and a rule to the end. */
-import { cells } from '../state/text.js';
+import { cells, cutMiddle } from '../state/text.js';
 import { Line, type Spans, widthOf } from './line.js';
 
 interface HeadingProps {
@@ -10,9 +10,17 @@ interface HeadingProps {
   readonly active?: boolean;
 }
 
+/** Of a title beside information that fills the row. */
+const titleWidthMin = 12;
+
 export function headingSpans({ title, info = [], width, active = false }: HeadingProps): Spans {
+  // What is known of it is not cut for a long name: the ends of a name tell it from others.
+  const room = width - widthOf(info) - 2;
   const left: Spans = [
-    { text: title, tone: active ? 'heading' : 'strong' },
+    {
+      text: info.length === 0 ? title : cutMiddle(title, Math.max(titleWidthMin, room)),
+      tone: active ? 'heading' : 'strong',
+    },
     { text: info.length === 0 ? '' : '  ' },
     ...info,
   ];

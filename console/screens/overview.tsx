@@ -132,15 +132,17 @@ function membersInfo(state: State): Spans {
     (row) => row.membership === 'none' && row.record?.status.state === 'blank' && !row.silent,
   ).length;
   const leader = leaderOf(state);
+  const standalone = rows.filter((row) => row.record?.status.state === 'standalone' && !row.silent).length;
   const parts = [
-    plural(configuration?.voters.length ?? 0, 'voter'),
+    ...(configuration === undefined ? [] : [plural(configuration.voters.length, 'voter')]),
+    ...(standalone === 0 ? [] : [`${formatCount(standalone)} standalone`]),
     ...(learners === 0 ? [] : [plural(learners, 'learner')]),
     ...(blank === 0 ? [] : [`${formatCount(blank)} blank`]),
     ...(leader === null ? [] : [`term ${formatCount(leader.raft.term)}`]),
   ];
   const moving = leader?.raft.transferringTo ?? null;
   return [
-    { text: parts.join(', '), tone: 'dim' },
+    ...(parts.length === 0 ? [] : [{ text: parts.join(', '), tone: 'dim' as const }]),
     ...(moving === null ? [] : [{ text: `  ${glyphs.warn} handing leadership to ${moving}`, tone: 'warn' as const }]),
   ];
 }

@@ -208,7 +208,8 @@ function catchUpReason(row: MemberRow): Reason | null {
     return about(
       row,
       'takes-snapshot',
-      'warn',
+      // A learner that begins with one is on its way.
+      row.membership === 'learner' ? 'info' : 'warn',
       "is behind the leader's log and takes a snapshot.",
       'Wait until it has caught up.',
     );

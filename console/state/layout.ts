@@ -1,7 +1,7 @@
 /** How many rows everything gets: pure, known to the reducer (paging, scrolling) and to the screens alike. */
 import { judgeHealth } from './health.js';
 import { columnsMin, rowsMin } from './limits.js';
-import { membersOf } from './members.js';
+import { keepersOf, membersOf } from './members.js';
 import type { ListName, State } from './state.js';
 import { wrap } from './text.js';
 
@@ -69,7 +69,7 @@ export function listRows(state: State, name: ListName): number {
 /** Controllers with their schedules stand above the files, and take no more than half of the screen. */
 function schedulesRows(state: State): number {
   const half = Math.floor(bodyRows(state) / 2) - headed - gap;
-  return Math.max(1, Math.min(half, membersOf(state).length));
+  return Math.max(1, Math.min(half, keepersOf(state).length));
 }
 
 export interface OverviewCounts {

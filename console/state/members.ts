@@ -133,6 +133,11 @@ export function membersOf(facts: ClusterFacts): readonly MemberRow[] {
     .sort((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : 1));
 }
 
+/** Who may have a copy of the model, and so backups of it: whoever was never heard has said nothing of them. */
+export function keepersOf(facts: ClusterFacts): readonly MemberRow[] {
+  return membersOf(facts).filter((row) => row.record !== null && row.record.status.state !== 'blank');
+}
+
 function rankOf(row: MemberRow): number {
   if (row.membership !== 'none') return 0;
   return row.record?.status.state === 'removed' ? 2 : 1;

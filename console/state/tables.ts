@@ -12,7 +12,7 @@ import {
   routerState,
   routerSync,
 } from './columns.js';
-import { type MemberRow, membersOf } from './members.js';
+import { keepersOf, type MemberRow, membersOf } from './members.js';
 import { backupColumns, entityColumns, eventColumns, operationColumns, snapshotColumns } from './record-columns.js';
 import { type SnapshotRow, snapshotRows } from './snapshots.js';
 import type { EventRow, ListName, State } from './state.js';
@@ -89,9 +89,7 @@ export const tables = {
   } satisfies Table<OperationView>,
   backups: {
     ...members,
-    // Who was never heard has said nothing of backups.
-    rows: (state: State) =>
-      membersOf(state).filter((row) => row.record !== null && row.record.status.state !== 'blank'),
+    rows: keepersOf,
     columns: backupColumns,
   } satisfies Table<MemberRow>,
   snapshots: {

@@ -187,6 +187,29 @@ test('a member that the leader reaches and this console does not, is not called 
   t.is(health.failuresSurvived, 1);
 });
 
+test('a learner that begins with a snapshot is no concern; a voter that needs one is', (t) => {
+  const taking = (configuration: Partial<NonNullable<NodeStatus['raft']>['configuration']>) =>
+    hearing(
+      statusOf('n1', {
+        raft: {
+          configuration: {
+            voters: ['n1', 'n2', 'n3'],
+            votersOutgoing: [],
+            learners: [],
+            learnersNext: [],
+            ...configuration,
+          },
+          progress: [progressOf('n1'), progressOf('n2', { state: 'snapshot' }), progressOf('n3'), progressOf('n4')],
+        },
+      }),
+      statusOf('n2'),
+      statusOf('n3'),
+      statusOf('n4'),
+    );
+  t.is(judgeHealth(taking({ voters: ['n1', 'n3', 'n4'], learners: ['n2'] })).level, 'ok');
+  t.is(judgeHealth(taking({})).level, 'warn');
+});
+
 test('a follower that is thousands of entries behind is named', (t) => {
   const n1 = statusOf('n1', { raft: { progress: [progressOf('n2'), progressOf('n3', { lag: 5_210 })] } });
   const health = judgeHealth(hearing(n1, statusOf('n2'), statusOf('n3')));

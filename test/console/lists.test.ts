@@ -1,5 +1,6 @@
 /** Lists fill the room that they have: an operator who sees three rows of a thousand thinks that there are three. */
 import test from 'ava';
+import { headingSpans } from '../../console/components/heading.js';
 import { bindings, keymapOf } from '../../console/keys.js';
 import type { State } from '../../console/state/state.js';
 import { QuorateError } from '../../messaging/index.js';
@@ -166,4 +167,12 @@ test('counts are written with their thousands apart wherever they stand', (t) =>
   t.regex(frames[4] ?? '', /None of 10,000 matches/u);
   // A position is a name (r18190@1), and a port or a time of day is no count.
   for (const frame of frames) t.deepEqual(frame.match(/(?<![\d,@:.\w-])\d{4,}(?![\d@:.\w-])/gu), null);
+});
+
+test('a name that is long leaves what is to be known of it in the heading', (t) => {
+  const name = `before-migrate-${'37bc69b2'.repeat(6)}.snapshot`;
+  const spans = headingSpans({ title: `Restore ${name}`, info: [{ text: 'nothing was changed yet' }], width: 60 });
+  const text = spans.map((span) => span.text).join('');
+  t.regex(text, /^Restore before-\S*….*\.snapshot {2}nothing was changed yet$/u);
+  t.is(text.length, 60);
 });
