@@ -1,5 +1,6 @@
 /** The router client: the pure state machine of `router-state.ts`, driven by NATS, a file and a clock. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { ConnectionOptions } from '../connection.js';
 import { QuorateError, toQuorateError, validate } from '../errors.js';
 import { identifierSchema } from '../identifiers.js';
@@ -129,6 +130,11 @@ function checkOptions(options: RouterOptions): void {
     throw new QuorateError('invalid-config', 'the version has more than 64 characters');
 }
 
+const syncOutcomeSchema = z.union([
+  syncReplySchema,
+  z.unknown().transform(() => ({ what: 'not-understood' }) as const),
+]);
+
 class NatsRouterClient implements RouterClient {
   readonly id: string;
   readonly #clock: RouterClock;
@@ -139,6 +145,7 @@ class NatsRouterClient implements RouterClient {
   readonly #queues = new Set<ChangeQueue>();
   readonly #timers = new Map<RouterTimer, () => void>();
   readonly #counters = emptyCounters();
+  readonly #waitingForLive = new Set<(error: QuorateError) => void>();
   readonly #file: EndpointFileWriter;
   #state: RouterState;
   #closing: Promise<void> | null = null;
@@ -226,21 +233,24 @@ class NatsRouterClient implements RouterClient {
   }
 
   whenLive(timeoutMs = 30_000): Promise<void> {
-    if (this.#closing !== null) return Promise.reject(new QuorateError('stopping', 'the router client is closed'));
+    if (this.#closing !== null) return Promise.reject(closedError());
     if (this.phase === 'live') return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const stop = this.on('phase', (phase) => {
-        if (phase !== 'live') return;
-        stop();
-        cancel();
-        resolve();
-      });
-      const cancel = this.#clock.after(timeoutMs, () => {
-        stop();
-        reject(
-          new QuorateError('timeout', `the router ${this.id} is ${this.phase} and not live after ${timeoutMs} ms`),
-        );
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stop = this.on('phase', (phase) => {
+      if (phase === 'live') resolve();
+    });
+    const cancel = this.#clock.after(timeoutMs, () =>
+      reject(
+        new QuorateError('timeout', `the router ${this.id} is ${this.phase} and not live after ${timeoutMs} ms`, {
+          remedy: 'It goes on trying; its log and its alarms say what keeps it.',
+        }),
+      ),
+    );
+    this.#waitingForLive.add(reject);
+    return promise.finally(() => {
+      stop();
+      cancel();
+      this.#waitingForLive.delete(reject);
     });
   }
 
@@ -268,6 +278,7 @@ class NatsRouterClient implements RouterClient {
     }
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    for (const reject of this.#waitingForLive) reject(closedError());
     await this.#link.close();
     for (const queue of [...this.#queues]) queue.end();
     await this.#file.idle();
@@ -339,7 +350,7 @@ class NatsRouterClient implements RouterClient {
     const reply = await this.#link.request(
       'sync',
       body,
-      syncReplySchema,
+      syncOutcomeSchema,
       limits.syncTimeoutMs,
       controller ?? undefined,
     );
@@ -365,6 +376,10 @@ class NatsRouterClient implements RouterClient {
   #count(counter: RouterCounter): void {
     this.#counters[counter] += 1;
   }
+}
+
+function closedError(): QuorateError {
+  return new QuorateError('stopping', 'the router client is closed', { remedy: 'Make a new one with connectRouter.' });
 }
 
 function emptyCounters(): Record<RouterCounter | 'handlerErrors', number> {

@@ -100,8 +100,8 @@ export type FollowEffect =
 
 export type FollowEffects = FollowEffect[];
 
-/** What became of a request for changes or a page: an answer, or that none came. */
-export type SyncOutcome = SyncReply | { readonly what: 'failed' };
+/** What became of a request for changes or a page: an answer, one of which nothing is understood, or that none came. */
+export type SyncOutcome = SyncReply | { readonly what: 'not-understood' } | { readonly what: 'failed' };
 
 /** @param own the router's id, where it wants its own part only */
 export function initialFollow(anchor: Timeline | null, own: string | null = null): Follow {
@@ -188,6 +188,9 @@ export function onSyncReply(follow: Follow, request: number, outcome: SyncOutcom
   switch (outcome.what) {
     case 'failed':
       return retry(follow, sync, 0, out);
+    case 'not-understood':
+      // A newer version may make changes of a kind that is not known here: the model, which they lead to, is.
+      return badReply(follow, sync, out);
     case 'refused':
       if (outcome.error.code === 'snapshot-required') return beginModel(follow, sync, out);
       return retry(follow, sync, retryAfterMs(outcome.error.details), out);

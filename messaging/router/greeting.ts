@@ -7,7 +7,7 @@ import { isRetryable, QuorateError, type WireError } from '../errors.js';
 import { identifierSchema } from '../identifiers.js';
 import { relateTimelines, type Timeline } from '../position.js';
 import { agreeVersion } from '../protocol.js';
-import { controllersMax, type HelloReply, type HelloRequest } from '../schemas/router.js';
+import { controllersMax, type EndpointList, type HelloReply, type HelloRequest } from '../schemas/router.js';
 import { decideEndpoints, type EndpointRule } from './endpoints.js';
 import * as following from './follow.js';
 import { routerLimits as limits } from './limits.js';
@@ -17,14 +17,15 @@ export function sayHello(turn: Turn, controller: string | null): void {
   const { state } = turn;
   const { settings } = state;
   const request = state.hello.request + 1;
-  turn.state = { ...state, hello: { ...state.hello, request, controller, outstanding: true, due: null } };
+  const { endpoints } = state;
+  turn.state = { ...state, hello: { ...state.hello, request, controller, endpoints, outstanding: true, due: null } };
   const hello: HelloRequest = {
     router: settings.router,
     version: settings.version,
     protocol: settings.protocol,
     indexTypes: [...settings.indexTypes],
     position: state.follow.held,
-    endpoints: state.endpoints?.position ?? null,
+    endpoints: endpoints?.position ?? null,
     incarnation: settings.incarnation,
   };
   turn.out.push({ effect: 'count', counter: 'hellos' }, { effect: 'hello', request, hello, controller });
@@ -56,7 +57,7 @@ function onWelcome(turn: Turn, reply: Welcome): void {
 /** A controller of another cluster or history is not believed in anything. */
 function isOfStranger(turn: Turn, reply: Welcome): boolean {
   const keepsItsOwn = reply.endpoints === undefined && turn.state.endpoints !== null;
-  const refused = keepsItsOwn ? null : takeEndpoints(turn, reply.endpoints);
+  const refused = keepsItsOwn ? null : takeEndpoints(turn, reply.endpoints, turn.state.hello.endpoints);
   if (refused !== null && rulesOfStrangers.has(refused)) return true;
   let isStranger = false;
   follow(turn, (state, out) => {
@@ -146,14 +147,27 @@ function helloIn(turn: Turn, due: 'soon' | 'later', minMs: number, maxMs: number
   timer(turn, 'hello', minMs, maxMs);
 }
 
-/** Returns the rule by which it was refused, or null. */
-export function takeEndpoints(turn: Turn, incoming: unknown): EndpointRule | null {
+/**
+ * Returns the rule by which it was refused, or null.
+ * @param heldBefore what was held when the list was asked for: where that was older, and a newer one came meanwhile, the answer is
+ * of no use, but nobody is at fault, and the operator is told nothing
+ */
+export function takeEndpoints(
+  turn: Turn,
+  incoming: unknown,
+  heldBefore: EndpointList | null = turn.state.endpoints,
+): EndpointRule | null {
   const { state } = turn;
   const decision = decideEndpoints(state.endpoints, incoming, state.settings.cluster);
   switch (decision.decision) {
     case 'same':
       return null;
     case 'refuse':
+      if (
+        wasOvertaken(decision.rule) &&
+        decideEndpoints(heldBefore, incoming, state.settings.cluster).decision !== 'refuse'
+      )
+        return decision.rule;
       turn.out.push({ effect: 'count', counter: 'endpointsRefused' });
       raise(turn, {
         code: 'router.endpoints.refused',
@@ -176,6 +190,10 @@ export function takeEndpoints(turn: Turn, incoming: unknown): EndpointRule | nul
       };
       return null;
   }
+}
+
+function wasOvertaken(rule: EndpointRule): boolean {
+  return rule === 'older' || rule === 'lower-epoch';
 }
 
 /** A list of a newer history says that the model has one too. */

@@ -32,7 +32,16 @@ export function initialState(settings: RouterSettings): RouterState {
   return {
     settings,
     connected: false,
-    hello: { request: 0, outstanding: false, due: null, controller: null, attempt: 0, refusal: null, others: null },
+    hello: {
+      request: 0,
+      outstanding: false,
+      due: null,
+      controller: null,
+      endpoints: null,
+      attempt: 0,
+      refusal: null,
+      others: null,
+    },
     session: null,
     reportDue: false,
     endpoints: null,

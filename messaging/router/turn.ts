@@ -46,6 +46,8 @@ export interface RouterState {
     readonly due: 'soon' | 'later' | null;
     /** Whom the newest one went to; null: any. */
     readonly controller: string | null;
+    /** The list that was held when it was said. */
+    readonly endpoints: EndpointList | null;
     readonly attempt: number;
     readonly refusal: WireError | null;
     /**

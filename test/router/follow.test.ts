@@ -469,6 +469,18 @@ test('an answer of the wrong kind, or pages without end, are not believed', (t) 
   t.is(router.counts.get('badReplies'), 2);
 });
 
+test('changes of a kind that a newer version made are not asked for again and again: the model is taken', (t) => {
+  const router = Router.live(10);
+  router.welcome(at(12));
+  router.reply({ what: 'not-understood' });
+  t.deepEqual(router.took().slice(-1), ['ask page one of any']);
+  router.reply({ what: 'not-understood' });
+  t.deepEqual(router.took(), ['wait'], 'a page is asked for again, after a wait');
+  router.timer().reply(page(12, null));
+  t.is(router.follow.held?.index, 12);
+  t.true(isFollowing(router.follow));
+});
+
 test('a page of an impostor is not taken', (t) => {
   const router = Router.live(10);
   router.hear(change(50, 40)).timer().reply(refused('snapshot-required')).took();

@@ -4,6 +4,7 @@ import type { Entity, Position } from '../../messaging/index.js';
 import { MemoryModelStore, type ModelMeta } from '../../node/model/index.js';
 import { initialConfiguration } from '../../node/raft/index.js';
 import { endpointsOf, readerOf } from '../../node/server/routers/index.js';
+import { metaAfter } from '../../node/storage/mode-change.js';
 
 const position: Position = { timeline: { id: 'A', epoch: 1 }, indexType: 'raft', index: 40 };
 const entity = (id: string): Entity => ({
@@ -55,6 +56,22 @@ const indexesAfter = (store: MemoryModelStore, index: number) => {
 test('a model stands, for routers, at its last change: entries that change no entity leave nobody behind', (t) => {
   t.deepEqual(readerOf(filled()).position(), { ...position, index: 30 });
   t.is(readerOf(new MemoryModelStore()).position(), null);
+});
+
+test('before its first change a model stands where its timeline began: never below a legacy index that was given before', (t) => {
+  const store = filled();
+  const meta = store.meta();
+  if (meta === undefined) throw new Error('no meta');
+  const standalone = metaAfter(
+    { ...meta, legacyIndexMax: 70 },
+    { timeline: { id: 'B', epoch: 2 }, indexType: 'legacy', index: 70, term: 1, configuration: meta.configuration },
+  );
+  store.transaction(() => {
+    store.putMeta(standalone);
+    store.pruneJournal(70);
+  });
+  t.deepEqual(readerOf(store).position(), { timeline: { id: 'B', epoch: 2 }, indexType: 'legacy', index: 70 });
+  t.deepEqual(indexesAfter(store, 70), []);
 });
 
 test('whether the journal reaches back is judged by what the changes follow, not by indexes', (t) => {

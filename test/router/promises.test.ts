@@ -394,6 +394,36 @@ test(`${onlyUnderstood}: a router whose versions the controllers do not understa
   t.like(view, { id: 'r1', online: false, refused: { code: 'unsupported-version' } });
 });
 
+test(`${onlyUnderstood}: a change of a kind that a newer version made stops no router: it takes what the change led to`, async (t) => {
+  const cluster = await clusterFor(t);
+  const { client, changes } = await liveRouter(t, cluster);
+  const newer = (id: string) => cluster.changed(Object.assign(cluster.source.put('service', id), { type: 'merged' }));
+  cluster.put('service', 's1');
+  await inSync(t, cluster, client);
+  newer('s2');
+  cluster.put('service', 's3');
+  await inSync(t, cluster, client);
+  t.true(client.counters.undecodable > 0);
+  t.deepEqual(
+    new Set(changes.map(({ type, entity }) => `${type} ${entity.id}`)),
+    new Set(['created s1', 'created s2', 'created s3']),
+  );
+  t.is(changes.length, 3);
+  // Also where it is the last one for a while, and nothing after it shows that it was missed.
+  newer('s4');
+  await inSync(t, cluster, client);
+});
+
+test('who waits for a router to come live is told when it is closed', async (t) => {
+  const cluster = await clusterFor(t);
+  for (const controller of cluster.controllers.values()) controller.isServing = false;
+  const { client } = await router(t, cluster);
+  const waiting = client.whenLive(60_000);
+  await client.close();
+  await t.throwsAsync(waiting, { code: 'stopping', message: /closed/ });
+  await t.throwsAsync(client.whenLive(), { code: 'stopping' });
+});
+
 test(`${onlyUnderstood}: a router that understands no Raft indexes is refused by a cluster`, async (t) => {
   const cluster = await clusterFor(t);
   const { client, alarms } = await router(t, cluster, { indexTypes: ['legacy'] });

@@ -276,6 +276,32 @@ test('a hello says which list is held; an answer without one leaves that, and wh
   t.is(router.all('alarm').length, 0);
 });
 
+test('an answer to a hello that a newer list has overtaken is of no use, and of nobody the fault', (t) => {
+  const place = (index: number, epoch = 2) => ({ ...list.position, timeline: { id: `of-${epoch}`, epoch }, index });
+  const given = (index: number, epoch?: number) => ({ ...list, position: place(index, epoch) });
+  const start = () => new Router().give({ input: 'start', finding: { found: 'list', list: given(5) } }).connected();
+  const answer = { ...welcome, position: place(9) };
+
+  const overtaken = start().give({ input: 'endpoints', list: given(8) });
+  overtaken.answer({ ...answer, endpoints: given(6) });
+  t.is(overtaken.state.endpoints?.position.index, 8);
+  t.truthy(overtaken.state.session, 'it is a controller like any other');
+  const ofEarlierHistory = start().give({ input: 'endpoints', list: given(1, 3) });
+  ofEarlierHistory.answer({ ...answer, endpoints: given(6) });
+  t.is(ofEarlierHistory.state.endpoints?.position.timeline.epoch, 3);
+  t.is(ofEarlierHistory.state.session, null, 'it does not know of the history that has begun: another is asked');
+  for (const router of [overtaken, ofEarlierHistory]) t.deepEqual(router.all('alarm'), []);
+
+  const older = start().give({ input: 'endpoints', list: given(8) });
+  older.answer({ ...answer, endpoints: given(4) });
+  const ofAnotherCluster = new Router().connected().give({ input: 'endpoints', list: given(8) });
+  ofAnotherCluster.answer({ ...answer, endpoints: { ...given(8), clusterId: 'other' } });
+  t.deepEqual(
+    [older, ofAnotherCluster].map((router) => router.all('alarm').map(({ alarm }) => alarm.details[0])),
+    [['older'], ['other-cluster']],
+  );
+});
+
 test('a report is asked for by several, and given once, soon, with the next heartbeat', (t) => {
   const router = new Router().connected().answer(welcome).synced().give({ input: 'timer', timer: 'heartbeat' });
   router.effects = [];

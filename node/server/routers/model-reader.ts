@@ -5,8 +5,9 @@ import type { ModelMeta, ModelStore } from '../../model/store.js';
 
 export interface RouterModelReader {
   /**
-   * Where the newest change of an entity stands, index 0 before the first; null while there is no model (blank). Entries of
-   * the log that change no entity do not move it: else every router would be behind without having missed anything.
+   * Where the newest change of an entity stands, before the first of a timeline where that began; null while there is no model
+   * (blank). Entries of the log that change no entity do not move it: else every router would be behind without having missed
+   * anything. A timeline begins above all legacy indexes ever given, so nobody is told of one that is lower.
    */
   position(): Position | null;
   /**
@@ -26,7 +27,9 @@ export function readerOf(store: ModelStore): RouterModelReader {
   return {
     position() {
       const meta = store.meta();
-      return meta === undefined ? null : positionAt(meta, meta.lastChangeIndex);
+      return meta === undefined
+        ? null
+        : positionAt(meta, meta.lastChangeIndex === 0 ? meta.journalStart : meta.lastChangeIndex);
     },
     changesAfter(index, limit) {
       const meta = store.meta();
