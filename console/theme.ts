@@ -44,6 +44,14 @@ export type ThemeName = (typeof themeNames)[number];
 export const colorDepths = ['all', '256', '16', 'none'] as const;
 export type ColorDepth = (typeof colorDepths)[number];
 
+/**
+ * For the ground that the terminal says it has: some tell in COLORFGBG which of the sixteen colours it is, as `0;15`, of which 7
+ * and 15 are light. Where it says nothing, most are dark.
+ */
+export function themeOfTerminal(colorFgBg: string | undefined): ThemeName {
+  return /;(?:7|15)$/u.test(colorFgBg ?? '') ? 'light' : 'dark';
+}
+
 interface Palette {
   readonly ok: string;
   readonly info: string;

@@ -24,7 +24,7 @@ export const consoleSettings = {
     group: 'Options',
     choices: themes,
     describe: 'dark, light, colour-blind or none',
-    defaultText: 'dark',
+    defaultText: 'dark; light where the terminal says so (COLORFGBG)',
     schema: choice(themes).optional(),
   }),
   keys: setting({
@@ -81,9 +81,13 @@ export interface ConsoleLook {
 
 /** Resolves when the operator leaves. */
 export async function showConsole({ env }: CommandContext, on: ConsoleCluster, look: ConsoleLook): Promise<void> {
-  const [{ runConsole }, { historyPath, readKeys }] = await Promise.all([import('../app.js'), import('../files.js')]);
+  const [{ runConsole }, { historyPath, readKeys }, { themeOfTerminal }] = await Promise.all([
+    import('../app.js'),
+    import('../files.js'),
+    import('../theme.js'),
+  ]);
   const keymap = await readKeys(look.keys, env);
-  const theme = (env['NO_COLOR'] ?? '') === '' ? look.theme : 'none';
+  const theme = (env['NO_COLOR'] ?? '') === '' ? (look.theme ?? themeOfTerminal(env['COLORFGBG'])) : 'none';
   await runConsole({
     ...on,
     readOnly: look.readOnly,

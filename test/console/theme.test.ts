@@ -1,7 +1,7 @@
 /** What a terminal can show, and what it is told to show. */
 import test from 'ava';
 import { nearestIndexed } from '../../console/indexed-colors.js';
-import { colorDepths, type Looks, themeFor, themeNames } from '../../console/theme.js';
+import { colorDepths, type Looks, themeFor, themeNames, themeOfTerminal } from '../../console/theme.js';
 
 const all = themeNames.flatMap((name) => colorDepths.map((depth) => ({ name, depth, theme: themeFor(name, depth) })));
 
@@ -17,6 +17,11 @@ test('a colour goes to the nearest of the table of 256', (t) => {
   t.is(nearestIndexed('#5fafff'), 75);
   t.is(nearestIndexed('#8a8a8a'), 245);
   t.is(nearestIndexed('#b3001b'), 124);
+});
+
+test('the theme is for the ground that the terminal says it has', (t) => {
+  for (const said of ['0;15', '0;7', '0;default;15']) t.is(themeOfTerminal(said), 'light', said);
+  for (const said of ['15;0', '7;8', '15;default', '', undefined]) t.is(themeOfTerminal(said), 'dark', said);
 });
 
 test('each depth is told only what it can show', (t) => {
