@@ -3,8 +3,15 @@
  * is lost, done twice, or refused as old. (Where a process is killed at each step: migration-killed.test.ts.)
  */
 import test, { type ExecutionContext } from 'ava';
-import { connectRouter, type OperationView, type RouterView, subjectsOf } from '../../messaging/index.js';
+import {
+  connectRouter,
+  type OperationView,
+  type QuorateError,
+  type RouterView,
+  subjectsOf,
+} from '../../messaging/index.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
+import { runQuorate } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { eventually } from '../support/wait.js';
 import { type Load, startLoad } from './load.js';
@@ -182,11 +189,11 @@ test.serial('routers that do not understand raft indexes are named, and left beh
       (await cluster.api.request('routers.list', {})).routers.find(({ id, online }) => id === 'old' && online),
     { what: 'the old router to be online' },
   );
-  const refusal = await t.throwsAsync(cluster.api.request('operation.start', { workflow: 'migrate' }), {
+  const refusal = await t.throwsAsync<QuorateError>(cluster.api.request('operation.start', { workflow: 'migrate' }), {
     code: 'check-failed',
     message: /routers-understand-raft failed: 1 connected router does not say that raft indexes are understood: old/,
   });
-  t.regex(String(refusal), /nothing|old/);
+  t.regex(String(refusal?.remedy), /--leave-behind old/);
   t.is((await cluster.api.request('status.get', {}, { node: 'n1' })).state, 'standalone');
   await t.throwsAsync(cluster.api.request('operation.start', { workflow: 'rollback' }), {
     code: 'check-failed',
@@ -198,6 +205,12 @@ test.serial('routers that do not understand raft indexes are named, and left beh
   const { routers: views } = await cluster.api.request('routers.list', {});
   t.deepEqual(positionsOf(views.filter(({ id }) => id !== 'old')), ['raft 2', 'raft 2', 'raft 2']);
   t.is(views.find(({ id }) => id === 'old')?.refused?.code, 'hello-refused');
+  const shown = await runQuorate(['routers', '--cluster', cluster.name, '--nats', cluster.natsUrl]);
+  t.regex(
+    shown.stdout,
+    /^old +refused .*the router does not understand raft indexes/m,
+    'the operator sees which one, and why',
+  );
   await old.close();
   await cluster.end();
 });

@@ -1,5 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, type PathLike, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import type { EndpointList } from '../../messaging/index.js';
 import { endpointFileName, readEndpointFile, writeEndpointFile } from '../../messaging/router/endpoint-file.js';
@@ -21,6 +23,43 @@ test('what was written is read, and nothing else is left in the folder', async (
   const finding = await readEndpointFile(path, 'test');
   t.is(finding.found === 'list' ? finding.list.position.index : finding.found, 6);
   t.deepEqual(readdirSync(join(path, '..')), [endpointFileName]);
+});
+
+test('the file is written beside, synced, renamed, and then its folder is synced: nothing less survives a loss of power', async (t) => {
+  const path = newFile();
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true });
+  const done: string[] = [];
+  const { open, rename } = fsPromises;
+  const nameOf = (of: PathLike) => (String(of) === folder ? 'folder' : basename(String(of)));
+  const isOurs = (of: PathLike) => String(of).startsWith(folder);
+  fsPromises.open = async (...given: Parameters<typeof open>) => {
+    const handle = await open(...given);
+    if (!isOurs(given[0])) return handle;
+    const { writeFile, sync } = handle;
+    handle.writeFile = async (...contents: Parameters<typeof writeFile>) => {
+      done.push(`write ${nameOf(given[0])}`);
+      return await writeFile.apply(handle, contents);
+    };
+    handle.sync = async () => {
+      await sync.call(handle);
+      done.push(`sync ${nameOf(given[0])}`);
+    };
+    return handle;
+  };
+  fsPromises.rename = async (from, to) => {
+    await rename(from, to);
+    if (isOurs(to)) done.push(`rename ${nameOf(from)} ${nameOf(to)}`);
+  };
+  syncBuiltinESMExports();
+  try {
+    await writeEndpointFile(path, list);
+  } finally {
+    Object.assign(fsPromises, { open, rename });
+    syncBuiltinESMExports();
+  }
+  const beside = `.${endpointFileName}.new`;
+  t.deepEqual(done, [`write ${beside}`, `sync ${beside}`, `rename ${beside} ${endpointFileName}`, 'sync folder']);
 });
 
 test('a file cut off anywhere is found damaged or empty, never used', async (t) => {

@@ -44,9 +44,12 @@ test(`${neverWithout}: an empty list of controllers is never accepted, and the o
   );
   t.like(alert, {
     namespace: 'alert',
+    alert_source_type: 'router',
     alert_source_id: 'r1',
     severity: 'warning',
+    message: 'a list of controllers was refused: it names no controller',
     details: ['router.endpoints.refused', 'empty'],
+    related_entities: { router: 'r1' },
   });
 });
 
@@ -529,6 +532,23 @@ test('no message, whatever is in it, ends a router or a controller', async (t) =
   await eventually(() => client.counters.undecodable >= rubbish.length, { what: 'the rubbish to be counted' });
   cluster.put('service', 's1');
   await inSync(t, cluster, client);
+});
+
+test('after a mass reconnect each question of a router is answered once, by one of all the members', async (t) => {
+  const cluster = await clusterFor(t);
+  cluster.put('service', 's1');
+  const routers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => liveRouter(t, cluster, { id: `r${index}` })),
+  );
+  const answered = () => [...cluster.controllers.values()].map(({ service }) => service?.counters());
+  const sum = (counts: readonly (number | undefined)[]) =>
+    counts.reduce<number>((total, each) => total + (each ?? 0), 0);
+  await eventually(
+    () => sum(answered().map((each) => each?.hellos)) === sum(routers.map(({ client }) => client.counters.hellos)),
+    { what: 'as many answers as questions', show: () => answered() },
+  );
+  // That all 40 go to one of three by chance happens once in 10^18 times.
+  t.true(answered().filter((each) => (each?.hellos ?? 0) + (each?.pages ?? 0) > 0).length > 1);
 });
 
 test('changes can be read with for await, and end when the client is closed', async (t) => {
