@@ -40,14 +40,27 @@ interface Spread {
   readonly p50: number;
   readonly p99: number;
   readonly most: number;
+  /** Percent of them that took no longer than an operator notices. */
+  readonly unnoticed: number;
 }
+
+/** What a key may take to its effect. */
+const noticedAfterMs = 50;
 
 function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (part: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
-  return { p50: round(at(0.5)), p99: round(at(0.99)), most: round(sorted.at(-1) ?? Number.NaN) };
+  return {
+    p50: round(at(0.5)),
+    p99: round(at(0.99)),
+    most: round(sorted.at(-1) ?? Number.NaN),
+    unnoticed: round((100 * sorted.filter((value) => value <= noticedAfterMs).length) / Math.max(1, sorted.length)),
+  };
 }
+
+const spreadText = ({ p50, p99, most, unnoticed }: Spread): string =>
+  `p50 ${p50} ms, p99 ${p99} ms, most ${most} ms; ${unnoticed} % within ${noticedAfterMs} ms`;
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 
@@ -163,13 +176,14 @@ const terminal = openPseudoTerminal({ columns, rows });
 const main = path.join(checkoutRoot, 'dist/packed/quorate.js');
 const command = [process.execPath, main, 'console', '--nats', nats.url, '--cluster', clusterName];
 
-say(`load ${os.loadavg().map(round).join(' ')}, ${os.availableParallelism()} cores`);
+const load = [os.loadavg().map(round)];
+say(`load ${load[0]?.join(' ')}, ${os.availableParallelism()} cores`);
 const starts = await measureStarts(terminal, command, Number(given.starts) + 1);
 say(`first useful screen    p50 ${starts.p50} ms, p99 ${starts.p99} ms; processor p50 ${starts.processorMs.p50} ms`);
 const keys = await measureKeys(terminal, Number(given.keys));
-say(`a key to its effect    p50 ${keys.p50} ms, p99 ${keys.p99} ms, most ${keys.most} ms`);
+say(`a key to its effect    ${spreadText(keys)}`);
 const filter = await measureFilter(terminal, Math.ceil(Number(given.keys) / 3));
-say(`a letter of a filter   p50 ${filter.p50} ms, p99 ${filter.p99} ms, most ${filter.most} ms`);
+say(`a letter of a filter   ${spreadText(filter)}`);
 terminal.press('1');
 const quiet = await watchQuietly(terminal, Number(given.seconds));
 say(
@@ -178,6 +192,8 @@ say(
 say(
   `memory                 ${quiet.memoryMegabytes.first} MB, after ${given.seconds} s ${quiet.memoryMegabytes.last} MB, most ${quiet.memoryMegabytes.most} MB`,
 );
-if (given.json) process.stdout.write(`${JSON.stringify({ given, starts, keys, filter, ...quiet }, null, 2)}\n`);
+load.push(os.loadavg().map(round));
+say(`load at the end        ${load[1]?.join(' ')}`);
+if (given.json) process.stdout.write(`${JSON.stringify({ given, load, starts, keys, filter, ...quiet }, null, 2)}\n`);
 await terminal.end();
 process.exit(0);
