@@ -58,10 +58,12 @@ class SlowConnection {
   }
 }
 
-function busyController(routers: number) {
+/** `readMs`: so long each look at the clock takes, and so long at least each message. */
+function busyController(routers: number, readMs = 0) {
   const connection = new SlowConnection();
   const events: RouterServiceEvent[] = [];
   let nowMs = 0;
+  let lookedMs = 0;
   let tick = (): void => undefined;
   let tickedMs = 0;
   const gone = new Set<string>();
@@ -83,7 +85,10 @@ function busyController(routers: number) {
     publishEvent: (event) => events.push(event),
     log: () => undefined,
     heartbeatMs,
-    now: () => nowMs,
+    now: () => {
+      lookedMs += readMs;
+      return nowMs + lookedMs;
+    },
     every: (_intervalMs, work) => {
       tick = work;
       return () => undefined;
@@ -127,6 +132,12 @@ function busyController(routers: number) {
       tickedMs = nowMs;
     },
     deliver: () => connection.deliver(),
+    /** Time for a tick, and none for a router to speak. */
+    ticks(): void {
+      nowMs += tickMs;
+      tickedMs = nowMs;
+      tick();
+    },
     offline: () =>
       events.flatMap((event) =>
         event.namespace === 'router' && event.event_type === 'router-offline' ? [event.router_id] : [],
@@ -151,6 +162,21 @@ test('heartbeats that wait in the queue of a busy controller make no router offl
   for (let round = 0; round < 20; round += 1) {
     await controller.stalls(4_900);
     await controller.deliver();
+  }
+  t.deepEqual(controller.offline(), []);
+  t.is(controller.service.presence().online, 200);
+  controller.service.stop();
+});
+
+test('nor do those that it has received, and reads some milliseconds at a time', async (t) => {
+  const controller = busyController(200, 1);
+  await controller.runs(6_000);
+  t.is(controller.service.presence().online, 200);
+  await controller.stalls(14_000);
+  // The server has answered long ago; what it had before is still being read, a few messages in each turn.
+  for (let turn = 0; turn < 30; turn += 1) {
+    await controller.deliver();
+    controller.ticks();
   }
   t.deepEqual(controller.offline(), []);
   t.is(controller.service.presence().online, 200);

@@ -33,6 +33,11 @@ export const serviceLimits = {
   tellsPerSecondMax: 100,
   /** What a router says is small; more is not read. */
   messageBytesMax: 64 * 1024,
+  /** Of a turn of the event loop, for what routers say. */
+  perTurnMsMax: 10,
+  /** What they said and nobody has read yet, and its bytes. More is dropped, and said again by them. */
+  messagesWaitingMax: 100_000,
+  messageBytesWaitingMax: 64 * 1024 * 1024,
   retryAfterMaxMs: 5_000,
   /** A router that is refused is told of in an event once in this time. */
   refusedWindowMs: 60_000,

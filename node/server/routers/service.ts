@@ -25,6 +25,7 @@ import {
 } from '../../../messaging/schemas/router.js';
 import { anyControllerQueue, isOwnInbox, type Subjects, subjectToken } from '../../../messaging/subjects.js';
 import { SenderLimits } from '../sender-limits.js';
+import { TurnQueue } from '../turn-queue.js';
 import { answerHello, type HelloFacts, namesOthers, refusalByModel, refusalOf } from './hello.js';
 import { serviceLimits as limits } from './limits.js';
 import type { RouterModelReader } from './model-reader.js';
@@ -117,6 +118,11 @@ export function createRouterService(options: RouterServiceOptions): RouterServic
   return new NatsRouterService(options);
 }
 
+interface Said {
+  readonly bytes: number;
+  readonly read: () => void;
+}
+
 class NatsRouterService implements RouterService {
   readonly #options: RouterServiceOptions;
   readonly #now: () => number;
@@ -128,6 +134,8 @@ class NatsRouterService implements RouterService {
   /** Of each router: what is answered, and what is only heard. */
   readonly #askLimits: SenderLimits;
   readonly #tellLimits: SenderLimits;
+  /** What thousands of them say at once, when NATS is there again: read some milliseconds at a time. */
+  readonly #said: TurnQueue<Said>;
   readonly #listening: Subscription[] = [];
   readonly #stopTicking: () => void;
   readonly #refusedAt = new Map<string, number>();
@@ -166,6 +174,16 @@ class NatsRouterService implements RouterService {
     const { routersMax: sendersMax } = limits;
     this.#askLimits = new SenderLimits({ perSecondMax: limits.asksPerSecondMax, sendersMax, now: this.#now });
     this.#tellLimits = new SenderLimits({ perSecondMax: limits.tellsPerSecondMax, sendersMax, now: this.#now });
+    this.#said = new TurnQueue({
+      handle: (said) => this.#handle(said),
+      // In the order in which it came: no router may say much, and one that waits long says it again.
+      senderOf: () => 'routers',
+      bytesOf: ({ bytes }) => bytes,
+      ...{ perTurnMax: Number.POSITIVE_INFINITY, perTurnBytesMax: Number.POSITIVE_INFINITY },
+      ...{ perTurnMsMax: limits.perTurnMsMax, waitingMax: limits.messagesWaitingMax },
+      ...{ waitingOfSenderMax: limits.messagesWaitingMax, waitingBytesMax: limits.messageBytesWaitingMax },
+      now: this.#now,
+    });
     this.#throttle = new Throttle({ perSecondMax: limits.syncBytesPerSecondMax, now: this.#now });
     this.#model = new SharedModel({
       reader: options.model,
@@ -235,6 +253,7 @@ class NatsRouterService implements RouterService {
     this.#stopped = true;
     this.#stopTicking();
     for (const subscription of [...this.#listening, ...this.#answering]) subscription.unsubscribe();
+    this.#said.clear();
   }
 
   // ---- what every member hears
@@ -254,13 +273,20 @@ class NatsRouterService implements RouterService {
       this.#subscribe(subjects.routerRequests('alert'), (message) =>
         this.#observe(message, () => this.#onAlert(message)),
       ),
-      this.#subscribe(subjects.event('router.>'), (message) => {
-        const event = routerEventSchema.safeParse(parseJson(message));
-        const isPresence =
-          event.success && (event.data.event_type === 'router-online' || event.data.event_type === 'router-offline');
-        if (isPresence) this.#presence.published(event.data.router_id, event.data.router_online);
+      // What the leader says comes in order, and is not dropped for what routers say.
+      this.#options.connection.subscribe(subjects.event('router.>'), {
+        callback: (error, message) => {
+          if (error === null) this.#handle({ bytes: 0, read: () => this.#onRouterEvent(message) });
+        },
       }),
     );
+  }
+
+  #onRouterEvent(message: Msg): void {
+    const event = routerEventSchema.safeParse(parseJson(message));
+    const isPresence =
+      event.success && (event.data.event_type === 'router-online' || event.data.event_type === 'router-offline');
+    if (isPresence) this.#presence.published(event.data.router_id, event.data.router_online);
   }
 
   /** What is over the router's limit is not heard: it will say it again. */
@@ -468,7 +494,11 @@ class NatsRouterService implements RouterService {
     const unanswered = (): void => {
       if (this.#asking === asking) this.#asking = null;
     };
-    this.#options.connection.flush().then(answered, unanswered);
+    // Behind all that came before the answer and was not read yet.
+    const received = (): void => {
+      if (!this.#said.push({ bytes: 0, read: answered })) unanswered();
+    };
+    this.#options.connection.flush().then(received, unanswered);
   }
 
   #publishTransitions(): void {
@@ -545,24 +575,31 @@ class NatsRouterService implements RouterService {
     throw new QuorateError('invalid-request', 'the message names another router than its subject');
   }
 
-  /** No message, whatever is in it, may end the controller. */
   #subscribe(subject: string, handle: (message: Msg) => void, queue?: string): Subscription {
     return this.#options.connection.subscribe(subject, {
       queue,
       callback: (error, message) => {
         if (error !== null || this.#stopped) return;
-        try {
-          handle(message);
-        } catch (failure) {
-          const refusal = toQuorateError(failure);
-          if (refusal.code === 'internal')
-            this.#options.log('router-message-failed', 'a router message could not be handled', {
-              error: refusal.message,
-            });
-          else this.#counters.undecodable += 1;
-        }
+        // It will say it again.
+        const read = (): void => handle(message);
+        if (!this.#said.push({ bytes: message.data.length, read })) this.#counters.overloaded += 1;
       },
     });
+  }
+
+  /** No message, whatever is in it, may end the controller. */
+  #handle({ read }: Said): true {
+    try {
+      if (!this.#stopped) read();
+    } catch (failure) {
+      const refusal = toQuorateError(failure);
+      if (refusal.code === 'internal')
+        this.#options.log('router-message-failed', 'a router message could not be handled', {
+          error: refusal.message,
+        });
+      else this.#counters.undecodable += 1;
+    }
+    return true;
   }
 }
 
