@@ -37,6 +37,9 @@ const values = readOptions(usage, {
 /** The promises' bounds. */
 const resumeMs = Number(values.resume) * 1_000;
 const healMs = 60_000;
+const holdMs = Number(values.hold) * 1_000;
+/** The end of a cut, in which nobody hears an answer any more that was under way when it began. */
+const endMs = Math.min(1_000, holdMs / 2);
 /** While a cut lasts, leaders may change this often: once for whoever lost its majority, once more for the ways of NATS. */
 const termsMax = 3;
 
@@ -45,7 +48,7 @@ interface Outcome {
   readonly leader: string;
   /** Until the first write that was begun after the cut was acknowledged at a host of the majority; null where there is none. */
   readonly resumedMs: number | null;
-  /** Hosts whose users wrote in the last second of the cut. */
+  /** Hosts whose users wrote at the end of the cut, in its last second or half. */
   readonly writing: readonly number[];
   readonly terms: number;
   /** Until all three stood together again, and each user wrote. */
@@ -106,8 +109,8 @@ async function tryCase(site: Site, network: ThreeHosts, { name, cuts, together }
       wrong.push('writes did not resume in the majority');
     }
   }
-  await sleep(Math.max(0, Number(values.hold) * 1_000 - (performance.now() - cutAt)));
-  const writing = site.users.filter((user) => user.lastAt() > performance.now() - 1_000).map(({ host }) => host);
+  await sleep(Math.max(0, holdMs - (performance.now() - cutAt)));
+  const writing = site.users.filter((user) => user.lastAt() > performance.now() - endMs).map(({ host }) => host);
   if (together.length === 0 && writing.length > 0)
     wrong.push(`without a majority, writes were acknowledged at ${writing}`);
   const strangers = writing.filter((host) => together.length > 0 && !together.includes(host));
