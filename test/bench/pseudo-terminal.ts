@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { toolPath } from '../support/checkout.js';
-import { endWithUs, hasEnded } from '../support/children.js';
+import { endWithUs, hasEnded, isAlive } from '../support/children.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 export interface Output {
@@ -153,7 +153,8 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
     async end() {
       // It ends instead of answering.
       await command('kill-server').catch(() => undefined);
-      for (const pid of [tmux.pid, server]) if (pid !== undefined) hasEnded(pid);
+      // Who has been told so and has not ended yet is killed when this process ends.
+      for (const pid of [tmux.pid, server]) if (pid !== undefined && !isAlive(pid)) hasEnded(pid);
     },
   };
 }

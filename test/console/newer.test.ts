@@ -134,7 +134,10 @@ test('a client hands on what a newer controller publishes', async (t) => {
   connection.publish(subjects.operation('op-newer'), JSON.stringify(asHeard.workflow));
   connection.publish(subjects.operation('op-role'), JSON.stringify(asHeard.parameter));
   await eventually(() => heard.length === 3, { what: 'all three', timeoutMs: 30_000, show: () => heard });
-  t.deepEqual(heard.toSorted((a, b) => (a < b ? -1 : 1)), ['n2 dormant', 'op-newer on hold', 'op-role done']);
+  t.deepEqual(
+    heard.toSorted((a, b) => (a < b ? -1 : 1)),
+    ['n2 dormant', 'op-newer on hold', 'op-role done'],
+  );
   t.is(client.undecodable(), 0);
   await connection.close();
 });
