@@ -60,10 +60,9 @@ export function planImport(source: Source, held: readonly Entity[]): ImportPlan 
       leftOut.push({
         kind,
         name,
-        why: `there is a ${kind} with the id ${wanted.id} already, and it is another or has changed`,
+        why: `the id ${wanted.id} is that of another ${kind}, or of this one and it has changed`,
       });
-    else if (holder !== undefined)
-      leftOut.push({ kind, name, why: `there is a ${kind} of that name already, with the id ${holder}` });
+    else if (holder !== undefined) leftOut.push({ kind, name, why: `that name has the ${kind} with the id ${holder}` });
     else create.push(wanted);
   }
   return { create, there, leftOut };

@@ -217,8 +217,13 @@ class NatsRouterClient implements RouterClient {
   }
 
   begin(finding: Awaited<ReturnType<typeof readEndpointFile>>): void {
-    this.#dispatch({ input: 'start', finding });
-    this.#link.start();
+    const effects = this.#reduce({ input: 'start', finding });
+    // Whoever made the client can listen only when it has it: what is told before is told to nobody.
+    setImmediate(() => {
+      if (this.#closing !== null) return;
+      for (const effect of effects) this.#perform(effect);
+      this.#link.start();
+    });
   }
 
   on<Name extends keyof RouterEvents>(event: Name, handler: (value: RouterEvents[Name]) => void): () => void {
@@ -286,9 +291,13 @@ class NatsRouterClient implements RouterClient {
 
   #dispatch(input: RouterInput): void {
     if (this.#closing !== null) return;
+    for (const effect of this.#reduce(input)) this.#perform(effect);
+  }
+
+  #reduce(input: RouterInput): readonly RouterEffect[] {
     const { state, effects } = reduce(this.#state, input, this.#clock.now());
     this.#state = state;
-    for (const effect of effects) this.#perform(effect);
+    return effects;
   }
 
   #perform(effect: RouterEffect): void {
@@ -332,6 +341,7 @@ class NatsRouterClient implements RouterClient {
       case 'alarm':
         this.#log(effect.alarm.severity === 'warning' ? 'warn' : effect.alarm.severity, effect.alarm.message, {
           code: effect.alarm.code,
+          details: effect.alarm.details,
         });
         this.#emitter.emit('alarm', effect.alarm);
         return;

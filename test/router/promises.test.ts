@@ -82,7 +82,11 @@ test(`${neverWithout}: a controller that is behind what a router holds gives it 
   cluster.setMembers(['n2', 'n3']);
   await eventually(() => endpointIds(again.client)?.[1] === 'n3', { what: 'the newest list' });
   t.is(client.counters.endpointsRefused + again.client.counters.endpointsRefused, 0);
-  t.deepEqual(alarms, []);
+  t.deepEqual(
+    alarms.map(({ code }) => code),
+    ['router.endpoints.fallback'],
+    'at its first start, and no more',
+  );
   t.deepEqual(again.alarms, []);
 });
 
@@ -143,8 +147,9 @@ for (const [what, contents] of [
     const cluster = await clusterFor(t);
     const directory = temporaryDirectory('router');
     writeFileSync(join(directory, endpointFileName), contents);
-    const { client, logged } = await liveRouter(t, cluster, { dataDirectory: directory });
+    const { client, logged, alarms } = await liveRouter(t, cluster, { dataDirectory: directory });
     t.true(logged.some((line) => line.startsWith('warn: the configured list of servers is used')));
+    t.is(alarms[0]?.code, 'router.endpoints.fallback', 'also the program that uses the client is told');
     t.deepEqual(endpointIds(client), ['n1', 'n2', 'n3']);
     await eventually(() => cluster.alerts('router.endpoints.fallback').length === 1, { what: 'the alert' });
     await eventually(() => readFileSync(join(directory, endpointFileName), 'utf8').includes('"n3"'), {
@@ -389,8 +394,13 @@ test(`${neverMissed}: a large model is taken in pages that all stand at one posi
 
 test(`${onlyUnderstood}: a router whose versions the controllers do not understand is told why, and the operator sees it`, async (t) => {
   const cluster = await clusterFor(t);
-  const { client, alarms } = await router(t, cluster, { protocol: { min: 7, max: 9 } });
+  const logged: unknown[] = [];
+  const { client, alarms } = await router(t, cluster, {
+    protocol: { min: 7, max: 9 },
+    log: (_level, _message, fields) => logged.push(fields?.['details']),
+  });
   await eventually(() => client.phase === 'refused', { what: 'the refusal' });
+  t.deepEqual(logged.filter((details) => details !== undefined).at(-1), ['Upgrade the controllers.']);
   t.regex(alarms.find((alarm) => alarm.code === 'router.hello.refused')?.message ?? '', /7 to 9/);
   await eventually(() => cluster.routerEvents('r1').includes('router-hello-refused'), { what: 'the event' });
   const [view] = cluster.controller('n1').service?.routers() ?? [];
