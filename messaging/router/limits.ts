@@ -32,7 +32,10 @@ export const routerLimits = {
   helloTimeoutMs: 3_000,
   syncTimeoutMs: 10_000,
   alertTimeoutMs: 3_000,
-  /** How much longer than these an answer may take that has arrived in time at a router that had no time for it. */
+  /**
+   * How much longer than these an answer may take that has arrived in time at a router that had no time for it. What is given up
+   * stays known to the library until then: some dozen questions at most, for one of a kind is asked at a time, and waits double.
+   */
   lateAnswerMaxMs: 60_000,
   /** Changes that an iteration may be behind before it is ended with `overloaded`. */
   iterationBehindMax: 65_536,

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { checkoutRoot } from '../support/checkout.js';
-import { startProcess } from '../support/process.js';
+import { runProcess, startProcess } from '../support/process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { clusterName } from './support/fake-cluster.js';
 import { clusterFor } from './support/watched.js';
@@ -42,6 +42,22 @@ test('the example in the documentation does what it says, for someone who has ne
   t.regex(running.stdout(), /created service db\ncreated policy p1\ndeleted service web\n/);
   running.signal('SIGTERM');
   t.deepEqual(await running.waitForExit(), { code: 0, signal: null }, running.logs());
+});
+
+test('the example, as it stands in the documentation, satisfies the types of the package', async (t) => {
+  const directory = temporaryDirectory('example');
+  const at = (...names: string[]) => path.join(checkoutRoot, ...names);
+  const compilerOptions = {
+    ...{ module: 'nodenext', target: 'es2024', strict: true, noEmit: true, skipLibCheck: true },
+    ...{ types: ['node'], typeRoots: [at('node_modules', '@types')] },
+    // As an application finds the installed package.
+    paths: { quorate: [at('dist', 'messaging', 'index.d.ts')] },
+  };
+  writeFileSync(path.join(directory, 'example.ts'), example);
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ type: 'module' }));
+  writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['example.ts'] }));
+  const compiled = await runProcess(at('node_modules', '.bin', 'tsc'), ['-p', directory], { name: 'tsc' });
+  t.deepEqual({ code: compiled.code, said: compiled.stdout }, { code: 0, said: '' }, compiled.stderr);
 });
 
 test('what the example imports is what the package exports', (t) => {
