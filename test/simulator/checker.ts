@@ -99,7 +99,7 @@ export class Checker {
   readonly requests = new Map<string, Index>();
   /** What took effect on an earlier one: a restore forgets it, so that it may take effect once more. */
   readonly takenBack = new Set<string>();
-  readonly secondEffects: string[] = [];
+  readonly furtherEffects: string[] = [];
   /** Whether requests that were judged changed anything, on this timeline and on those before. */
   readonly #judgedNow = new Map<string, boolean>();
   readonly #judgedEarlier = new Map<string, boolean>();
@@ -647,7 +647,7 @@ export class Checker {
   #judged(requestId: string, changed: boolean): void {
     if (this.#judgedNow.has(requestId)) return;
     const before = this.#judgedEarlier.get(requestId);
-    if (before === true || (before === false && changed)) this.secondEffects.push(requestId);
+    if (before === true || (before === false && changed)) this.furtherEffects.push(requestId);
     this.#judgedNow.set(requestId, changed);
   }
 

@@ -24,7 +24,7 @@ interface Request {
   answer: Answer | undefined;
   returnedAt: number;
   /** It took effect once more, after a restore. */
-  hasSecondEffect: boolean;
+  furtherEffects: number;
 }
 
 interface Answer {
@@ -103,7 +103,7 @@ export class Client {
       attempts: 0,
       answer: undefined,
       returnedAt: 0,
-      hasSecondEffect: false,
+      furtherEffects: 0,
     };
     this.#requests.set(request.requestId, request);
     this.#attempt(request, then, target);
@@ -224,9 +224,9 @@ export class Client {
   }
 
   /** It took effect once more, on the timeline that a restore began: in the history, as if somebody had asked again. */
-  noteSecondEffect(requestId: string): void {
+  noteFurtherEffect(requestId: string): void {
     const request = this.#requests.get(requestId);
-    if (request !== undefined) request.hasSecondEffect = true;
+    if (request !== undefined) request.furtherEffects += 1;
   }
 
   *requestIds(): Generator<string> {
@@ -248,13 +248,13 @@ export class Client {
     const operations: EntityOperation[] = [];
     for (const [requestId, request] of this.#requests) {
       if (only?.has(requestId) === false) continue;
-      const { key, input, calledAt, returnedAt, answer, hasSecondEffect } = request;
+      const { key, input, calledAt, returnedAt, answer, furtherEffects } = request;
       const unknown = { key, client: this.name, input, output: undefined, calledAt, returnedAt: undefined };
       const isPossible = input.type !== 'get' && request.arrivedIn.has(log);
       if (answer?.log !== log || only?.get(requestId) === false) {
         if (isPossible) operations.push(unknown);
       } else if (!answer.isInherited) operations.push({ ...unknown, output: answer.output, returnedAt });
-      if (hasSecondEffect && isPossible) operations.push(unknown);
+      if (isPossible) operations.push(...Array.from({ length: furtherEffects }, () => unknown));
     }
     return operations;
   }

@@ -161,7 +161,7 @@ function judge(world: World, agree: boolean, restores: readonly RestoreRecord[])
     checkAcknowledged(world);
   }
   for (const { checker } of world.logs)
-    for (const requestId of checker.secondEffects) for (const each of world.clients) each.noteSecondEffect(requestId);
+    for (const requestId of checker.furtherEffects) for (const each of world.clients) each.noteFurtherEffect(requestId);
   const histories = world.logs.map((log) => [
     ...(log.begun === undefined ? [] : statesAt(log.begun)),
     ...world.clients.flatMap((each) => each.historyIn(log)),
