@@ -83,6 +83,14 @@ test('a member that did not listen for a while makes nobody offline', (t) => {
   // The process was stopped for a minute and goes on.
   paused.presence.listened(60_000);
   t.deepEqual(paused.publish(60_000), []);
+  for (let nowMs = 60_500; nowMs <= 67_500; nowMs += 500) paused.presence.listened(nowMs);
+  t.deepEqual(
+    paused.publish(67_500),
+    [],
+    'what stopped this process may have stopped routers: they need time to come back',
+  );
+  for (let nowMs = 68_000; nowMs <= 70_000; nowMs += 500) paused.presence.listened(nowMs);
+  t.deepEqual(paused.publish(70_000), ['r1 offline']);
   const cutOff = new Member();
   cutOff.presence.hello(hello('r1'), null, 0);
   cutOff.publish(0);

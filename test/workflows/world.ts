@@ -3,6 +3,7 @@
  * each, elections, learners that catch up at a rate, and a way to kill the leader before or after any of its actions.
  */
 import {
+  type IndexType,
   type Member,
   type NodeState,
   type NodeStatus,
@@ -122,6 +123,13 @@ export class World {
   restoresApplied = 0;
   /** What is seen of routers, where there are any. */
   routers: (() => RoutersArrived) | undefined;
+  /** Whether all changes have been published. */
+  published = true;
+  indexType: IndexType = 'raft';
+  /** Times that the model was counted in another way; its files are not here. */
+  modeChanges = 0;
+  /** What is there before that, where somebody asks. */
+  mode: Pick<Facts, 'mode' | 'routers'> = { routers: [] };
   /** Backups that were written, as `name on controller`. */
   readonly backups: string[] = [];
 
@@ -467,9 +475,9 @@ export class World {
       snapshotProgress: () => null,
       status: (id) => this.statusOf(id),
       gather: (parameters) => Promise.resolve(this.facts(parameters)),
-      // A migration is tried with real processes only: see test/e2e/migration.test.ts.
-      allPublished: () => Promise.resolve(true),
-      changeMode: () => Promise.reject(new QuorateError('internal', 'this world has no standalone controllers')),
+      // A migration as a whole is tried with real processes: see test/e2e/migration.test.ts.
+      allPublished: () => Promise.resolve(this.published),
+      changeMode: (indexType) => this.counted(self, `count by ${indexType}`, () => this.changeMode()),
       routersArrived: () => {
         if (this.routers === undefined)
           return Promise.reject(new QuorateError('internal', 'this world has no routers'));
@@ -507,7 +515,7 @@ export class World {
         this.counted(self, `discard restore ${id}`, async () => {
           this.controller(id).staged = false;
         }),
-      position: () => this.store.meta()?.position ?? { timeline, indexType: 'raft', index: 0 },
+      position: () => ({ ...(this.store.meta()?.position ?? { timeline, index: 0 }), indexType: this.indexType }),
       backUp: (name) =>
         this.counted(self, 'back up', async () => {
           await clock.sleep(20);
@@ -635,6 +643,11 @@ export class World {
     return { ageMs: alive && !cutOff ? 100 : 60_000, status: { ...status, position, incarnation, version, protocol } };
   }
 
+  private changeMode(): Promise<void> {
+    this.modeChanges += 1;
+    return Promise.resolve();
+  }
+
   facts(parameters: WorkflowParameters): Facts {
     const leader = this.leader ?? '';
     const node =
@@ -664,7 +677,7 @@ export class World {
       running: running?.value.operation ?? null,
       probe: node === null || !this.controllers.has(node) ? { type: 'none' } : this.probeOf(node),
       restore: parameters.workflow === 'restore' ? this.restoreFacts() : null,
-      routers: [],
+      ...this.mode,
       endpointsIndex: 1,
     };
   }
