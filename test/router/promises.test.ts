@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { connectNats, connectRouter, endpointFileName, subjectsOf } from '../../messaging/index.js';
 import { readEndpointFile } from '../../messaging/router/endpoint-file.js';
+import { serviceLimits } from '../../node/server/routers/limits.js';
 import { startNatsServer } from '../support/nats.js';
 import { seededRandom } from '../support/random.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -405,6 +406,10 @@ test(`${onlyUnderstood}: a router whose versions the controllers do not understa
   await eventually(() => cluster.routerEvents('r1').includes('router-hello-refused'), { what: 'the event' });
   const [view] = cluster.controller('n1').service?.routers() ?? [];
   t.like(view, { id: 'r1', online: false, refused: { code: 'unsupported-version' } });
+  await eventually(() => client.counters.hellosRefused > 3, { what: 'it to have asked again' });
+  await cluster.flush();
+  const told = cluster.routerEvents('r1').filter((each) => each === 'router-hello-refused');
+  t.is(told.length, 1, 'the operator is told once in a while, not at each hello');
 });
 
 test(`${onlyUnderstood}: a change of a kind that a newer version made stops no router: it takes what the change led to`, async (t) => {
@@ -542,6 +547,24 @@ test('no message, whatever is in it, ends a router or a controller', async (t) =
   await eventually(() => client.counters.undecodable >= rubbish.length, { what: 'the rubbish to be counted' });
   cluster.put('service', 's1');
   await inSync(t, cluster, client);
+});
+
+test('what a router says is small: more is not read, whatever is in it', async (t) => {
+  const cluster = await clusterFor(t);
+  const [protocol, incarnation] = [{ min: 1, max: 2 }, 1];
+  const sayHello = (router: string, padding: string) =>
+    cluster.send(subjects.routerRequest(router, 'hello'), {
+      ...{ router, version: '1', protocol, indexTypes: ['raft'], position: null, incarnation, padding },
+    });
+  sayHello('large', 'x'.repeat(serviceLimits.messageBytesMax));
+  sayHello('small', 'x');
+  const known = () =>
+    cluster
+      .controller('n1')
+      .service?.routers()
+      .map(({ id }) => id);
+  await eventually(() => known()?.includes('small'), { what: 'the later hello to be heard' });
+  t.deepEqual(known(), ['small']);
 });
 
 test('after a mass reconnect each question of a router is answered once, by one of all the members', async (t) => {
