@@ -168,6 +168,7 @@ test('changes that arrive while the model is taken are applied after it', (t) =>
   router.hear(change(21), change(22)).reply(page(21, null));
   t.deepEqual(router.took(), ['ask page one of any', 'model at 21@1', 'apply 22']);
   t.true(isFollowing(router.follow));
+  t.is(router.follow.buffer.size, 0, 'neither what was applied is kept, nor what the model held already');
 });
 
 test('a page at another position begins the model anew', (t) => {
@@ -229,6 +230,7 @@ test('a gap that closes by itself asks nothing', (t) => {
   router.timer();
   t.deepEqual(router.took(), []);
   t.true(isFollowing(router.follow));
+  t.is(router.follow.buffer.size, 0, 'what was applied is not kept');
 });
 
 test('a change applied once is not applied again, from wherever it comes', (t) => {
