@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 export interface EventuallyOptions<T> {
   /** What is waited for, as the end of the sentence "waited in vain for …". */
   readonly what: string;
-  /** Default 15,000. */
+  /** Default 30,000. */
   readonly timeoutMs?: number;
   /** Default 20. */
   readonly intervalMs?: number;
@@ -20,7 +20,7 @@ export class WaitedInVain extends Error {
   override readonly name = 'WaitedInVain';
 }
 
-const defaultTimeoutMs = 15_000;
+const defaultTimeoutMs = 30_000;
 const defaultIntervalMs = 20;
 
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
