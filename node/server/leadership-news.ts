@@ -1,6 +1,6 @@
 /**
  * Tells of leadership and quorum. The leader tells what it knows; that there is none can only be told by those who hear
- * none: each member says so for itself, once, when it has lasted longer than an election takes.
+ * none: each member says so for itself, once, when it has lasted longer than an election takes, and once when it is over.
  */
 import type { Clock } from '../cluster/clock.js';
 import type { Leadership } from '../raft/index.js';
@@ -38,13 +38,14 @@ export class LeadershipNews {
       const message = `${nodeId} leads in term ${term}`;
       events.cluster('leadership.gained', { term, leaderId: nodeId, message });
       events.cluster('state.has_leader', { term, leaderId: nodeId, message: `the cluster has a leader: ${nodeId}` });
-      if (this.#toldOfLoss)
-        events.cluster('quorum.regained', {
-          term,
-          leaderId: nodeId,
-          message: `a quorum of the voters follows ${nodeId}`,
-        });
     }
+    // Whoever said that it was lost says that it is back, also where another leads now, which may not have run then.
+    if (leader !== undefined && this.#toldOfLoss)
+      events.cluster('quorum.regained', {
+        term,
+        leaderId: leader,
+        message: `a quorum of the voters follows ${leader}`,
+      });
     if (leader !== undefined) this.#toldOfLoss = this.#toldLeaderless = false;
     this.#ledTerm = leads ? term : null;
   }

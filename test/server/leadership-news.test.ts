@@ -75,3 +75,19 @@ test('that there is no leader is told once, and only when it lasts', (t) => {
   pass(leaderlessAfterMs * 3);
   t.deepEqual(told(), ['state.is_leaderless']);
 });
+
+test('who told that the quorum was lost tells that it is back, also under another leader; who told of nothing does not', (t) => {
+  const { becomes, pass, told } = member();
+  becomes('leader', 2, 'n1');
+  becomes('follower', 2);
+  t.deepEqual(told().slice(-2), ['leadership.lost', 'quorum.lost']);
+  becomes('follower', 3, 'n2');
+  t.deepEqual(told(), ['quorum.regained']);
+  becomes('follower', 4, 'n3');
+  t.deepEqual(told(), [], 'once');
+  becomes('follower', 4);
+  pass(leaderlessAfterMs);
+  t.deepEqual(told(), ['state.is_leaderless']);
+  becomes('follower', 5, 'n2');
+  t.deepEqual(told(), ['quorum.regained']);
+});
