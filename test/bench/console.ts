@@ -172,7 +172,7 @@ const world = await startProcess(process.execPath, [
   given.events,
 ]);
 await world.waitForLog('ready', worldStartMs);
-const terminal = openPseudoTerminal({ columns, rows });
+const terminal = await openPseudoTerminal({ columns, rows });
 const main = path.join(checkoutRoot, 'dist/packed/quorate.js');
 const command = [process.execPath, main, 'console', '--nats', nats.url, '--cluster', clusterName];
 

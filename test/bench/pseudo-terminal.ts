@@ -8,6 +8,11 @@ import { toolPath } from '../support/checkout.js';
 import { endWithUs, hasEnded, isAlive } from '../support/children.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface Output {
   readonly atMs: number;
   readonly text: string;
@@ -35,7 +40,22 @@ interface Waiting {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-export function openPseudoTerminal(size: { readonly columns: number; readonly rows: number }): PseudoTerminal {
+const startAttemptsMax = 5;
+
+/** A server of tmux now and then ends in the moment in which it has started ("server exited unexpectedly", tmux 3.3a). */
+export async function openPseudoTerminal(size: Size): Promise<PseudoTerminal> {
+  for (let attempt = 1; ; attempt += 1) {
+    const terminal = attach(size);
+    try {
+      await terminal.pid();
+      return terminal;
+    } catch (error) {
+      if (attempt === startAttemptsMax) throw error;
+    }
+  }
+}
+
+function attach(size: Size): PseudoTerminal {
   const socket = path.join(temporaryDirectory('pseudo-terminal'), 'socket');
   const { TMUX: _outer, ...env } = process.env;
   const args = ['-u', '-S', socket, '-f', '/dev/null', '-C', 'new-session', '-s', 'bench'];
@@ -102,16 +122,15 @@ export function openPseudoTerminal(size: { readonly columns: number; readonly ro
       waiting.push({ text, resolve, reject });
       stdin.write(`${text}\n`);
     });
-  void command(`refresh-client -C ${size.columns}x${size.rows}`);
+  const unless = (): void => undefined; // Whoever asks next is told that tmux has ended.
+  command(`refresh-client -C ${size.columns}x${size.rows}`).catch(unless);
   // The server is a process of its own: however the benchmark ends, it ends too, and the program in it.
   let server: number | undefined;
-  void command("display-message -p '#{pid}'").then(([line]) => {
+  command("display-message -p '#{pid}'").then(([line]) => {
     server = Number(line);
     endWithUs(server);
-  });
-  void command('set -g remain-on-exit on');
-  void command('set -g status off');
-  void command('set -g escape-time 0');
+  }, unless);
+  for (const each of ['remain-on-exit on', 'status off', 'escape-time 0']) command(`set -g ${each}`).catch(unless);
   const capture = async (): Promise<string> => (await command('capture-pane -p -t bench')).join('\n');
   const nextOutput = (waitMs: number): Promise<void> =>
     new Promise((resolve) => {

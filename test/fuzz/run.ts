@@ -266,7 +266,7 @@ async function startWatchers(cluster: TestCluster, env: ReturnType<typeof enviro
     startQuorate(['status', '--watch', '--json', ...where], { env }),
     startQuorate(['events', '--json', ...where], { env }),
   ]);
-  const terminal = openPseudoTerminal({ columns: 120, rows: 40 });
+  const terminal = await openPseudoTerminal({ columns: 120, rows: 40 });
   const state = `XDG_STATE_HOME=${temporaryDirectory('state')}`;
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   terminal.start(['/usr/bin/env', state, ...settings, process.execPath, quorateMain, 'console', ...where]);
