@@ -20,7 +20,7 @@ import { setting } from '../config/common.js';
 import { type Asked, onOff, type SettingTable, type SettingValues } from '../config/setting.js';
 import { confirm } from '../output/confirm.js';
 import type { Output, Style } from '../output/output.js';
-import { plural } from '../state/format.js';
+import { capital, plural } from '../state/format.js';
 import { ofName } from '../state/of-name.js';
 import { operationTitle } from '../state/workflow-names.js';
 import { argument, type CommandContext, type ExitCode } from './command.js';
@@ -320,10 +320,6 @@ export function titleOf(parameters: ParametersView): string {
 export function goalOf(parameters: ParametersView): string {
   const title = titleOf(parameters);
   return title.charAt(0).toLowerCase() + title.slice(1);
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function doneSentence(parameters: ParametersView): string {

@@ -7,7 +7,7 @@ import type { Finding, Impact, OperationPlan, OperationView, StepRecord } from '
 import { inputSpans } from '../components/frame.js';
 import { headingSpans } from '../components/heading.js';
 import { Line, type Span, type Spans } from '../components/line.js';
-import { formatAge, formatCount, formatDuration, formatTime, plural } from '../state/format.js';
+import { capital, formatAge, formatCount, formatDuration, formatTime, plural } from '../state/format.js';
 import { bodyRows } from '../state/layout.js';
 import { operationSilentMs } from '../state/limits.js';
 import { ofName } from '../state/of-name.js';
@@ -418,8 +418,4 @@ function resultLines(operation: OperationView, width: number): readonly Spans[] 
       ? `Done and verified: ${plural(seen, 'verification')} saw the effect.`
       : `Done; ${seen} of ${plural(operation.verifications.length, 'verification')} saw the effect.`;
   return [...sentenceLines(glyphs[all ? 'ok' : 'warn'], sentence, width, all ? 'ok' : 'warn'), []];
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -70,6 +70,10 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Names in their order: `n1, n2 and n3` whichever came first. */
 export function inOrder(names: readonly string[]): string {
   return listed([...names].sort(byText));

@@ -22,7 +22,9 @@ export interface FullDiskHooks {
   /** Writes what the model has gathered. May throw `storage-full`. */
   commitModel(): void;
   /** What can be written is something else than before. */
-  changed(writable: Writable): void;
+  writable(writable: Writable): void;
+  /** The disk is full (again), or is not any more. */
+  changed(full: boolean): void;
   /** Still full after another attempt; `number` counts them. */
   failedAgain(number: number): void;
   /** Anything else than a full disk. */
@@ -108,9 +110,12 @@ export class FullDisk {
 
   #tell(): void {
     const writable = { log: !this.isLogFull, model: !this.isModelFull };
-    if (writable.log === this.#told.log && writable.model === this.#told.model) return;
+    const before = this.#told;
+    if (writable.log === before.log && writable.model === before.model) return;
     this.#told = writable;
-    this.#hooks.changed(writable);
+    this.#hooks.writable(writable);
+    const wasFull = !before.log || !before.model;
+    if (this.isFull !== wasFull) this.#hooks.changed(this.isFull);
   }
 
   #schedule(): void {

@@ -24,7 +24,6 @@ import {
   type RaftStatus,
   type Ready,
   type Refusal,
-  type Writable,
 } from '../raft/index.js';
 import type { Identity, StagedSnapshot, Storage } from '../storage/index.js';
 import type { Clock, Scheduler } from './clock.js';
@@ -124,7 +123,6 @@ export class Member implements Replica {
   #committed: Index;
   #told: Index;
   readonly #fullDisk: FullDisk;
-  #saidFull = false;
   /** A restore: nothing behind it is applied meanwhile. */
   readonly #switch: RestoreSwitch;
   /** What came meanwhile is being applied, from the log. */
@@ -154,7 +152,8 @@ export class Member implements Replica {
       committedIndex: () => this.#switch.standsAt ?? this.#committed,
       replay: (through) => this.#replay(through),
       commitModel: () => storage.model.commit(),
-      changed: (writable) => this.#onWritable(writable),
+      writable: (writable) => this.core.setWritable(writable),
+      changed: (full) => this.#onFullDisk(full),
       failedAgain: (number) => this.#guard(() => this.#handOverWhenFull(number)),
       failed: (error) => this.#fail(error),
     });
@@ -423,13 +422,9 @@ export class Member implements Replica {
     this.#send(held.messagesAfterPersist);
   }
 
-  #onWritable(writable: Writable): void {
-    const wasFull = this.#saidFull;
-    this.#saidFull = !writable.log || !writable.model;
-    this.core.setWritable(writable);
-    if (this.#saidFull === wasFull) return;
-    this.#options.listener.storageFull?.(this.#saidFull);
-    if (this.#saidFull) return;
+  #onFullDisk(full: boolean): void {
+    this.#options.listener.storageFull?.(full);
+    if (full) return;
     this.#guard(() => this.#reads.answer(this.appliedIndex));
   }
 
